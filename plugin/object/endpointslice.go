@@ -1,0 +1,114 @@
+package object
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+)
+
+// EndpointSlice is a slim EndpointSlice.
+type EndpointSlice struct {
+	head
+	// Service is the Service it belongs to, in its own namespace.
+	Service   string
+	Endpoints []Endpoint
+}
+
+// Endpoint is one address of an endpoint of an EndpointSlice. Its names are in lower case.
+type Endpoint struct {
+	// Pod is the name of the pod behind it, empty where there is none or its name is no DNS label.
+	Pod string
+	// Host is its hostname or, where it has neither hostname nor Pod, its dashed address.
+	Host string
+	Addr netip.Addr
+	// Ready is conditions.ready, true where absent.
+	Ready bool
+	// Dashed says that Host is the dashed address.
+	Dashed bool
+}
+
+// FromEndpointSlice slims o. The error says why o, or a part of it, is left out; the slice is nil where all of it is.
+func FromEndpointSlice(o *discoveryv1.EndpointSlice) (*EndpointSlice, error) {
+	h, err := newHead(KindEndpointSlice, &o.ObjectMeta)
+	if err != nil {
+		return nil, err
+	}
+	svc := o.Labels[discoveryv1.LabelServiceName]
+	if !IsLabel(svc) {
+		return nil, fmt.Errorf("label %s: %q is no Service's name", discoveryv1.LabelServiceName, svc)
+	}
+	if o.AddressType == discoveryv1.AddressTypeFQDN {
+		return nil, errFQDN
+	}
+	s := &EndpointSlice{head: h, Service: strings.ToLower(svc), Endpoints: make([]Endpoint, 0, len(o.Endpoints))}
+	for i := range o.Endpoints {
+		if eerr := s.add(&o.Endpoints[i]); eerr != nil && err == nil {
+			err = fmt.Errorf("endpoints[%d]: %w", i, eerr)
+		}
+	}
+	return s, err
+}
+
+// add appends one Endpoint for each address of e, and says what is wrong with those it leaves out.
+func (s *EndpointSlice) add(e *discoveryv1.Endpoint) (err error) {
+	ep := Endpoint{Ready: e.Conditions.Ready == nil || *e.Conditions.Ready}
+	if r := e.TargetRef; r != nil && r.Kind == "Pod" && (r.Namespace == "" || r.Namespace == s.key.Namespace) && IsLabel(r.Name) {
+		ep.Pod = strings.ToLower(r.Name)
+	}
+	if e.Hostname != nil && IsLabel(*e.Hostname) {
+		ep.Host = strings.ToLower(*e.Hostname)
+		if ep.Host == ep.Pod {
+			ep.Host = ep.Pod // one string in memory, not two
+		}
+	}
+	named := ep.Pod != "" || ep.Host != ""
+	for _, text := range e.Addresses {
+		a, aerr := parseAddr(text)
+		if aerr != nil {
+			err = aerr
+			continue
+		}
+		ep.Addr = a
+		if !named {
+			ep.Host, ep.Dashed = dashed(text), true
+		}
+		s.Endpoints = append(s.Endpoints, ep)
+	}
+	return err
+}
+
+// dashed is the label that *kubernetes* gives an address without a hostname: the address as it stands in the slice, with
+// dashes, and a 0 behind a dash at the end, where a label may not have one.
+func dashed(text string) string {
+	d := strings.ToLower(strings.NewReplacer(".", "-", ":", "-").Replace(text))
+	if strings.HasSuffix(d, "-") {
+		d += "0"
+	}
+	return d
+}
+
+// UnDashed reads a dashed address back, where label is one.
+func UnDashed(label []byte) (netip.Addr, bool) {
+	dashes := 0
+	for _, c := range label {
+		switch {
+		case c == '-':
+			dashes++
+		case '0' <= c && c <= '9', 'a' <= c && c <= 'f':
+		default:
+			return netip.Addr{}, false // pods' names end here, before anything is allocated
+		}
+	}
+	if dashes == 3 {
+		if a, err := netip.ParseAddr(strings.ReplaceAll(string(label), "-", ".")); err == nil {
+			return a, true
+		}
+	}
+	if dashes < 2 {
+		return netip.Addr{}, false
+	}
+	a, err := netip.ParseAddr(strings.ReplaceAll(string(label), "-", ":"))
+	return a.Unmap(), err == nil
+}
