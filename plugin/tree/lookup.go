@@ -1,0 +1,222 @@
+package tree
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/coredns-headless/headless/plugin/object"
+)
+
+// Status says what a name is.
+type Status uint8
+
+// What a name can be.
+const (
+	// None: there is no such name, nor one below it.
+	None Status = iota
+	// Empty: an empty non-terminal (RFC 8020), it only has names below it.
+	Empty
+	// Service: a Service's name.
+	Service
+	// Peer: an endpoint's name.
+	Peer
+)
+
+// Answer is what the tree says of a name.
+type Answer struct {
+	Status Status
+	// Addrs are the addresses of the family asked for: without duplicates, in order.
+	Addrs []netip.Addr
+}
+
+// Family chooses addresses.
+type Family uint8
+
+// The families that a query can ask for; NoFamily asks only whether a name exists.
+const (
+	NoFamily Family = iota
+	IPv4
+	IPv6
+)
+
+// Query says how to read the tree.
+type Query struct {
+	Family Family
+	// NotReady lets a peer's name that has no ready endpoint answer with those not ready.
+	NotReady bool
+	// Buf is where Addrs are put as long as they fit. It keeps a query for a few addresses from allocating.
+	Buf []netip.Addr
+}
+
+// A Path goes from the root down: namespace, then Service or peer, then peer of the Service.
+type Path struct {
+	Labels [3][]byte
+	N      int
+}
+
+// Find says what the name at p is.
+func (t *Tree) Find(p *Path, q Query) Answer {
+	if p.N == 0 {
+		return Answer{Status: Empty}
+	}
+	ns := t.namespace(hashOfBytes(p.Labels[0]), p.Labels[0])
+	if ns == nil || ns.specs.Load() == 0 {
+		return Answer{}
+	}
+	if p.N == 1 {
+		return Answer{Status: Empty}
+	}
+	x := p.Labels[1]
+	h := hashOfBytes(x)
+	svc := ns.service(h, x)
+	switch {
+	case p.N == 3 && svc != nil:
+		return svc.peer(p.Labels[2], q)
+	case p.N == 3:
+		return Answer{}
+	case svc != nil && svc.spec.Load() != nil:
+		return Answer{Status: Service, Addrs: svc.addrs(q)}
+	}
+	return ns.peer(x, h, q)
+}
+
+// FindGuest is Find for a name in a zone that another plugin serves, *kubernetes*: it finds only what that plugin has no
+// name for. A Service always wins, and a hostname or dashed address below a Service is that plugin's own.
+func (t *Tree) FindGuest(p *Path, q Query) Answer {
+	if p.N < 2 {
+		return Answer{}
+	}
+	ns := t.namespace(hashOfBytes(p.Labels[0]), p.Labels[0])
+	if ns == nil {
+		return Answer{}
+	}
+	x := p.Labels[1]
+	h := hashOfBytes(x)
+	svc := ns.service(h, x)
+	switch {
+	case p.N == 2 && svc != nil && svc.spec.Load() != nil:
+		return Answer{}
+	case p.N == 2:
+		return ns.peer(x, h, q)
+	case svc == nil || svc.isHostname(p.Labels[2]):
+		return Answer{}
+	}
+	return svc.pod(p.Labels[2], q)
+}
+
+func (t *Tree) namespace(h uint64, name []byte) *namespace {
+	for _, e := range t.namespaces.at(h) {
+		if e.hash == h && e.val.name == string(name) {
+			return e.val
+		}
+	}
+	return nil
+}
+
+func (n *namespace) service(h uint64, name []byte) *service {
+	for _, e := range n.services.at(h) {
+		if e.hash == h && e.val.name == string(name) {
+			return e.val
+		}
+	}
+	return nil
+}
+
+// peer finds the peer x one label below the namespace: the pod of that name, else those whose hostname it is. Which of
+// them owns the name does not depend on readiness, else a pod that stops being ready would hand its name to another.
+func (n *namespace) peer(x []byte, h uint64, q Query) Answer {
+	c := collector{q: q}
+	if c.byPod(n.peers.at(h), x, h, nil); c.seen {
+		return c.answer()
+	}
+	c.byHost(n.peers.at(h), x, h, nil)
+	if c.ambiguous {
+		return Answer{}
+	}
+	return c.answer()
+}
+
+// peer finds the peer x of a Service: whoever has that hostname as *kubernetes* does, else the pod of that name.
+func (s *service) peer(x []byte, q Query) Answer {
+	h := hashOfBytes(x)
+	leaf := s.ns.peers.at(h)
+	c := collector{q: q}
+	if c.byHost(leaf, x, h, s); c.ready {
+		return c.answer()
+	}
+	c.byPod(leaf, x, h, s)
+	return c.answer()
+}
+
+// pod finds the pod x of a Service.
+func (s *service) pod(x []byte, q Query) Answer {
+	h := hashOfBytes(x)
+	c := collector{q: q}
+	c.byPod(s.ns.peers.at(h), x, h, s)
+	return c.answer()
+}
+
+// isHostname reports whether *kubernetes* may have a name for x below the Service: a ready endpoint's hostname, or the
+// dashed address of one that has none, whatever its pod is called.
+func (s *service) isHostname(x []byte) bool {
+	h := hashOfBytes(x)
+	for _, en := range s.ns.peers.at(h) {
+		if en.hash != h || en.val.Host != string(x) {
+			continue
+		}
+		for e := en.val; e != nil; e = e.next {
+			if e.in.svc == s && e.Ready {
+				return true
+			}
+		}
+	}
+	addr, ok := object.UnDashed(x)
+	if !ok {
+		return false
+	}
+	for sl := range s.slices.all {
+		for _, e := range *sl.endpoints.Load() {
+			if e.Addr == addr && e.Ready && (e.Host == "" || e.Dashed) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// addrs are the Service's own addresses: never those of endpoints that are not ready.
+func (s *service) addrs(q Query) []netip.Addr {
+	spec := s.spec.Load()
+	if q.Family == NoFamily || spec == nil {
+		return nil
+	}
+	list := q.Buf[:0]
+	if spec.Type != object.Headless {
+		for _, a := range spec.ClusterIPs {
+			if q.Family.has(a) {
+				list = append(list, a)
+			}
+		}
+		return list
+	}
+	for sl := range s.slices.all {
+		for _, e := range *sl.endpoints.Load() {
+			if e.Ready && q.Family.has(e.Addr) {
+				list = append(list, e.Addr)
+			}
+		}
+	}
+	return distinct(list)
+}
+
+// has reports whether a is of the family.
+func (f Family) has(a netip.Addr) bool { return a.Is4() == (f == IPv4) }
+
+// distinct sorts list and drops duplicates, in place.
+func distinct(list []netip.Addr) []netip.Addr {
+	if len(list) < 2 {
+		return list
+	}
+	slices.SortFunc(list, netip.Addr.Compare)
+	return slices.Compact(list)
+}

@@ -1,0 +1,103 @@
+package tree
+
+import "bytes"
+
+// A Name is a domain name taken apart for look-ups: in lower case, its labels as octets without escapes. It lives on the
+// stack of whoever answers a query.
+type Name struct {
+	wire [maxName]byte // RFC 1035 section 3.1, without the root's octet
+	off  [maxLabels]uint8
+	n    int // labels
+	size int // octets used in wire
+}
+
+const (
+	maxName   = 255
+	maxLabels = 127
+	maxLabel  = 63
+)
+
+// Parse takes apart s, in presentation format as miekg/dns unpacks it: a name with or without the dot at its end. It
+// reports false for what no DNS message can carry.
+func (n *Name) Parse(s string) bool {
+	n.n, n.size = 0, 0
+	if s == "." {
+		return true
+	}
+	for i := 0; i < len(s); {
+		if n.n == maxLabels || n.size >= maxName-1 {
+			return false
+		}
+		start := n.size
+		n.off[n.n] = uint8(start) // #nosec G115 -- below maxName
+		n.n++
+		n.size++ // the length, known below
+		for i < len(s) && s[i] != '.' {
+			c, used := unescape(s[i:])
+			if used == 0 || n.size == maxName-1 {
+				return false
+			}
+			n.wire[n.size] = lower(c)
+			n.size++
+			i += used
+		}
+		i++ // the dot
+		length := n.size - start - 1
+		if length == 0 || length > maxLabel {
+			return false
+		}
+		n.wire[start] = byte(length) // #nosec G115 -- at most maxLabel
+	}
+	return true
+}
+
+// unescape reads one octet at the head of s (RFC 1035 section 5.1) and says how many characters it took, 0 if it is malformed.
+func unescape(s string) (c byte, used int) {
+	if s[0] != '\\' {
+		return s[0], 1
+	}
+	if len(s) < 2 {
+		return 0, 0
+	}
+	if !digit(s[1]) {
+		return s[1], 2
+	}
+	if len(s) < 4 || !digit(s[2]) || !digit(s[3]) {
+		return 0, 0
+	}
+	v := int(s[1]-'0')*100 + int(s[2]-'0')*10 + int(s[3]-'0')
+	if v > 255 {
+		return 0, 0
+	}
+	return byte(v), 4 // #nosec G115 -- checked
+}
+
+func digit(c byte) bool { return '0' <= c && c <= '9' }
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// Labels is the number of labels, 0 for the root.
+func (n *Name) Labels() int { return n.n }
+
+// Label returns the i-th label, counted from the left. It is valid until the next Parse.
+func (n *Name) Label(i int) []byte {
+	at := int(n.off[i])
+	return n.wire[at+1 : at+1+int(n.wire[at])]
+}
+
+// Below reports whether n is o or a name below it, and how many labels it has more.
+func (n *Name) Below(o *Name) (labels int, ok bool) {
+	labels = n.n - o.n
+	if labels < 0 {
+		return 0, false
+	}
+	if o.n == 0 {
+		return labels, true
+	}
+	return labels, bytes.Equal(n.wire[n.off[labels]:n.size], o.wire[:o.size])
+}

@@ -1,0 +1,91 @@
+package tree
+
+import "github.com/coredns-headless/headless/plugin/object"
+
+// set makes list the endpoints of the slice. An endpoint that did not change keeps its record and its place in the trie; one
+// whose address or readiness changed takes its predecessor's place in one step, so that no reader finds the name gone.
+func (sl *slice) set(list []object.Endpoint) {
+	now, fresh, spare := sl.reuse(list)
+	peers := &sl.svc.ns.peers
+
+	was := make(map[string]*endpoint, len(spare))
+	for name, e := range entries(spare) {
+		if twin := was[name]; twin != nil {
+			peers.swap(hashOf(name), twin, nil)
+		}
+		was[name] = e
+	}
+	for name, e := range entries(fresh) {
+		peers.swap(hashOf(name), was[name], e)
+		delete(was, name)
+	}
+	sl.endpoints.Store(&now)
+	for name, e := range was {
+		peers.swap(hashOf(name), e, nil)
+	}
+}
+
+// reuse returns the records for list, those of them that are new, and the old ones that are not among them.
+func (sl *slice) reuse(list []object.Endpoint) (now, fresh, spare []*endpoint) {
+	old := *sl.endpoints.Load()
+	now = make([]*endpoint, len(list))
+	left := make(map[object.Endpoint]*endpoint) // unchanged endpoints at another place
+	for i, e := range old {
+		switch {
+		case e.chained(): // its next may change, and readers may be at it
+			spare = append(spare, e)
+		case i < len(list) && e.Endpoint == list[i]:
+			now[i] = e
+		case left[e.Endpoint] != nil:
+			spare = append(spare, e)
+		default:
+			left[e.Endpoint] = e
+		}
+	}
+	heads := make(map[string]*endpoint)
+	for i := range list {
+		if now[i] != nil {
+			continue
+		}
+		if now[i] = left[list[i]]; now[i] != nil {
+			delete(left, list[i])
+			continue
+		}
+		e := &endpoint{Endpoint: list[i], in: sl}
+		if e.chained() {
+			e.next = heads[e.Host]
+			heads[e.Host] = e
+		}
+		now[i] = e
+		fresh = append(fresh, e)
+	}
+	for _, e := range left {
+		spare = append(spare, e)
+	}
+	return now, fresh, spare
+}
+
+// chained reports whether the endpoint is found by its Host through the first one of the slice that has it. A hostname that
+// thousands of pods share is thereby one entry a slice, not one a pod.
+func (e *endpoint) chained() bool { return e.Host != "" && e.Host != e.Pod }
+
+// entries yields what the trie holds for list, endpoints of one slice in order: each by its pod, and by each hostname the
+// head of the chain, which is the last in order.
+func entries(list []*endpoint) func(yield func(string, *endpoint) bool) {
+	return func(yield func(string, *endpoint) bool) {
+		heads := make(map[string]*endpoint)
+		for _, e := range list {
+			if e.chained() {
+				heads[e.Host] = e
+			}
+			if e.Pod != "" && !yield(e.Pod, e) {
+				return
+			}
+		}
+		for host, e := range heads {
+			if !yield(host, e) {
+				return
+			}
+		}
+	}
+}

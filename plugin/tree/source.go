@@ -1,0 +1,175 @@
+package tree
+
+import (
+	"github.com/coredns-headless/headless/plugin/object"
+)
+
+// A Source is one watch's way into the tree. It knows what it put there and touches nothing else, since an EndpointSlice
+// that crosses from one label selector to the other shows as deleted in one watch and added in the other, in any order.
+type Source struct {
+	t        *Tree
+	scope    *scope
+	synced   bool
+	slices   map[object.Key]*slice
+	services map[object.Key]*service
+}
+
+// Source adds a source for one of the namespaces that New was given, or for "". The scope counts as unsynced until the
+// source's first Replace.
+func (t *Tree) Source(namespace string) *Source {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := &Source{
+		t: t, scope: t.scopes[namespace],
+		slices: make(map[object.Key]*slice), services: make(map[object.Key]*service),
+	}
+	s.scope.waiting.Add(1)
+	t.waiting++
+	return s
+}
+
+// Set adds o or puts it in its older version's place.
+func (s *Source) Set(o object.Object) {
+	s.t.mu.Lock()
+	defer s.t.mu.Unlock()
+	if s.set(o) {
+		s.t.bump(o.Version())
+	}
+}
+
+// Delete removes the object with that key. Version is the deletion's own.
+func (s *Source) Delete(k object.Key, version uint64) {
+	s.t.mu.Lock()
+	defer s.t.mu.Unlock()
+	if s.remove(k) {
+		s.t.bump(version)
+	}
+}
+
+// Replace makes list all that the source holds, as it was at version, and marks the source synced.
+func (s *Source) Replace(list []object.Object, version uint64) {
+	s.t.mu.Lock()
+	defer s.t.mu.Unlock()
+	changed := false
+	kept := make(map[object.Key]bool, len(list))
+	for _, o := range list {
+		kept[o.Key()] = true
+		changed = s.set(o) || changed
+	}
+	for k := range s.services {
+		changed = !kept[k] && s.remove(k) || changed
+	}
+	for k := range s.slices {
+		changed = !kept[k] && s.remove(k) || changed
+	}
+	if s.synced {
+		if changed {
+			s.t.bump(version)
+		}
+		return
+	}
+	s.synced = true
+	s.t.serial.Store(max(s.t.serial.Load(), version))
+	s.scope.waiting.Add(-1)
+	if s.t.waiting--; s.t.waiting == 0 {
+		close(s.t.synced)
+	}
+}
+
+// bump numbers a change. The caller holds t.mu.
+func (t *Tree) bump(version uint64) { t.serial.Store(max(t.serial.Load()+1, version)) }
+
+// set reports whether o brought something new. The caller holds t.mu, as for all below.
+func (s *Source) set(o object.Object) bool {
+	switch o := o.(type) {
+	case *object.Service:
+		return s.setService(o)
+	case *object.EndpointSlice:
+		return s.setSlice(o)
+	}
+	return false
+}
+
+func (s *Source) remove(k object.Key) bool {
+	if svc, ok := s.services[k]; ok {
+		delete(s.services, k)
+		svc.spec.Store(nil)
+		svc.ns.specs.Add(-1)
+		s.t.prune(svc)
+		return true
+	}
+	if sl, ok := s.slices[k]; ok {
+		delete(s.slices, k)
+		sl.set(nil)
+		sl.svc.slices.swap(sl.hash, sl, nil)
+		sl.svc.size--
+		s.t.prune(sl.svc)
+		return true
+	}
+	return false
+}
+
+func (s *Source) setService(o *object.Service) bool {
+	k := o.Key()
+	svc := s.services[k]
+	if svc == nil {
+		svc = s.t.service(k.Namespace, k.Name)
+		s.services[k] = svc
+		svc.ns.specs.Add(1)
+	} else if v := o.Version(); v != 0 && v == svc.spec.Load().Version() {
+		return false
+	}
+	svc.spec.Store(o)
+	return true
+}
+
+func (s *Source) setSlice(o *object.EndpointSlice) bool {
+	k := o.Key()
+	sl := s.slices[k]
+	if sl != nil && sl.svc.name != o.Service { // the label changed: it belongs to another Service now
+		s.remove(k)
+		sl = nil
+	}
+	if sl == nil {
+		svc := s.t.service(k.Namespace, o.Service)
+		sl = &slice{svc: svc, hash: hashOf(k.Name)}
+		sl.endpoints.Store(new([]*endpoint))
+		s.slices[k] = sl
+		svc.slices.swap(sl.hash, nil, sl)
+		svc.size++
+	} else if v := o.Version(); v != 0 && v == sl.version {
+		return false
+	}
+	sl.version = o.Version()
+	sl.set(o.Endpoints)
+	return true
+}
+
+// service returns the node for a Service, made if need be.
+func (t *Tree) service(ns, name string) *service {
+	h := hashOf(ns)
+	n := t.namespace(h, []byte(ns))
+	if n == nil {
+		n = &namespace{name: ns, hash: h}
+		t.namespaces.swap(h, nil, n)
+	}
+	h = hashOf(name)
+	svc := n.service(h, []byte(name))
+	if svc == nil {
+		svc = &service{ns: n, name: name, hash: h}
+		n.services.swap(h, nil, svc)
+		n.size++
+	}
+	return svc
+}
+
+// prune takes a Service's node out if nothing is known of it any more, and its namespace's with it.
+func (t *Tree) prune(svc *service) {
+	if svc.size > 0 || svc.spec.Load() != nil {
+		return
+	}
+	svc.ns.services.swap(svc.hash, svc, nil)
+	if svc.ns.size--; svc.ns.size == 0 {
+		t.namespaces.swap(svc.ns.hash, svc.ns, nil)
+	}
+}

@@ -1,0 +1,134 @@
+// Package tree is the tree of names: slim objects go in, what a name means comes out.
+//
+// It hangs under svc.<cluster zone>: namespaces, their Services, the endpoints of those ("peers"), and the same peers once
+// more directly below the namespace. It does no I/O and knows no DNS messages. Readers take no lock and never wait for the
+// writer; a change costs in proportion to the object that changed.
+package tree
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/coredns-headless/headless/plugin/object"
+)
+
+// Tree holds every name of one cluster.
+type Tree struct {
+	namespaces trie[*namespace]
+
+	// serial numbers the state of the tree for SOA records, 64 bits wide; a zone's serial is it modulo 2^32.
+	serial atomic.Uint64
+	// scopes are the namespaces that are watched one by one, or one for "" that stands for all. The map never changes.
+	scopes map[string]*scope
+	synced chan struct{} // closed when the last source has synced
+
+	mu      sync.Mutex // serialises writers; guards all below it, and every field marked "writer"
+	waiting int        // sources that have not synced
+}
+
+// scope is a part of the cluster that syncs by itself.
+type scope struct {
+	waiting atomic.Int32 // sources that have not synced
+}
+
+// namespace is a namespace that some object known here is in.
+type namespace struct {
+	name     string
+	hash     uint64
+	services trie[*service]
+	// peers holds endpoints by the hash of their pod's name, and the first of each slice by the hash of each hostname.
+	peers trie[*endpoint]
+
+	specs atomic.Int32 // Services whose object is known: names hang below this one
+	size  int          // writer: entries of services
+}
+
+// service is a Service, or what slices say of one whose object is not known (yet).
+type service struct {
+	ns     *namespace
+	name   string
+	hash   uint64
+	spec   atomic.Pointer[object.Service] // nil: no such Service
+	slices trie[*slice]
+
+	size int // writer: entries of slices
+}
+
+// slice is one watch's copy of an EndpointSlice.
+type slice struct {
+	svc       *service
+	hash      uint64
+	version   uint64 // writer
+	endpoints atomic.Pointer[[]*endpoint]
+}
+
+// endpoint is immutable. 150,000 of them are the plugin's memory: 80 bytes each, count before you add a field.
+type endpoint struct {
+	object.Endpoint
+	in *slice
+	// next is the next endpoint of the same slice with the same Host, where that is not its Pod too.
+	next *endpoint
+}
+
+// New returns an empty tree of the namespaces given, or of all.
+func New(namespaces ...string) *Tree {
+	t := &Tree{scopes: make(map[string]*scope), synced: make(chan struct{})}
+	if len(namespaces) == 0 {
+		namespaces = []string{""}
+	}
+	for _, ns := range namespaces {
+		t.scopes[ns] = new(scope)
+	}
+	return t
+}
+
+// Synced reports whether all there is in namespace ns has been seen once. A namespace that is not watched is: empty.
+func (t *Tree) Synced(ns []byte) bool {
+	s, ok := t.scopes[""]
+	if !ok {
+		s, ok = t.scopes[string(ns)]
+	}
+	return !ok || s.waiting.Load() == 0
+}
+
+// Done is closed when everything has synced.
+func (t *Tree) Done() <-chan struct{} { return t.synced }
+
+// IsDone reports whether everything has synced.
+func (t *Tree) IsDone() bool {
+	select {
+	case <-t.synced:
+		return true
+	default:
+		return false
+	}
+}
+
+// Serial is the SOA serial of a zone that shows the tree as it is (RFC 1982 arithmetic).
+func (t *Tree) Serial() uint32 { return uint32(t.serial.Load()) } // #nosec G115 -- modulo 2^32 is meant
+
+// Size counts what has names.
+func (t *Tree) Size() (services, peers int) {
+	for ns := range t.namespaces.all {
+		for s := range ns.services.all {
+			spec := s.spec.Load()
+			if spec == nil {
+				continue
+			}
+			services++
+			if spec.Type == object.Headless {
+				for sl := range s.slices.all {
+					peers += len(*sl.endpoints.Load())
+				}
+			}
+		}
+	}
+	return services, peers
+}
+
+// headless reports whether the endpoint is one of a headless Service, which is what makes it a peer. A slice can outlive
+// that: nobody takes the headless label off it, and mirrored slices exist for every type of Service.
+func (e *endpoint) headless() bool {
+	spec := e.in.svc.spec.Load()
+	return spec != nil && spec.Type == object.Headless
+}
