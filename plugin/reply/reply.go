@@ -1,0 +1,109 @@
+// Package reply makes DNS messages of what the tree said.
+//
+// A message is the caller's alone, and so is all it points to: what comes after (a ScrubWriter, *dnssec*, *loadbalance*)
+// appends to it and reorders it. Every slice has cap == len.
+package reply
+
+import (
+	"net/netip"
+
+	"github.com/miekg/dns"
+)
+
+// single is a reply with one address: everything in one allocation, since most replies are this one.
+type single struct {
+	msg      dns.Msg
+	question [1]dns.Question
+	answer   [1]dns.RR
+	a        dns.A
+	aaaa     dns.AAAA
+	octets   [16]byte
+}
+
+// Addresses replies to r with addrs, all of the family that r asks for, at the name as r spells it.
+func Addresses(r *dns.Msg, ttl uint32, addrs []netip.Addr) *dns.Msg {
+	if len(addrs) == 1 {
+		s := new(single)
+		head(&s.msg, s.question[:], r, dns.RcodeSuccess)
+		s.answer[0] = record(r.Question[0].Name, ttl, addrs[0], &s.a, &s.aaaa, s.octets[:])
+		s.msg.Answer = s.answer[:]
+		return &s.msg
+	}
+	m := new(dns.Msg)
+	head(m, make([]dns.Question, 1), r, dns.RcodeSuccess)
+	m.Answer = make([]dns.RR, len(addrs))
+	octets := make([]byte, 16*len(addrs))
+	for i, a := range addrs {
+		var v4 *dns.A
+		var v6 *dns.AAAA
+		if a.Is4() {
+			v4 = new(dns.A)
+		} else {
+			v6 = new(dns.AAAA)
+		}
+		m.Answer[i] = record(r.Question[0].Name, ttl, a, v4, v6, octets[16*i:16*i+16:16*i+16])
+	}
+	return m
+}
+
+// record fills v4 or v6, whichever addr is, and keeps its octets in octets.
+func record(name string, ttl uint32, addr netip.Addr, v4 *dns.A, v6 *dns.AAAA, octets []byte) dns.RR {
+	h := dns.RR_Header{Name: name, Class: dns.ClassINET, Ttl: ttl}
+	if addr.Is4() {
+		b := addr.As4()
+		h.Rrtype = dns.TypeA
+		v4.Hdr, v4.A = h, octets[:copy(octets, b[:]):4]
+		return v4
+	}
+	b := addr.As16()
+	h.Rrtype = dns.TypeAAAA
+	v6.Hdr, v6.AAAA = h, octets[:copy(octets, b[:])]
+	return v6
+}
+
+// Negative replies to r that its name does not exist (dns.RcodeNameError) or has nothing of the type asked for
+// (dns.RcodeSuccess), with the zone's SOA as RFC 2308 section 3 wants it.
+func Negative(r *dns.Msg, rcode int, soa *dns.SOA) *dns.Msg {
+	m := new(dns.Msg)
+	head(m, make([]dns.Question, 1), r, rcode)
+	m.Ns = []dns.RR{soa}
+	return m
+}
+
+// Records replies to r with rrs.
+func Records(r *dns.Msg, rrs ...dns.RR) *dns.Msg {
+	m := new(dns.Msg)
+	head(m, make([]dns.Question, 1), r, dns.RcodeSuccess)
+	m.Answer = rrs
+	return m
+}
+
+// SOA is a zone's SOA in the form of *kubernetes*. Its TTL is its minimum, since *cache* keeps negative replies by the
+// former and resolvers by the lower of both (RFC 2308 section 5).
+func SOA(zone string, ttl, serial uint32) *dns.SOA {
+	return &dns.SOA{
+		Hdr:     dns.RR_Header{Name: zone, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: ttl},
+		Ns:      under("ns.dns.", zone),
+		Mbox:    under("hostmaster.", zone),
+		Serial:  serial,
+		Refresh: 7200, Retry: 1800, Expire: 86400, // seconds
+		Minttl: ttl,
+	}
+}
+
+func under(name, zone string) string {
+	if zone == "." {
+		return name
+	}
+	return name + zone
+}
+
+// head makes m an authoritative reply to r without records.
+func head(m *dns.Msg, question []dns.Question, r *dns.Msg, rcode int) {
+	m.MsgHdr = dns.MsgHdr{
+		Id: r.Id, Response: true, Opcode: r.Opcode, Authoritative: true,
+		RecursionDesired: r.RecursionDesired, CheckingDisabled: r.CheckingDisabled, Rcode: rcode,
+	}
+	question[0] = r.Question[0]
+	m.Question = question
+}
