@@ -1,0 +1,116 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	apiwatch "k8s.io/apimachinery/pkg/watch"
+	coreclient "k8s.io/client-go/kubernetes/typed/core/v1"
+	discoveryclient "k8s.io/client-go/kubernetes/typed/discovery/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+
+	"github.com/coredns-headless/headless/plugin/object"
+)
+
+// The two selectors take every slice of a headless Service and next to no other. The EndpointSlice controller labels those
+// that it makes; slices mirrored from Endpoints, and those made by hand, lack the label, and the controller's name.
+const (
+	selectHeadless = corev1.IsHeadlessService
+	selectForeign  = "!" + corev1.IsHeadlessService + "," + discoveryv1.LabelManagedBy + " notin (endpointslice-controller.k8s.io)"
+)
+
+// A request that failed is tried again after 0.8 to 20 s. client-go would go up to a minute, which is long for somebody who
+// has just granted the right that was missing.
+var backoff = wait.Backoff{Duration: 800 * time.Millisecond, Factor: 2, Steps: 5, Cap: 10 * time.Second, Jitter: 1}
+
+// Cluster watches an API server: namespaces one by one, or all where none is given.
+func Cluster(name string, config *rest.Config, namespaces []string) (*Watch, error) {
+	config = rest.CopyConfig(config)
+	config.ContentType = runtime.ContentTypeProtobuf
+	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	config.QPS = -1 // no limit: many namespaces list at once, and reflectors back off by themselves
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	core, err := coreclient.NewForConfigAndClient(config, client)
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	discovery, err := discoveryclient.NewForConfigAndClient(config, client)
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+
+	w := newWatch(name, namespaces)
+	for _, ns := range scopes(namespaces) {
+		services, slices := core.Services(ns), discovery.EndpointSlices(ns)
+		w.reflect(request{
+			w: w, resource: "services", namespace: ns, kind: object.KindService,
+			list:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return services.List(ctx, o) },
+			watch: services.Watch,
+		}, &corev1.Service{})
+		for _, selector := range []string{selectHeadless, selectForeign} {
+			w.reflect(request{
+				w: w, resource: "endpointslices", namespace: ns, kind: object.KindEndpointSlice, selector: selector,
+				list:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return slices.List(ctx, o) },
+				watch: slices.Watch,
+			}, &discoveryv1.EndpointSlice{})
+		}
+	}
+	return w, nil
+}
+
+// reflect adds a reflector that feeds the tree.
+func (w *Watch) reflect(r request, expected runtime.Object) {
+	st := &store{w: w, source: w.tree.Source(r.namespace), kind: r.kind}
+	lw := &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			o.LabelSelector = r.selector
+			list, err := r.list(ctx, o)
+			r.report(ctx, "list", err)
+			return list, err
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
+			o.LabelSelector = r.selector
+			events, err := r.watch(ctx, o)
+			r.report(ctx, "watch", err)
+			return events, err
+		},
+	}
+	w.runs = append(w.runs, func(ctx context.Context) {
+		options := cache.ReflectorOptions{
+			Name: r.resource, Backoff: new(wait.Backoff), Clock: stoppedClock{RealClock: clock.RealClock{}, ctx: ctx},
+			Logger: new(klog.Logger), // the zero Logger is silent: what matters is reported by the request
+		}
+		*options.Backoff = backoff
+		ctx = klog.NewContext(ctx, klog.Logger{})
+		cache.NewReflectorWithOptions(lw, expected, st, options).RunWithContext(ctx)
+	})
+}
+
+// stoppedClock ends the reflector's waits with its context: one of them, before a streamed list is tried again, does not.
+type stoppedClock struct {
+	clock.RealClock
+	ctx context.Context
+}
+
+// After implements clock.Clock.
+func (c stoppedClock) After(d time.Duration) <-chan time.Time {
+	ctx, cancel := context.WithTimeout(c.ctx, d)
+	ch := make(chan time.Time, 1)
+	context.AfterFunc(ctx, func() {
+		cancel()
+		ch <- c.Now()
+	})
+	return ch
+}

@@ -1,0 +1,59 @@
+package watch
+
+import (
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	apiwatch "k8s.io/apimachinery/pkg/watch"
+
+	"github.com/coredns-headless/headless/plugin/object"
+)
+
+// request is what one reflector asks of the API server, again and again.
+type request struct {
+	w                             *Watch
+	resource, namespace, selector string
+	kind                          object.Kind
+
+	list  func(context.Context, metav1.ListOptions) (runtime.Object, error)
+	watch func(context.Context, metav1.ListOptions) (apiwatch.Interface, error)
+
+	failing map[string]failure // by verb
+}
+
+type failure struct {
+	text string
+	said time.Time
+}
+
+// repeatAfter is when a failure that lasts is said again.
+const repeatAfter = time.Minute
+
+// report logs a failed request once, again when its reason changes or it lasts, and when it is over.
+func (r *request) report(ctx context.Context, verb string, err error) {
+	if ctx.Err() != nil {
+		return // stopped: whatever failed, failed for that
+	}
+	where := ""
+	if r.namespace != "" {
+		where = " in namespace " + r.namespace
+	}
+	was, failing := r.failing[verb]
+	switch {
+	case err == nil && failing:
+		delete(r.failing, verb)
+		log.Infof("%s: %s %s%s: works again", r.w.name, verb, r.resource, where)
+	case err != nil:
+		r.w.fail()
+		if failing && was.text == err.Error() && time.Since(was.said) < repeatAfter {
+			return
+		}
+		if r.failing == nil {
+			r.failing = make(map[string]failure)
+		}
+		r.failing[verb] = failure{text: err.Error(), said: time.Now()}
+		log.Warningf("%s: %s %s%s: %v", r.w.name, verb, r.resource, where, err)
+	}
+}

@@ -1,0 +1,124 @@
+// Package watch brings objects into a tree: from an API server or from manifests.
+package watch
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	clog "github.com/coredns/coredns/plugin/pkg/log"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/coredns-headless/headless/plugin/object"
+	"github.com/coredns-headless/headless/plugin/tree"
+)
+
+var log = clog.NewWithPlugin("headless")
+
+// A Watch keeps one tree up to date from Start to Stop.
+type Watch struct {
+	name  string
+	tree  *tree.Tree
+	count [2]count // by object.Kind
+
+	runs   []func(context.Context) // each in a goroutine of its own
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	failed  atomic.Bool   // some request failed, and none of its kind succeeded since start
+	failure chan struct{} // closed with the first failure
+
+	mu     sync.Mutex
+	warned map[object.Key]bool
+}
+
+type count struct{ applied, skipped atomic.Uint64 }
+
+// warnedMax bounds what is remembered of objects that were warned of. Beyond it only the metrics tell.
+const warnedMax = 1000
+
+func newWatch(name string, namespaces []string) *Watch {
+	return &Watch{
+		name: name, tree: tree.New(namespaces...),
+		failure: make(chan struct{}), warned: make(map[object.Key]bool),
+	}
+}
+
+// scopes are the namespaces to watch one by one, or "" for all at once.
+func scopes(namespaces []string) []string {
+	if len(namespaces) == 0 {
+		return []string{metav1.NamespaceAll}
+	}
+	return namespaces
+}
+
+// Name says where the objects come from, for logs and metrics.
+func (w *Watch) Name() string { return w.name }
+
+// Tree is the tree that the watch keeps.
+func (w *Watch) Tree() *tree.Tree { return w.tree }
+
+// Counts returns how many objects of a kind were put into the tree, and how many were left out, wholly or in part.
+func (w *Watch) Counts(k object.Kind) (applied, skipped uint64) {
+	return w.count[k].applied.Load(), w.count[k].skipped.Load()
+}
+
+// Start begins to watch. It does not wait for anything.
+func (w *Watch) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	w.cancel = cancel
+	for _, run := range w.runs {
+		w.wg.Go(func() { run(ctx) })
+	}
+	begun := time.Now()
+	w.wg.Go(func() {
+		select {
+		case <-w.tree.Done():
+			services, peers := w.tree.Size()
+			log.Infof("%s: synced after %s: %d Services, %d endpoints of headless ones", w.name, time.Since(begun).Round(time.Millisecond), services, peers)
+		case <-ctx.Done():
+		}
+	})
+}
+
+// Stop ends what Start began, and waits for it. The tree stays as it is.
+func (w *Watch) Stop() {
+	w.cancel()
+	w.wg.Wait()
+}
+
+// Wait waits until the tree is synced, a request failed, or timeout has passed, and reports whether the tree is synced.
+// After a failure the next try is seconds away, and nobody gains from waiting for it.
+func (w *Watch) Wait(timeout time.Duration) bool {
+	t := time.NewTimer(timeout)
+	defer t.Stop()
+	select {
+	case <-w.tree.Done():
+	case <-w.failure:
+	case <-t.C:
+	}
+	return w.tree.IsDone()
+}
+
+// fail notes that a request failed.
+func (w *Watch) fail() {
+	if w.failed.CompareAndSwap(false, true) {
+		close(w.failure)
+	}
+}
+
+// skip counts an object that is left out, wholly or in part, and says so once.
+func (w *Watch) skip(k object.Key, err error) {
+	w.count[k.Kind].skipped.Add(1)
+	if object.IsExpected(err) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.warned[k] || len(w.warned) == warnedMax {
+		return
+	}
+	w.warned[k] = true
+	log.Warningf("%s: %s %s/%s: left out: %v", w.name, k.Kind, k.Namespace, k.Name, err)
+}
