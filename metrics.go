@@ -1,0 +1,78 @@
+package headless
+
+import (
+	"github.com/coredns/coredns/plugin"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/coredns-headless/headless/plugin/object"
+)
+
+// The results of look-ups.
+const (
+	resultAnswer = iota
+	resultNoData
+	resultNXDomain
+	resultServfail
+	resultNext
+	results
+)
+
+var resultNames = [results]string{"answer", "nodata", "nxdomain", "servfail", "next"}
+
+// lookups is bound to its labels when a Corefile is read: finding a counter by labels takes a lock.
+var lookups = promauto.NewCounterVec(prometheus.CounterOpts{
+	Namespace: plugin.Namespace, Subsystem: name, Name: "lookups_total",
+	Help: "Look-ups below an origin of the plugin, by zone and result. next: handed on to the next plugin.",
+}, []string{"zone", "result"})
+
+func init() { prometheus.MustRegister(collector{}) }
+
+// collector reads what the running watches hold when it is asked, so that a watch that ended leaves no series behind.
+type collector struct{}
+
+func describe(metric, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, name, metric), help, append([]string{"source"}, labels...), nil)
+}
+
+var (
+	descServices = describe("services", "Services known.")
+	descPeers    = describe("peers", "Endpoints of headless Services known, ready or not, one per address.")
+	descSynced   = describe("synced", "1 if everything the source has was seen once, else 0.")
+	descApplied  = describe("objects_applied_total", "Objects put into the tree of names, by kind.", "kind")
+	descSkipped  = describe("objects_skipped_total", "Objects left out, wholly or in part, by kind.", "kind")
+)
+
+// Describe implements prometheus.Collector.
+func (collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descServices, descPeers, descSynced, descApplied, descSkipped} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (collector) Collect(ch chan<- prometheus.Metric) {
+	seen := make(map[string]bool)
+	for _, w := range watches.Watches() {
+		if seen[w.Name()] {
+			continue // in a reload with a changed kubeconfig: the old client and the new one
+		}
+		seen[w.Name()] = true
+		gauge := func(d *prometheus.Desc, v float64) {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, w.Name())
+		}
+		services, peers := w.Tree().Size()
+		gauge(descServices, float64(services))
+		gauge(descPeers, float64(peers))
+		if w.Tree().IsDone() {
+			gauge(descSynced, 1)
+		} else {
+			gauge(descSynced, 0)
+		}
+		for _, k := range []object.Kind{object.KindService, object.KindEndpointSlice} {
+			applied, skipped := w.Counts(k)
+			ch <- prometheus.MustNewConstMetric(descApplied, prometheus.CounterValue, float64(applied), w.Name(), k.String())
+			ch <- prometheus.MustNewConstMetric(descSkipped, prometheus.CounterValue, float64(skipped), w.Name(), k.String())
+		}
+	}
+}

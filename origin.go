@@ -1,0 +1,94 @@
+package headless
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/coredns-headless/headless/plugin/config"
+	"github.com/coredns-headless/headless/plugin/tree"
+	"github.com/coredns-headless/headless/plugin/watch"
+)
+
+// stanza is one stanza at work.
+type stanza struct {
+	config.Stanza
+	fresh *watch.Watch // what to start, unless the same watch runs already
+	key   string       // names that same watch
+	tree  *tree.Tree   // set at start-up, before the first query
+}
+
+// origin is a domain that answers come from: the tree, or a node of it, under another name.
+type origin struct {
+	name   tree.Name
+	zone   string
+	graft  [][]byte // the node, from the root down
+	stanza *stanza
+	guest  bool // another plugin has this zone
+	shared bool // another plugin has the rest of this suffix
+
+	count [results]prometheus.Counter
+}
+
+// newOrigins lists the origins of a stanza. In a cluster zone only what lies below svc.<zone> can be ours.
+func newOrigins(s *stanza) []*origin {
+	list := make([]*origin, 0, len(s.Zones)+len(s.Suffixes))
+	for _, z := range s.Zones {
+		o := &origin{zone: z, stanza: s, guest: true}
+		o.name.Parse("svc." + z)
+		list = append(list, o)
+	}
+	for _, x := range s.Suffixes {
+		o := &origin{zone: x.Name, stanza: s, shared: x.Shared}
+		o.name.Parse(x.Name)
+		for _, label := range []string{x.Target.Namespace, x.Target.Service} {
+			if label != "" {
+				o.graft = append(o.graft, []byte(label))
+			}
+		}
+		list = append(list, o)
+	}
+	for _, o := range list {
+		for i := range o.count {
+			o.count[i] = lookups.WithLabelValues(strings.TrimSuffix(o.zone, "."), resultNames[i])
+		}
+	}
+	return list
+}
+
+// path is where in the tree a name leads that has labels more than the origin. It reports false for one that leads nowhere.
+func (o *origin) path(n *tree.Name, labels int) (p tree.Path, ok bool) {
+	p.N = copy(p.Labels[:], o.graft)
+	for i := labels - 1; i >= 0; i-- {
+		if p.N == len(p.Labels) {
+			return p, false
+		}
+		p.Labels[p.N] = n.Label(i)
+		p.N++
+	}
+	return p, true
+}
+
+// synced reports whether all that p can lead to has been seen.
+func (o *origin) synced(p *tree.Path) bool {
+	if p.N == 0 {
+		return o.stanza.tree.IsDone()
+	}
+	return o.stanza.tree.Synced(p.Labels[0])
+}
+
+// CacheBypassZones implements the interface of *cache*: a pod's new address shows at once. A shared suffix is not among them,
+// since the company zone in it wants the cache; and none lies below another, as each costs every query.
+func (h *Headless) CacheBypassZones() []string {
+	var zones []string
+	for _, o := range h.origins { // most labels first
+		if o.guest || o.shared {
+			continue
+		}
+		zones = slices.DeleteFunc(zones, func(z string) bool { return plugin.Name(o.zone).Matches(z) })
+		zones = append(zones, o.zone)
+	}
+	return zones
+}

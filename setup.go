@@ -1,0 +1,149 @@
+package headless
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
+	clog "github.com/coredns/coredns/plugin/pkg/log"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/coredns-headless/headless/plugin/config"
+	"github.com/coredns-headless/headless/plugin/watch"
+)
+
+var log = clog.NewWithPlugin(name)
+
+// watches are all that run, shared by server blocks and by generations of the Corefile.
+var watches watch.Registry
+
+func init() { plugin.Register(name, setup) }
+
+func setup(c *caddy.Controller) error {
+	stanzas, err := config.Parse(c)
+	if err != nil {
+		return plugin.Error(name, err)
+	}
+	h := &Headless{generation: generationOf(c)}
+	root := dnsserver.GetConfig(c).Root
+	for _, s := range stanzas {
+		st := &stanza{Stanza: s}
+		if err := st.open(root); err != nil {
+			return plugin.Error(name, s.Source.At.Errorf("%w", err))
+		}
+		h.stanzas = append(h.stanzas, st)
+		h.origins = append(h.origins, newOrigins(st)...)
+	}
+	slices.SortStableFunc(h.origins, func(a, b *origin) int { return b.name.Labels() - a.name.Labels() })
+
+	c.OnStartup(func() error {
+		if k, ok := dnsserver.GetConfig(c).Handler("kubernetes").(interface {
+			plugin.ServiceBackend
+			plugin.Handler
+		}); ok {
+			h.zoneSOA = k
+		}
+		h.start()
+		return nil
+	})
+	c.OnShutdown(func() error {
+		watches.Release(func(holder any) bool { return holder == h.generation })
+		return nil
+	})
+	c.OnRestartFailed(func() error {
+		watches.Release(dead)
+		return nil
+	})
+	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {
+		h.Next = next
+		return h
+	})
+	return nil
+}
+
+// start acquires the watches and waits for them, as *kubernetes* waits for its own.
+func (h *Headless) start() {
+	watches.Release(dead) // of a reload that failed while the plugin was not in the Corefile that stayed
+	now := time.Now()
+	var waits []wait
+	if earlier := h.generation.waits.Load(); earlier != nil { // another server block's
+		waits = *earlier
+	}
+	running := make([]*watch.Watch, len(h.stanzas))
+	for i, s := range h.stanzas {
+		running[i] = watches.Acquire(s.key, h.generation, s.fresh)
+		s.tree, s.fresh = running[i].Tree(), nil
+		waits = append(waits[:len(waits):len(waits)], wait{stanza: s, until: now.Add(s.StartupTimeout)})
+	}
+	h.generation.waits.Store(&waits)
+	for i, s := range h.stanzas {
+		if !running[i].Wait(time.Until(now.Add(s.StartupTimeout))) {
+			log.Warningf("%s: starting before the first sync: until then queries below %s go on to the next plugin, and suffixes answer SERVFAIL",
+				running[i].Name(), strings.Join(s.Zones, ", "))
+		}
+	}
+}
+
+// open makes the stanza's watch, without starting it.
+func (s *stanza) open(root string) (err error) {
+	src := s.Source
+	only := "" // part of the source's name: what it does not see it cannot say
+	if len(s.Namespaces) > 0 {
+		only = ", namespaces " + strings.Join(s.Namespaces, " ")
+	}
+	var id string // tells apart what bears the same name
+	var cfg *rest.Config
+	switch {
+	case len(src.Manifests) > 0:
+		paths := make([]string, len(src.Manifests))
+		for i, p := range src.Manifests {
+			if paths[i] = p; !filepath.IsAbs(p) {
+				paths[i] = filepath.Join(root, p)
+			}
+		}
+		s.key = "manifests " + strings.Join(paths, " ") + only
+		s.fresh, err = watch.Manifests(s.key, paths, s.Namespaces)
+	case src.Kubeconfig != "":
+		s.key = strings.TrimSpace("kubeconfig "+src.Kubeconfig+" "+src.Context) + only
+		cfg, id, err = kubeconfig(src.Kubeconfig, src.Context)
+	default:
+		s.key = "service account" + only
+		if cfg, err = rest.InClusterConfig(); err != nil {
+			err = fmt.Errorf("no service account of a pod here (%w): allowed are kubeconfig KUBECONFIG, and manifests PATH", err)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if cfg != nil {
+		cfg.UserAgent = fmt.Sprintf("%s/%s headless/%s", caddy.AppName, caddy.AppVersion, Version)
+		s.fresh, err = watch.Cluster(s.key, cfg, s.Namespaces)
+	}
+	s.key += id
+	return err
+}
+
+// kubeconfig loads a kubeconfig, and a digest of it: a reload after it changed wants a new client.
+func kubeconfig(path, context string) (*rest.Config, string, error) {
+	text, err := os.ReadFile(path) // #nosec G304 -- the Corefile names it
+	if err != nil {
+		return nil, "", fmt.Errorf("kubeconfig %q: %w: allowed is a kubeconfig file that can be read", path, err)
+	}
+	loaded, err := clientcmd.LoadFromFile(path) // not clientcmd.Load: paths in it are relative to it
+	if err != nil {
+		return nil, "", fmt.Errorf("kubeconfig %q: %w", path, err)
+	}
+	cfg, err := clientcmd.NewNonInteractiveClientConfig(*loaded, context, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
+	if err != nil {
+		return nil, "", fmt.Errorf("kubeconfig %q, context %q: %w", path, context, err)
+	}
+	return cfg, fmt.Sprintf("\n%x", sha256.Sum256(text)), nil
+}
