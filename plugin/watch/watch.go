@@ -76,7 +76,7 @@ func (w *Watch) Start() {
 		select {
 		case <-w.tree.Done():
 			services, peers := w.tree.Size()
-			log.Infof("%s: synced after %s: %d Services, %d endpoints of headless ones", w.name, time.Since(begun).Round(time.Millisecond), services, peers)
+			log.Infof("%s: synced after %s: Services %d, endpoints of headless Services %d", w.name, time.Since(begun).Round(time.Millisecond), services, peers)
 		case <-ctx.Done():
 		}
 	})

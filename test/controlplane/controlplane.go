@@ -1,0 +1,190 @@
+// Package controlplane starts a real etcd, kube-apiserver, kube-controller-manager and kwok on loopback ports, and ends them.
+package controlplane
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/coredns-headless/headless/test/parts"
+)
+
+// ControlPlane is a cluster without nodes but those that kwok plays.
+type ControlPlane struct {
+	// Client is the administrator's.
+	Client kubernetes.Interface
+	// Kubeconfig is a file that makes whoever uses it an administrator.
+	Kubeconfig string
+	// Address is the API server's host:port.
+	Address string
+
+	dir       string
+	processes []*process // in the order of their start
+}
+
+const adminToken = "admin-of-a-cluster-that-lives-for-minutes"
+
+// Start builds what is needed, and starts it in a new folder.
+func Start() (_ *ControlPlane, err error) {
+	dir, err := os.MkdirTemp("", "headless-controlplane-")
+	if err != nil {
+		return nil, err
+	}
+	c := &ControlPlane{dir: dir}
+	defer func() {
+		if err != nil {
+			c.Stop()
+		}
+	}()
+	etcd, err := c.startEtcd()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.startAPIServer(etcd); err != nil {
+		return nil, err
+	}
+	return c, c.startControllers()
+}
+
+// Stop ends everything and removes its folder.
+func (c *ControlPlane) Stop() {
+	for i := len(c.processes) - 1; i >= 0; i-- {
+		c.processes[i].stop()
+	}
+	_ = os.RemoveAll(c.dir) // in the system's folder for such things
+}
+
+func (c *ControlPlane) start(p parts.Part, args ...string) (*process, error) {
+	bin, err := p.Path()
+	if err != nil {
+		return nil, err
+	}
+	proc, err := start(c.dir, bin, args...)
+	if err == nil {
+		c.processes = append(c.processes, proc)
+	}
+	return proc, err
+}
+
+func (c *ControlPlane) startEtcd() (url string, err error) {
+	client, err := FreePort()
+	if err != nil {
+		return "", err
+	}
+	peer, err := FreePort()
+	if err != nil {
+		return "", err
+	}
+	url, peerURL := "http://127.0.0.1:"+client, "http://127.0.0.1:"+peer
+	_, err = c.start(parts.Etcd, "--data-dir="+filepath.Join(c.dir, "etcd"), "--unsafe-no-fsync", "--log-level=warn",
+		"--listen-client-urls="+url, "--advertise-client-urls="+url,
+		"--listen-peer-urls="+peerURL, "--initial-advertise-peer-urls="+peerURL, "--initial-cluster=default="+peerURL)
+	return url, err
+}
+
+func (c *ControlPlane) startAPIServer(etcd string) error {
+	port, err := FreePort()
+	if err != nil {
+		return err
+	}
+	c.Address = "127.0.0.1:" + port
+	key, certs := filepath.Join(c.dir, "service-account.key"), filepath.Join(c.dir, "certs")
+	if err := writeKey(key); err != nil {
+		return err
+	}
+	tokens := filepath.Join(c.dir, "tokens.csv")
+	if err := os.WriteFile(tokens, []byte(adminToken+",admin,admin,system:masters\n"), 0o600); err != nil {
+		return err
+	}
+	p, err := c.start(parts.APIServer, "--etcd-servers="+etcd, "--bind-address=127.0.0.1", "--secure-port="+port, "--cert-dir="+certs,
+		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-signing-key-file="+key,
+		"--service-account-key-file="+key, "--token-auth-file="+tokens, "--authorization-mode=RBAC",
+		"--service-cluster-ip-range=10.96.0.0/12", "--allow-privileged=true")
+	if err != nil {
+		return err
+	}
+	ca := filepath.Join(certs, "apiserver.crt") // self-signed
+	err = poll(2*time.Minute, p, func() error {
+		_, err := os.Stat(ca)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("kube-apiserver: %w", err)
+	}
+	c.Kubeconfig = filepath.Join(c.dir, "admin.kubeconfig")
+	if err := c.WriteKubeconfig(c.Kubeconfig, c.Address, adminToken); err != nil {
+		return err
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	config.QPS = -1
+	if c.Client, err = kubernetes.NewForConfig(config); err != nil {
+		return err
+	}
+	return poll(2*time.Minute, p, func() error {
+		// Ready, and the bootstrap roles and namespaces are there.
+		if _, err := c.Client.CoreV1().RESTClient().Get().AbsPath("/readyz").DoRaw(context.Background()); err != nil {
+			return err
+		}
+		_, err := c.Client.CoreV1().Namespaces().Get(context.Background(), metav1.NamespaceSystem, metav1.GetOptions{})
+		return err
+	})
+}
+
+func (c *ControlPlane) startControllers() error {
+	_, err := c.start(parts.ControllerManager, "--kubeconfig="+c.Kubeconfig, "--leader-elect=false", "--secure-port=0",
+		"--service-account-private-key-file="+filepath.Join(c.dir, "service-account.key"))
+	if err != nil {
+		return err
+	}
+	module, err := parts.Kwok.ModuleDir("sigs.k8s.io/kwok")
+	if err != nil {
+		return err
+	}
+	args := []string{"--kubeconfig=" + c.Kubeconfig, "--manage-all-nodes=true", "--cidr=10.244.0.0/16"}
+	for _, stage := range []string{"pod/fast/pod-ready", "pod/fast/pod-delete", "node/fast/node-initialize", "node/heartbeat/node-heartbeat"} {
+		args = append(args, "--config="+filepath.Join(module, "kustomize", "stage", stage+".yaml"))
+	}
+	_, err = c.start(parts.Kwok, args...)
+	return err
+}
+
+// RESTConfig is the administrator's.
+func (c *ControlPlane) RESTConfig() (*rest.Config, error) {
+	return clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
+}
+
+// WriteKubeconfig writes a kubeconfig for the bearer of token, for the API server as it is reached at address.
+func (c *ControlPlane) WriteKubeconfig(path, address, token string) error {
+	return clientcmd.WriteToFile(clientcmdapi.Config{
+		Clusters: map[string]*clientcmdapi.Cluster{"test": {
+			Server: "https://" + address, CertificateAuthority: filepath.Join(c.dir, "certs", "apiserver.crt"),
+		}},
+		AuthInfos:      map[string]*clientcmdapi.AuthInfo{"test": {Token: token}},
+		Contexts:       map[string]*clientcmdapi.Context{"test": {Cluster: "test", AuthInfo: "test"}},
+		CurrentContext: "test",
+	}, path)
+}
+
+func writeKey(path string) error {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return err
+	}
+	block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}
+	return os.WriteFile(path, pem.EncodeToMemory(block), 0o600)
+}

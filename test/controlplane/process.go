@@ -1,0 +1,94 @@
+package controlplane
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// process is a program that was started here, and is ended here.
+type process struct {
+	cmd  *exec.Cmd
+	log  string // file of its output
+	done chan struct{}
+}
+
+// start starts bin in dir, its output in a file there. It does not outlive this process.
+func start(dir, bin string, args ...string) (*process, error) {
+	p := &process{log: filepath.Join(dir, filepath.Base(bin)+".log"), done: make(chan struct{})}
+	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	p.cmd = exec.Command(bin, args...)
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, out, out
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", bin, err)
+	}
+	go func() {
+		_ = p.cmd.Wait() // the log says why, where it matters
+		close(p.done)
+	}()
+	return p, nil
+}
+
+// stop kills the process and waits for its end.
+func (p *process) stop() {
+	_ = p.cmd.Process.Kill() // gone already is as good
+	<-p.done
+}
+
+// exited returns an error with the end of the log if the process has ended.
+func (p *process) exited() error {
+	select {
+	case <-p.done:
+		text, _ := os.ReadFile(p.log)
+		return fmt.Errorf("%s ended: %s", p.cmd.Path, text[max(0, len(text)-2000):])
+	default:
+		return nil
+	}
+}
+
+// FreePort is a TCP and UDP port of 127.0.0.1 that nobody listens on now.
+func FreePort() (string, error) {
+	for range 50 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", err
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		u, err := net.ListenPacket("udp", l.Addr().String())
+		l.Close()
+		if err != nil {
+			continue
+		}
+		u.Close()
+		return strconv.Itoa(port), nil
+	}
+	return "", fmt.Errorf("no port is free for both TCP and UDP")
+}
+
+// poll calls try until it returns nil, p ends, or the time is up.
+func poll(limit time.Duration, p *process, try func() error) error {
+	deadline := time.Now().Add(limit)
+	for {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		if exit := p.exited(); exit != nil {
+			return exit
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("not ready after %s: %w", limit, err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}

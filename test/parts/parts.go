@@ -1,0 +1,146 @@
+// Package parts builds the programs that tests run, from Go modules, and keeps them for the next time.
+package parts
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// A Part is a program that tests run.
+type Part struct {
+	Name string
+	// dir is the module that it is built in, below the project's root. Except for CoreDNS it holds nothing but versions.
+	dir string
+	// pkg is the package to build.
+	pkg string
+	// flags for go build.
+	flags []string
+	// asset says that KUBEBUILDER_ASSETS can bring it.
+	asset bool
+}
+
+const kubeVersion = "v1.36.3"
+
+var kubeFlags = []string{"-ldflags", "-s -w -X k8s.io/component-base/version.gitVersion=" + kubeVersion}
+
+// The parts of a control plane, and CoreDNS with the plugin.
+var (
+	Etcd              = Part{Name: "etcd", dir: "test/tools/etcd", pkg: "go.etcd.io/etcd/server/v3", asset: true}
+	APIServer         = Part{Name: "kube-apiserver", dir: "test/tools/kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-apiserver", flags: kubeFlags, asset: true}
+	ControllerManager = Part{Name: "kube-controller-manager", dir: "test/tools/kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-controller-manager", flags: kubeFlags}
+	Kwok              = Part{Name: "kwok", dir: "test/tools/kwok", pkg: "sigs.k8s.io/kwok/cmd/kwok"}
+	CoreDNS           = coreDNS()
+)
+
+// All lists every part.
+var All = []Part{Etcd, APIServer, ControllerManager, Kwok, CoreDNS}
+
+func coreDNS() Part {
+	p := Part{Name: "coredns", dir: "build", pkg: "."}
+	if race {
+		p.Name, p.flags = "coredns-race", []string{"-race"}
+	}
+	return p
+}
+
+// Root is the project's root folder.
+var Root = sync.OnceValue(func() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+})
+
+// ModuleDir is the folder of the module that a part's package comes from.
+func (p Part) ModuleDir(module string) (string, error) {
+	out, err := p.command("list", "-m", "-f", "{{.Dir}}", module).Output()
+	if err != nil {
+		return "", fmt.Errorf("find module %s: %w", module, err)
+	}
+	return string(bytes.TrimSpace(out)), nil
+}
+
+// Path builds the part unless it is there, says so on stderr, and returns where it is.
+func (p Part) Path() (string, error) {
+	if dir := os.Getenv("KUBEBUILDER_ASSETS"); p.asset && dir != "" {
+		return filepath.Join(dir, p.Name), nil
+	}
+	bin := filepath.Join(Root(), ".cache", "bin", p.Name)
+	if p.dir == CoreDNS.dir { // its sources change: go build knows what is up to date
+		return bin, p.build(bin)
+	}
+	stamp, err := p.stamp()
+	if err != nil {
+		return "", err
+	}
+	if was, err := os.ReadFile(bin + ".stamp"); err == nil && bytes.Equal(was, stamp) {
+		if _, err := os.Stat(bin); err == nil {
+			return bin, nil
+		}
+	}
+	if err := p.build(bin); err != nil {
+		return "", err
+	}
+	return bin, os.WriteFile(bin+".stamp", stamp, 0o600)
+}
+
+// stamp is what the program depends on.
+func (p Part) stamp() ([]byte, error) {
+	h := sha256.New()
+	fmt.Fprintln(h, runtime.Version(), p)
+	for _, name := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(filepath.Join(Root(), p.dir, name))
+		if err != nil {
+			return nil, err
+		}
+		h.Write(text)
+	}
+	return fmt.Appendf(nil, "%x\n", h.Sum(nil)), nil
+}
+
+func (p Part) build(bin string) error {
+	if err := os.MkdirAll(filepath.Dir(bin), 0o750); err != nil {
+		return err
+	}
+	begun := time.Now()
+	done := make(chan struct{})
+	defer close(done)
+	go p.tell(begun, done)
+	args := append([]string{"build", "-o", bin}, p.flags...)
+	if out, err := p.command(append(args, p.pkg)...).CombinedOutput(); err != nil {
+		return errors.Join(fmt.Errorf("build %s: %w", p.Name, err), errors.New(string(out)))
+	}
+	if d := time.Since(begun); d > tellAfter {
+		fmt.Fprintf(os.Stderr, "built %s in %s\n", p.Name, d.Round(time.Second))
+	}
+	return nil
+}
+
+const tellAfter = 5 * time.Second
+
+// tell says that a build goes on: from an empty cache it takes minutes.
+func (p Part) tell(begun time.Time, done <-chan struct{}) {
+	t := time.NewTicker(tellAfter)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			fmt.Fprintf(os.Stderr, "building %s, %s so far (kept for the next time)\n", p.Name, time.Since(begun).Round(time.Second))
+			t.Reset(30 * time.Second)
+		case <-done:
+			return
+		}
+	}
+}
+
+func (p Part) command(args ...string) *exec.Cmd {
+	cmd := exec.Command("go", args...)
+	cmd.Dir = filepath.Join(Root(), p.dir)
+	return cmd
+}

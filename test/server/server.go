@@ -1,0 +1,172 @@
+// Package server runs the CoreDNS binary that was built with the plugin, and asks it with dig.
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coredns-headless/headless/test/controlplane"
+	"github.com/coredns-headless/headless/test/parts"
+)
+
+// Server is a CoreDNS that runs.
+type Server struct {
+	// Port is where it answers, on 127.0.0.1; ReadyPort and MetricsPort are those of the plugins ready and prometheus.
+	Port, ReadyPort, MetricsPort, HealthPort string
+
+	dir  string
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+// New takes ports for a CoreDNS that Start starts.
+func New(tb testing.TB) *Server {
+	tb.Helper()
+	s := &Server{dir: tb.TempDir(), done: make(chan struct{})}
+	for _, p := range []*string{&s.Port, &s.ReadyPort, &s.MetricsPort, &s.HealthPort} {
+		port, err := controlplane.FreePort()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		*p = port
+	}
+	return s
+}
+
+// Start runs CoreDNS with a Corefile in which PORT, READY, METRICS and HEALTH stand for the ports. The test's end ends it, and
+// fails if a race was detected or something panicked.
+func (s *Server) Start(tb testing.TB, corefile string) {
+	tb.Helper()
+	bin, err := parts.CoreDNS.Path()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	path := filepath.Join(s.dir, "Corefile")
+	if err := os.WriteFile(path, []byte(s.Fill(corefile)), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	out, err := os.Create(filepath.Join(s.dir, "log"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer out.Close()
+	s.cmd = exec.Command(bin, "-conf", path)
+	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, out, out
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := s.cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	go func() {
+		_ = s.cmd.Wait() // the log says why
+		close(s.done)
+	}()
+	tb.Cleanup(func() {
+		_ = s.cmd.Process.Kill()
+		<-s.done
+		log := s.Log(tb)
+		if tb.Failed() {
+			tb.Logf("log of CoreDNS:\n%s", log)
+		}
+		for _, bad := range []string{"DATA RACE", "panic:", "Recovered from panic"} {
+			if strings.Contains(log, bad) {
+				tb.Errorf("CoreDNS said %q:\n%s", bad, log)
+			}
+		}
+	})
+}
+
+// Fill puts the ports into a text.
+func (s *Server) Fill(text string) string {
+	return strings.NewReplacer("PORT", s.Port, "READY", "127.0.0.1:"+s.ReadyPort, "METRICS", "127.0.0.1:"+s.MetricsPort,
+		"HEALTH", "127.0.0.1:"+s.HealthPort).Replace(text)
+}
+
+// Signal sends CoreDNS a signal.
+func (s *Server) Signal(tb testing.TB, sig os.Signal) {
+	tb.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// WaitReady waits until the plugin ready says OK, and returns how long that took.
+func (s *Server) WaitReady(tb testing.TB) time.Duration {
+	tb.Helper()
+	begun := time.Now()
+	s.Poll(tb, time.Minute, func() error {
+		text, err := get("http://127.0.0.1:" + s.ReadyPort + "/ready")
+		if err == nil && text != "OK" {
+			err = fmt.Errorf("not ready: %s", text)
+		}
+		if err != nil {
+			return err
+		}
+		conn, err := net.Dial("tcp", "127.0.0.1:"+s.Port) // plugins may be ready a moment before the server listens
+		if err == nil {
+			err = conn.Close()
+		}
+		return err
+	})
+	return time.Since(begun)
+}
+
+// Metrics is what the plugin prometheus says.
+func (s *Server) Metrics(tb testing.TB) string {
+	tb.Helper()
+	text, err := get("http://127.0.0.1:" + s.MetricsPort + "/metrics")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return text
+}
+
+// Log is all that CoreDNS has printed.
+func (s *Server) Log(tb testing.TB) string {
+	tb.Helper()
+	text, err := os.ReadFile(filepath.Join(s.dir, "log"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(text)
+}
+
+// Poll calls try until it returns nil.
+func (s *Server) Poll(tb testing.TB, limit time.Duration, try func() error) {
+	tb.Helper()
+	deadline := time.Now().Add(limit)
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		select {
+		case <-s.done:
+			tb.Fatalf("CoreDNS ended:\n%s", s.Log(tb))
+		default:
+		}
+		if time.Now().After(deadline) {
+			tb.Fatalf("not after %s: %v", limit, err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func get(url string) (string, error) {
+	client := http.Client{Timeout: 5 * time.Second}
+	resp, err := client.Get(url)
+	if err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(resp.Body)
+	return string(text), errors.Join(err, resp.Body.Close())
+}
