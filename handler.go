@@ -69,6 +69,7 @@ func (h *Headless) serveGuest(ctx context.Context, w dns.ResponseWriter, r *dns.
 	qtype := r.Question[0].Qtype
 	p, ok := o.path(n, labels)
 	if !ok || p.N < 2 || isTransfer(qtype) || p.N == 3 && qtype == dns.TypeSRV || !o.stanza.tree.Synced(p.Labels[0]) {
+		o.count[resultNext].Inc()
 		return h.next(ctx, w, r)
 	}
 	var buf [few]netip.Addr

@@ -2,6 +2,8 @@ package watch
 
 import (
 	"context"
+	"errors"
+	"net/url"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -37,8 +39,11 @@ func (r *request) report(ctx context.Context, verb string, err error) {
 		return // stopped: whatever failed, failed for that
 	}
 	where := ""
+	if r.selector != "" {
+		where = " labelled " + r.selector
+	}
 	if r.namespace != "" {
-		where = " in namespace " + r.namespace
+		where += " in namespace " + r.namespace
 	}
 	was, failing := r.failing[verb]
 	switch {
@@ -47,6 +52,9 @@ func (r *request) report(ctx context.Context, verb string, err error) {
 		log.Infof("%s: %s %s%s: works again", r.w.name, verb, r.resource, where)
 	case err != nil:
 		r.w.fail()
+		if u := new(url.Error); errors.As(err, &u) {
+			err = u.Err // the URL differs from try to try, and says no more
+		}
 		if failing && was.text == err.Error() && time.Since(was.said) < repeatAfter {
 			return
 		}
