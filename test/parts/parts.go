@@ -38,15 +38,18 @@ var (
 	ControllerManager = Part{Name: "kube-controller-manager", dir: "test/tools/kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-controller-manager", flags: kubeFlags}
 	Kwok              = Part{Name: "kwok", dir: "test/tools/kwok", pkg: "sigs.k8s.io/kwok/cmd/kwok"}
 	CoreDNS           = coreDNS()
+	GolangciLint      = Part{Name: "golangci-lint", dir: "test/tools/golangci-lint", pkg: "github.com/golangci/golangci-lint/v2/cmd/golangci-lint"}
 )
 
-// All lists every part.
-var All = []Part{Etcd, APIServer, ControllerManager, Kwok, CoreDNS}
+// Tests lists the parts that tests run.
+var Tests = []Part{Etcd, APIServer, ControllerManager, Kwok, CoreDNS}
+
+const raceName = "coredns-race"
 
 func coreDNS() Part {
 	p := Part{Name: "coredns", dir: "build", pkg: "."}
 	if race {
-		p.Name, p.flags = "coredns-race", []string{"-race"}
+		p.Name, p.flags = raceName, []string{"-race"}
 	}
 	return p
 }
@@ -142,5 +145,8 @@ func (p Part) tell(begun time.Time, done <-chan struct{}) {
 func (p Part) command(args ...string) *exec.Cmd {
 	cmd := exec.Command("go", args...)
 	cmd.Dir = filepath.Join(Root(), p.dir)
+	if p.Name != raceName {
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does: what it compiled serves here
+	}
 	return cmd
 }

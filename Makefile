@@ -1,0 +1,47 @@
+# Commands of the project; `make` lists them. Go, make and git are all they need; what is built is kept in .cache and build/bin.
+
+GO   ?= go
+PORT ?= 1053
+# The race detector needs a C compiler.
+RACE ?= $(shell command -v $${CC:-gcc} >/dev/null && echo -race)
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test unit e2e lint bench examples/cluster.yaml
+
+help: ## list the commands
+	@sed -n 's/^\([a-z0-9./-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do printf 'make %-22s %s\n' "$$name" "$$text"; done
+
+build: ## CoreDNS with the plugin: build/bin/coredns
+	@echo "building build/bin/coredns (2 minutes from an empty cache)"
+	@cd build && CGO_ENABLED=0 $(GO) build -ldflags '-s -w' -o bin/coredns .
+
+run: build ## serve examples/cluster.yaml on 127.0.0.1:1053 (PORT=...), or the cluster of a KUBECONFIG=...
+ifeq ($(origin KUBECONFIG),command line)
+	@sed 's/\bPORT\b/$(PORT)/' examples/dig.cluster.txt
+	@cd examples && PORT=$(PORT) KUBECONFIG='$(abspath $(KUBECONFIG))' exec ../build/bin/coredns -conf Corefile.cluster
+else
+	@sed 's/\bPORT\b/$(PORT)/' examples/dig.txt
+	@cd examples && PORT=$(PORT) exec ../build/bin/coredns -conf Corefile
+endif
+
+test: unit e2e ## every test
+
+unit: ## the tests that need no network, in seconds
+	@test -n "$(RACE)" || echo "no C compiler: the race detector is off"
+	$(GO) test $(RACE) ./...
+
+e2e: ## the tests against a real control plane, and those of the build
+	@echo "building what the tests run: etcd, kube-apiserver, kube-controller-manager, kwok, CoreDNS (10 minutes from an empty cache, kept in .cache)"
+	cd test && $(GO) run $(RACE) ./cmd/parts
+	cd build && $(GO) test $(RACE) ./...
+	cd test && $(GO) test $(RACE) -timeout 60m ./...
+
+lint: ## golangci-lint, gofumpt and go.mod files
+	cd test && $(GO) run ./cmd/parts golangci-lint
+	@for m in . build test; do echo "lint $$m"; (cd $$m && export CGO_ENABLED=0 && $(CURDIR)/.cache/bin/golangci-lint run -c $(CURDIR)/.golangci.yml ./... && $(GO) mod tidy -diff) || exit 1; done
+
+bench: ## Go benchmarks, with allocations
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+examples/cluster.yaml: ## dump the tests' cluster anew, as kubectl prints it
+	cd test && $(GO) test -run '^TestDump$$' . -args -dump $(CURDIR)/$@
