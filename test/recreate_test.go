@@ -1,12 +1,15 @@
 package test
 
 import (
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/coredns-headless/headless/test/controlplane"
@@ -20,8 +23,8 @@ func TestRecreate(t *testing.T) {
 	latest := follow(t, "nginx", "web-1")
 	first := addresses(t, "default", "nginx")["web-1"]
 	var slowest time.Duration
-	// kwok gives out again what was given back, so the first new pods may have the old address.
-	for range 20 {
+	spare(t, 4)
+	for range 20 { // kwok gives out at random what was given back, which may be the old address
 		changes := latest.Load().changes
 		if err := cluster.Client.CoreV1().Pods("default").Delete(t.Context(), "web-1", metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
@@ -40,6 +43,45 @@ func TestRecreate(t *testing.T) {
 		}
 	}
 	t.Fatalf("web-1 never got another address than %s", first)
+}
+
+// spare lets kwok have some addresses that were given back, beside that of the pod under test.
+func spare(t *testing.T, pods int) {
+	t.Helper()
+	client := cluster.Client.CoreV1().Pods("default")
+	for i := range pods {
+		p := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("spare-%d", i)},
+			Spec:       corev1.PodSpec{NodeName: "node-0", Containers: []corev1.Container{{Name: "spare", Image: "spare"}}},
+		}
+		if _, err := client.Create(t.Context(), p, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range pods {
+		name := fmt.Sprintf("spare-%d", i)
+		wait(t, func() bool {
+			p, err := client.Get(t.Context(), name, metav1.GetOptions{})
+			return err == nil && p.Status.PodIP != ""
+		})
+		if err := client.Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		wait(t, func() bool {
+			_, err := client.Get(t.Context(), name, metav1.GetOptions{})
+			return apierrors.IsNotFound(err)
+		})
+	}
+}
+
+// wait polls until what the cluster does is done.
+func wait(t *testing.T, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not within a minute")
+		}
+	}
 }
 
 // state is what a watch has shown last of a pod.

@@ -157,7 +157,7 @@ func (s *Server) Poll(tb testing.TB, limit time.Duration, try func() error) {
 		if time.Now().After(deadline) {
 			tb.Fatalf("not after %s: %v", limit, err)
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond)
 	}
 }
 

@@ -1,0 +1,171 @@
+package test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	authv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/coredns-headless/headless/test/controlplane"
+	"github.com/coredns-headless/headless/test/server"
+)
+
+const startupTimeout = 3 * time.Second
+
+// startBroken runs CoreDNS with a kubeconfig that works for *kubernetes* and one that does not for *headless*, and checks all
+// that must hold then: it becomes ready, but not before startup_timeout, cluster names are as without the plugin, suffixes SERVFAIL.
+func startBroken(t *testing.T, kubeconfig string) *server.Server {
+	t.Helper()
+	server.Need(t, "dig", "bind9-dnsutils")
+	stub := server.Stub(t)
+	plain, s := server.New(t), server.New(t)
+	plain.Start(t, corefile(cluster.Kubeconfig, stub, ""))
+	begun := time.Now()
+	s.Start(t, corefile(cluster.Kubeconfig, stub, stanza(kubeconfig, suffix, "startup_timeout "+startupTimeout.String(),
+		"suffix company.test default.svc.cluster.local", "fallthrough company.test")))
+	s.WaitReady(t)
+	if d := time.Since(begun); d < startupTimeout {
+		t.Errorf("ready after %s, before the first sync and before startup_timeout %s", d, startupTimeout)
+	}
+	plain.WaitReady(t)
+	for _, name := range append(bystanders("10.244.0.1"), "web-1.default.svc.cluster.local") {
+		sameTypes(t, plain, s, name, "A", "AAAA", "SRV", "TXT")
+	}
+	sameTypes(t, plain, s, "www.company.test", "A") // it exists, whatever the cluster has
+	for _, name := range []string{"web-1.mgmt.pix.yun.com", "mgmt.pix.yun.com", "nowhere.mgmt.pix.yun.com", "web-1.company.test"} {
+		if r := s.Dig(t, name); r.Status != "SERVFAIL" {
+			t.Errorf("%s before the first sync:\n%s", name, r.Text)
+		}
+	}
+	if m := s.Metrics(t); !strings.Contains(m, `coredns_headless_synced{source="kubeconfig `+kubeconfig+`"} 0`) {
+		t.Error("metrics do not say unsynced")
+	}
+	return s
+}
+
+// wantRecovery waits until names answer, without a restart.
+func wantRecovery(t *testing.T, s *server.Server) {
+	t.Helper()
+	addr := addresses(t, "default", "nginx")["web-1"]
+	s.Poll(t, time.Minute, func() error {
+		if r := s.Dig(t, "web-1.mgmt.pix.yun.com"); strings.Join(r.Addresses(), " ") != addr {
+			return fmt.Errorf("no recovery:\n%s", r.Text)
+		}
+		return nil
+	})
+	want(t, s, "web-1.default.svc.cluster.local", addr)
+}
+
+// A service account that may list nothing, and gets the rights of CoreDNS's own later.
+func TestBrokenWithoutRights(t *testing.T) {
+	ctx := t.Context()
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "headless", Namespace: metav1.NamespaceSystem}}
+	if _, err := cluster.Client.CoreV1().ServiceAccounts(account.Namespace).Create(ctx, account, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	token, err := cluster.Client.CoreV1().ServiceAccounts(account.Namespace).CreateToken(ctx, account.Name, &authv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := cluster.WriteKubeconfig(kubeconfig, cluster.Address, token.Status.Token); err != nil {
+		t.Fatal(err)
+	}
+	s := startBroken(t, kubeconfig)
+	log := s.Log(t)
+	for _, words := range []string{
+		"list services: services is forbidden", "watch services", "list endpointslices labelled service.kubernetes.io/headless: endpointslices.discovery.k8s.io is forbidden",
+		"watch endpointslices", "starting before the first sync",
+	} {
+		if !strings.Contains(log, words) {
+			t.Errorf("the log lacks %q:\n%s", words, log)
+		}
+	}
+
+	role := &rbacv1.ClusterRole{
+		ObjectMeta: metav1.ObjectMeta{Name: "headless"},
+		Rules: []rbacv1.PolicyRule{
+			{APIGroups: []string{""}, Resources: []string{"services"}, Verbs: []string{"list", "watch"}},
+			{APIGroups: []string{"discovery.k8s.io"}, Resources: []string{"endpointslices"}, Verbs: []string{"list", "watch"}},
+		},
+	}
+	if _, err := cluster.Client.RbacV1().ClusterRoles().Create(ctx, role, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "headless"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Name: account.Name, Namespace: account.Namespace}},
+	}
+	if _, err := cluster.Client.RbacV1().ClusterRoleBindings().Create(ctx, binding, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	wantRecovery(t, s)
+	if log := s.Log(t); !strings.Contains(log, "works again") || !strings.Contains(log, "synced after") {
+		t.Errorf("the log does not say that it recovered:\n%s", log)
+	}
+}
+
+// Nobody listens where the kubeconfig says the API server is; later somebody does.
+func TestBrokenUnreachable(t *testing.T) {
+	port, err := controlplane.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := "127.0.0.1:" + port
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	config, err := cluster.RESTConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.WriteKubeconfig(kubeconfig, address, config.BearerToken); err != nil {
+		t.Fatal(err)
+	}
+	s := startBroken(t, kubeconfig)
+	if log := s.Log(t); !strings.Contains(log, "services: ") || !strings.Contains(log, "connection refused") {
+		t.Errorf("the log does not say what is wrong:\n%s", log)
+	}
+	relay(t, address, cluster.Address)
+	wantRecovery(t, s)
+}
+
+// relay listens at one address and passes connections on to another.
+func relay(t *testing.T, from, to string) {
+	t.Helper()
+	l, err := net.Listen("tcp", from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			a, err := l.Accept()
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			b, err := net.Dial("tcp", to)
+			if err != nil {
+				a.Close()
+				continue
+			}
+			go pipe(a, b)
+			go pipe(b, a)
+		}
+	}()
+}
+
+// pipe copies until either side closes, and closes both.
+func pipe(a, b net.Conn) {
+	_, _ = io.Copy(a, b) // ends with the connection, however that ends
+	a.Close()
+	b.Close()
+}

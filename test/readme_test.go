@@ -1,0 +1,91 @@
+package test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/coredns-headless/headless/test/parts"
+	"github.com/coredns-headless/headless/test/server"
+)
+
+func readme(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(parts.Root(), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// readmeBlock is the first block of a language below a heading.
+func readmeBlock(t *testing.T, heading, language string) string {
+	t.Helper()
+	_, text, ok := strings.Cut(readme(t), "\n## "+heading+"\n")
+	m := regexp.MustCompile("(?s)```" + language + "\n(.*?)```").FindStringSubmatch(text)
+	if !ok || m == nil {
+		t.Fatalf("README has no block of %s below %q", language, heading)
+	}
+	return m[1]
+}
+
+// The README's first two commands do what it says.
+func TestReadmeFirstCommands(t *testing.T) {
+	server.Need(t, "dig", "bind9-dnsutils")
+	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readme(t), 2)
+	if len(blocks) != 2 || strings.TrimSpace(blocks[0][1]) != "make run" {
+		t.Fatalf("README begins with other commands: %q", blocks)
+	}
+	port := regexp.MustCompile(`-p (\d+)`).FindStringSubmatch(makeRun(t)[0])[1]
+	command := strings.Replace(blocks[1][1], "-p 1053", "-p "+port, 1)
+	out, err := exec.Command("sh", "-c", command).CombinedOutput()
+	if err != nil || strings.TrimSpace(string(out)) != "10.244.0.6" {
+		t.Errorf("%s: %v\n%s", command, err, out)
+	}
+}
+
+// Every Corefile of the README starts and answers, with ports, addresses and credentials of this test.
+func TestReadmeCorefiles(t *testing.T) {
+	server.Need(t, "dig", "bind9-dnsutils")
+	web := addresses(t, "default", "nginx")
+	asked := []struct {
+		name  string
+		addrs []string
+	}{
+		{"web-1.mgmt.pix.yun.com", []string{web["web-1"]}},
+		{"web-1.company.test", []string{web["web-1"]}},
+		{"rabbit-0.brokers.example.org", nil}, // no such Service in this cluster: NXDOMAIN
+	}
+	blocks := regexp.MustCompile("(?s)``` corefile\n(.*?)```").FindAllStringSubmatch(readme(t), -1)
+	if len(blocks) != len(asked) {
+		t.Fatalf("%d Corefiles in the README, the test knows %d", len(blocks), len(asked))
+	}
+	for i, block := range blocks {
+		s := server.New(t)
+		text := strings.NewReplacer(":53 {", ":PORT {\n    bind 127.0.0.1", "    ready\n", "    ready READY\n", "    health {", "    health HEALTH {",
+			"prometheus :9153", "prometheus METRICS", "/etc/resolv.conf", server.Stub(t), "/etc/coredns/kubeconfig", cluster.Kubeconfig).Replace(block[1])
+		if !strings.Contains(text, "ready READY") {
+			text = strings.Replace(text, "    bind 127.0.0.1", "    bind 127.0.0.1\n    ready READY", 1)
+		}
+		if !strings.Contains(text, "kubeconfig") { // in a pod there is a service account instead
+			text = strings.Replace(text, "headless cluster.local {", "headless cluster.local {\n kubeconfig "+cluster.Kubeconfig, 1)
+			text = regexp.MustCompile(`(?m)^    kubernetes ([a-z0-9. -]*)( \{)?$`).ReplaceAllStringFunc(text, func(line string) string {
+				head, braced := strings.CutSuffix(line, " {")
+				if head += " {\n kubeconfig " + cluster.Kubeconfig; !braced {
+					head += "\n}"
+				}
+				return head
+			})
+		}
+		s.Start(t, text)
+		s.WaitReady(t)
+		if a := asked[i]; a.addrs != nil {
+			want(t, s, a.name, a.addrs...)
+		} else {
+			wantStatus(t, s, "NXDOMAIN", a.name)
+		}
+	}
+}
