@@ -41,9 +41,14 @@ func TestBystander(t *testing.T) {
 		sameTypes(t, plain, with, name, types...)
 	}
 	for _, args := range [][]string{
-		{"version.bind", "CH", "TXT"}, {"web-0.default.svc.cluster.local", "CH", "A"}, {"cluster.local", "AXFR", "+tcp"},
-		{"web-0.default.svc.cluster.local", "+opcode=notify"}, {"web-0.default.svc.cluster.local", "+opcode=status"},
-		{"www.example.org", "+tcp"}, {"www.example.org", "+noedns"}, {"www.example.org", "+dnssec", "+cd"},
+		{"version.bind", "CH", "TXT"},
+		{"web-0.default.svc.cluster.local", "CH", "A"},
+		{"cluster.local", "AXFR", "+tcp"},
+		{"web-0.default.svc.cluster.local", "+opcode=notify"},
+		{"web-0.default.svc.cluster.local", "+opcode=status"},
+		{"www.example.org", "+tcp"},
+		{"www.example.org", "+noedns"},
+		{"www.example.org", "+dnssec", "+cd"},
 	} {
 		same(t, plain, with, args...)
 	}

@@ -93,7 +93,8 @@ func makeRun(t *testing.T, args ...string) (digs []string) {
 	t.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) // Ctrl-C goes to the whole group
 		select {
-		case <-ended:
+		case err := <-ended:
+			t.Logf("make run ended: %v", err)
 		case <-time.After(20 * time.Second):
 			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 			t.Error("Ctrl-C did not end make run")

@@ -76,7 +76,7 @@ func (c *ControlPlane) WaitReady(ctx context.Context, namespace, service string,
 	return poll(time.Minute, last, func() error {
 		ready, err := c.ReadyAddresses(ctx, namespace, service)
 		if err == nil && len(ready) != want {
-			err = fmt.Errorf("Service %s/%s has %d ready endpoints of %d", namespace, service, len(ready), want)
+			err = fmt.Errorf("service %s/%s has %d ready endpoints of %d", namespace, service, len(ready), want)
 		}
 		return err
 	})

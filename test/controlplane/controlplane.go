@@ -108,7 +108,11 @@ func (c *ControlPlane) startAPIServer(etcd string) error {
 	if err := os.WriteFile(tokens, []byte(adminToken+",admin,admin,system:masters\n"), 0o600); err != nil {
 		return err
 	}
-	p, err := c.start(parts.APIServer, "--etcd-servers="+etcd, "--bind-address=127.0.0.1", "--secure-port="+port, "--cert-dir="+certs,
+	policy := filepath.Join(c.dir, "audit-policy.yaml")
+	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
+		return err
+	}
+	p, err := c.start(parts.APIServer, "--audit-policy-file="+policy, "--audit-log-path="+c.auditLog(), "--etcd-servers="+etcd, "--bind-address=127.0.0.1", "--secure-port="+port, "--cert-dir="+certs,
 		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-signing-key-file="+key,
 		"--service-account-key-file="+key, "--token-auth-file="+tokens, "--authorization-mode=RBAC",
 		"--service-cluster-ip-range=10.96.0.0/12", "--allow-privileged=true")
@@ -132,6 +136,7 @@ func (c *ControlPlane) startAPIServer(etcd string) error {
 		return err
 	}
 	config.QPS = -1
+	config.WarningHandler = rest.NoWarnings{} // that Endpoints are deprecated is known
 	if c.Client, err = kubernetes.NewForConfig(config); err != nil {
 		return err
 	}

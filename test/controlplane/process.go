@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -72,7 +73,7 @@ func FreePort() (string, error) {
 		u.Close()
 		return strconv.Itoa(port), nil
 	}
-	return "", fmt.Errorf("no port is free for both TCP and UDP")
+	return "", errors.New("no port is free for both TCP and UDP")
 }
 
 // poll calls try until it returns nil, p ends, or the time is up.

@@ -91,6 +91,9 @@ func (s *Server) Fill(text string) string {
 		"HEALTH", "127.0.0.1:"+s.HealthPort).Replace(text)
 }
 
+// Dir is where the Corefile and the log are.
+func (s *Server) Dir() string { return s.dir }
+
 // Signal sends CoreDNS a signal.
 func (s *Server) Signal(tb testing.TB, sig os.Signal) {
 	tb.Helper()

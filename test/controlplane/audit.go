@@ -1,0 +1,53 @@
+package controlplane
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// auditPolicy logs the requests that a watch is made of, as they arrive.
+const auditPolicy = `
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [ResponseStarted, ResponseComplete, Panic]
+rules:
+- level: Metadata
+  verbs: [list, watch]
+  resources:
+  - {group: "", resources: [services]}
+  - {group: discovery.k8s.io, resources: [endpointslices]}
+- level: None
+`
+
+func (c *ControlPlane) auditLog() string { return filepath.Join(c.dir, "audit.log") }
+
+// Request is a list or watch request that the API server received.
+type Request struct {
+	Verb       string `json:"verb"`
+	RequestURI string `json:"requestURI"`
+	UserAgent  string `json:"userAgent"`
+}
+
+// Requests are the list and watch requests for Services and EndpointSlices so far, of clients whose user agent contains agent.
+func (c *ControlPlane) Requests(agent string) ([]Request, error) {
+	f, err := os.Open(c.auditLog())
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var list []Request
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		var r Request
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			return nil, err
+		}
+		if strings.Contains(r.UserAgent, agent) {
+			list = append(list, r)
+		}
+	}
+	return list, lines.Err()
+}
