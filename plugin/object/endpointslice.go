@@ -35,14 +35,16 @@ func FromEndpointSlice(o *discoveryv1.EndpointSlice) (*EndpointSlice, error) {
 	if err != nil {
 		return nil, err
 	}
-	svc := o.Labels[discoveryv1.LabelServiceName]
-	if !IsLabel(svc) {
+	svc, ok := o.Labels[discoveryv1.LabelServiceName]
+	switch {
+	case !ok:
+		return nil, errNoService
+	case !IsLabel(svc):
 		return nil, fmt.Errorf("label %s: %q is no Service's name", discoveryv1.LabelServiceName, svc)
-	}
-	if o.AddressType == discoveryv1.AddressTypeFQDN {
+	case o.AddressType == discoveryv1.AddressTypeFQDN:
 		return nil, errFQDN
 	}
-	s := &EndpointSlice{head: h, Service: strings.ToLower(svc), Endpoints: make([]Endpoint, 0, len(o.Endpoints))}
+	s := &EndpointSlice{head: h, Service: lower(svc), Endpoints: make([]Endpoint, 0, len(o.Endpoints))}
 	for i := range o.Endpoints {
 		if eerr := s.add(&o.Endpoints[i]); eerr != nil && err == nil {
 			err = fmt.Errorf("endpoints[%d]: %w", i, eerr)
@@ -55,10 +57,10 @@ func FromEndpointSlice(o *discoveryv1.EndpointSlice) (*EndpointSlice, error) {
 func (s *EndpointSlice) add(e *discoveryv1.Endpoint) (err error) {
 	ep := Endpoint{Ready: e.Conditions.Ready == nil || *e.Conditions.Ready}
 	if r := e.TargetRef; r != nil && r.Kind == "Pod" && (r.Namespace == "" || r.Namespace == s.key.Namespace) && IsLabel(r.Name) {
-		ep.Pod = strings.ToLower(r.Name)
+		ep.Pod = lower(r.Name)
 	}
 	if e.Hostname != nil && IsLabel(*e.Hostname) {
-		ep.Host = strings.ToLower(*e.Hostname)
+		ep.Host = lower(*e.Hostname)
 		if ep.Host == ep.Pod {
 			ep.Host = ep.Pod // one string in memory, not two
 		}
@@ -82,7 +84,10 @@ func (s *EndpointSlice) add(e *discoveryv1.Endpoint) (err error) {
 // dashed is the label that *kubernetes* gives an address without a hostname: the address as it stands in the slice, with
 // dashes, and a 0 behind a dash at the end, where a label may not have one.
 func dashed(text string) string {
-	d := strings.ToLower(strings.NewReplacer(".", "-", ":", "-").Replace(text))
+	if strings.Contains(text, ".") {
+		return lower(strings.ReplaceAll(text, ".", "-"))
+	}
+	d := lower(strings.ReplaceAll(text, ":", "-"))
 	if strings.HasSuffix(d, "-") {
 		d += "0"
 	}

@@ -38,7 +38,7 @@ type Key struct {
 
 // NewKey is the key of the object that the API server calls namespace/name.
 func NewKey(k Kind, namespace, name string) Key {
-	return Key{Kind: k, Namespace: strings.ToLower(namespace), Name: strings.ToLower(name)}
+	return Key{Kind: k, Namespace: lower(namespace), Name: lower(name)}
 }
 
 // Object is a slim object: *Service or *EndpointSlice.
@@ -75,10 +75,13 @@ func KindOf(o any) Kind {
 	return KindEndpointSlice
 }
 
-var errFQDN = errors.New("addressType FQDN carries no addresses")
+var (
+	errFQDN      = errors.New("addressType FQDN carries no addresses")
+	errNoService = errors.New("no label " + discoveryv1.LabelServiceName + ": it belongs to no Service")
+)
 
 // IsExpected reports whether err says of an object only that it is not the plugin's business.
-func IsExpected(err error) bool { return errors.Is(err, errFQDN) }
+func IsExpected(err error) bool { return errors.Is(err, errFQDN) || errors.Is(err, errNoService) }
 
 // head is what all slim objects have in common.
 type head struct {
@@ -115,3 +118,19 @@ func ParseVersion(s string) uint64 {
 func IsLabel(s string) bool {
 	return len(s) >= 1 && len(s) <= 63 && !strings.Contains(s, ".")
 }
+
+// lower folds ASCII, as DNS does (RFC 4343 section 3). It never changes a name's length in octets.
+func lower(s string) string {
+	if strings.IndexFunc(s, isUpper) < 0 {
+		return s
+	}
+	b := []byte(s)
+	for i, c := range b {
+		if isUpper(rune(c)) {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+func isUpper(r rune) bool { return 'A' <= r && r <= 'Z' }

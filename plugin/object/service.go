@@ -38,7 +38,7 @@ func FromService(o *corev1.Service) (*Service, error) {
 	case o.Spec.Type == corev1.ServiceTypeExternalName:
 		s.Type, s.ExternalName = ExternalName, o.Spec.ExternalName
 		return s, nil
-	case o.Spec.ClusterIP == corev1.ClusterIPNone:
+	case o.Spec.ClusterIP == corev1.ClusterIPNone, len(o.Spec.ClusterIPs) > 0 && o.Spec.ClusterIPs[0] == corev1.ClusterIPNone:
 		s.Type = Headless
 		return s, nil
 	}
