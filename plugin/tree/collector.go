@@ -2,79 +2,88 @@ package tree
 
 import "net/netip"
 
-// collector gathers the endpoints behind one name.
+// collector gathers the endpoints behind one name. Addresses go through its methods by value: kept in it, they would move the
+// caller's buffer to the heap.
 type collector struct {
 	q     Query
-	addrs []netip.Addr // of the ready ones, or of those not ready while there is no ready one
-	seen  bool         // some endpoint has the name
-	ready bool         // some ready one has it
+	seen  bool // some endpoint has the name
+	ready bool // some ready one has it
 
-	first     *endpoint
-	ambiguous bool // different pods of different Services have it
+	first    *endpoint
+	services bool // endpoints of several Services have it
+	peers    bool // several peers have it: pods or, where no pod is known, addresses of one family
+	v4, v6   netip.Addr
 }
 
 // byPod adds the endpoints whose pod is named x, of the Service s or, where s is nil, of all headless ones.
-func (c *collector) byPod(leaf []entry[*endpoint], x []byte, h uint64, s *service) {
+func (c *collector) byPod(leaf []entry[*endpoint], x []byte, h uint64, s *service, addrs []netip.Addr) []netip.Addr {
 	for _, en := range leaf {
 		if e := en.val; en.hash == h && e.Pod == string(x) {
-			c.add(e, s)
+			addrs = c.add(e, s, addrs)
 		}
 	}
+	return addrs
 }
 
 // byHost adds the endpoints whose hostname (or dashed address) is x, as byPod.
-func (c *collector) byHost(leaf []entry[*endpoint], x []byte, h uint64, s *service) {
+func (c *collector) byHost(leaf []entry[*endpoint], x []byte, h uint64, s *service, addrs []netip.Addr) []netip.Addr {
 	for _, en := range leaf {
 		if en.hash != h || en.val.Host != string(x) {
 			continue
 		}
 		if !en.val.chained() {
-			c.add(en.val, s)
+			addrs = c.add(en.val, s, addrs)
 			continue
 		}
 		for e := en.val; e != nil; e = e.next {
-			c.add(e, s)
+			addrs = c.add(e, s, addrs)
 		}
 	}
+	return addrs
 }
 
-func (c *collector) add(e *endpoint, s *service) {
+// add appends the endpoint's address if it counts: those that are not ready do so until a ready one shows.
+func (c *collector) add(e *endpoint, s *service, addrs []netip.Addr) []netip.Addr {
 	if s != nil && e.in.svc != s || !e.headless() {
-		return
+		return addrs
 	}
-	if c.first == nil {
-		c.first = e
-	} else if e.in.svc != c.first.in.svc && !samePeer(e, c.first) {
-		c.ambiguous = true
-	}
+	c.compare(e)
 	c.seen = true
 	if e.Ready && !c.ready {
 		c.ready = true
-		c.addrs = c.addrs[:0] // those not ready do not count any more
+		addrs = addrs[:0]
 	}
-	if e.Ready != c.ready || !e.Ready && !c.q.NotReady {
-		return
+	if e.Ready == c.ready && c.q.Family != NoFamily && c.q.Family.has(e.Addr) {
+		addrs = append(addrs, e.Addr)
 	}
-	if c.q.Family != NoFamily && c.q.Family.has(e.Addr) {
-		if c.addrs == nil {
-			c.addrs = c.q.Buf[:0]
+	return addrs
+}
+
+// compare notes whether the endpoint is another peer, or another Service's, than those before. It is ready or not: else a pod
+// that stops being ready would hand an ambiguous name to another.
+func (c *collector) compare(e *endpoint) {
+	if c.first == nil {
+		c.first = e
+	}
+	c.services = c.services || e.in.svc != c.first.in.svc
+	c.peers = c.peers || e.Pod != c.first.Pod
+	if e.Pod == "" {
+		last := &c.v6
+		if e.Addr.Is4() {
+			last = &c.v4
 		}
-		c.addrs = append(c.addrs, e.Addr)
+		c.peers = c.peers || last.IsValid() && *last != e.Addr
+		*last = e.Addr
 	}
 }
 
+// ambiguous reports whether different pods of different Services have the name.
+func (c *collector) ambiguous() bool { return c.services && c.peers }
+
 // answer is a peer if it has an endpoint that counts.
-func (c *collector) answer() Answer {
+func (c *collector) answer(addrs []netip.Addr) Answer {
 	if !c.ready && (!c.seen || !c.q.NotReady) {
 		return Answer{}
 	}
-	return Answer{Status: Peer, Addrs: distinct(c.addrs)}
-}
-
-// samePeer reports whether endpoints of two Services are one peer: the same pod or, where no pod is known, the same address.
-func samePeer(a, b *endpoint) bool {
-	if a.Pod != "" || b.Pod != "" {
-		return a.Pod == b.Pod
-	}
-	return a.Addr == b.Addr || a.Addr.Is4() != b.Addr.Is4()
+	return Answer{Status: Peer, Addrs: distinct(addrs)}
 }

@@ -98,10 +98,10 @@ func (t *Tree) FindGuest(p *Path, q Query) Answer {
 		return Answer{}
 	case p.N == 2:
 		return ns.peer(x, h, q)
-	case svc == nil || svc.isHostname(p.Labels[2]):
+	case svc == nil:
 		return Answer{}
 	}
-	return svc.pod(p.Labels[2], q)
+	return svc.guestPod(p.Labels[2], q)
 }
 
 func (t *Tree) namespace(h uint64, name []byte) *namespace {
@@ -125,42 +125,53 @@ func (n *namespace) service(h uint64, name []byte) *service {
 // peer finds the peer x one label below the namespace: the pod of that name, else those whose hostname it is. Which of
 // them owns the name does not depend on readiness, else a pod that stops being ready would hand its name to another.
 func (n *namespace) peer(x []byte, h uint64, q Query) Answer {
+	leaf := n.peers.at(h)
 	c := collector{q: q}
-	if c.byPod(n.peers.at(h), x, h, nil); c.seen {
-		return c.answer()
+	addrs := c.byPod(leaf, x, h, nil, q.Buf[:0])
+	if c.seen {
+		return c.answer(addrs)
 	}
-	c.byHost(n.peers.at(h), x, h, nil)
-	if c.ambiguous {
+	addrs = c.byHost(leaf, x, h, nil, addrs)
+	if c.ambiguous() {
 		return Answer{}
 	}
-	return c.answer()
+	return c.answer(addrs)
 }
 
-// peer finds the peer x of a Service: whoever has that hostname as *kubernetes* does, else the pod of that name.
+// peer finds the peer x of a Service: the ready ones with that hostname, as *kubernetes* does, else the pod of that name,
+// else those with the hostname that are not ready.
 func (s *service) peer(x []byte, q Query) Answer {
 	h := hashOfBytes(x)
 	leaf := s.ns.peers.at(h)
-	c := collector{q: q}
-	if c.byHost(leaf, x, h, s); c.ready {
-		return c.answer()
+	host := collector{q: q}
+	addrs := host.byHost(leaf, x, h, s, q.Buf[:0])
+	if host.ready {
+		return host.answer(addrs)
 	}
-	c.byPod(leaf, x, h, s)
-	return c.answer()
+	pod := collector{q: q}
+	if a := pod.answer(pod.byPod(leaf, x, h, s, q.Buf[:0])); a.Status == Peer {
+		return a
+	}
+	return host.answer(host.byHost(leaf, x, h, s, q.Buf[:0])) // again: the buffer is another's now
 }
 
-// pod finds the pod x of a Service.
-func (s *service) pod(x []byte, q Query) Answer {
+// guestPod finds the pod x of a Service, unless *kubernetes* may have a name for x there.
+func (s *service) guestPod(x []byte, q Query) Answer {
 	h := hashOfBytes(x)
+	leaf := s.ns.peers.at(h)
 	c := collector{q: q}
-	c.byPod(s.ns.peers.at(h), x, h, s)
-	return c.answer()
+	addrs := c.byPod(leaf, x, h, s, q.Buf[:0])
+	if !c.seen || s.isHostname(leaf, x, h) {
+		return Answer{}
+	}
+	return c.answer(addrs)
 }
 
 // isHostname reports whether *kubernetes* may have a name for x below the Service: a ready endpoint's hostname, or the
-// dashed address of one that has none, whatever its pod is called.
-func (s *service) isHostname(x []byte) bool {
-	h := hashOfBytes(x)
-	for _, en := range s.ns.peers.at(h) {
+// dashed address of one that has none, whatever its pod is called. Only for a pod whose name reads as an address does it look at
+// all endpoints.
+func (s *service) isHostname(leaf []entry[*endpoint], x []byte, h uint64) bool {
+	for _, en := range leaf {
 		if en.hash != h || en.val.Host != string(x) {
 			continue
 		}
@@ -197,7 +208,7 @@ func (s *service) addrs(q Query) []netip.Addr {
 				list = append(list, a)
 			}
 		}
-		return list
+		return distinct(list)
 	}
 	for sl := range s.slices.all {
 		for _, e := range *sl.endpoints.Load() {

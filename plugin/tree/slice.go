@@ -8,20 +8,28 @@ func (sl *slice) set(list []object.Endpoint) {
 	now, fresh, spare := sl.reuse(list)
 	peers := &sl.svc.ns.peers
 
-	was := make(map[string]*endpoint, len(spare))
+	was, will := make(map[string][]*endpoint), make(map[string][]*endpoint)
 	for name, e := range entries(spare) {
-		if twin := was[name]; twin != nil {
-			peers.swap(hashOf(name), twin, nil)
-		}
-		was[name] = e
+		was[name] = append(was[name], e)
 	}
 	for name, e := range entries(fresh) {
-		peers.swap(hashOf(name), was[name], e)
-		delete(was, name)
+		will[name] = append(will[name], e)
+	}
+	for name, list := range will {
+		if len(list) == 1 && len(was[name]) == 1 {
+			peers.swap(hashOf(name), was[name][0], list[0])
+			delete(was, name)
+			continue
+		}
+		for _, e := range list { // a name that one slice has twice: first all come, then all go
+			peers.swap(hashOf(name), nil, e)
+		}
 	}
 	sl.endpoints.Store(&now)
-	for name, e := range was {
-		peers.swap(hashOf(name), e, nil)
+	for name, list := range was {
+		for _, e := range list {
+			peers.swap(hashOf(name), e, nil)
+		}
 	}
 }
 

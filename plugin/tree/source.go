@@ -11,20 +11,27 @@ type Source struct {
 	scope    *scope
 	synced   bool
 	slices   map[object.Key]*slice
-	services map[object.Key]*service
+	services map[object.Key]heldService
+}
+
+// heldService is one watch's copy of a Service.
+type heldService struct {
+	at   *service
+	spec *object.Service
 }
 
 // Source adds a source for one of the namespaces that New was given, or for "". The scope counts as unsynced until the
-// source's first Replace.
+// source's first Replace. All sources are made before any object is put in.
 func (t *Tree) Source(namespace string) *Source {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := &Source{
 		t: t, scope: t.scopes[namespace],
-		slices: make(map[object.Key]*slice), services: make(map[object.Key]*service),
+		slices: make(map[object.Key]*slice), services: make(map[object.Key]heldService),
 	}
 	s.scope.waiting.Add(1)
 	t.waiting++
+	t.sources = append(t.sources, s)
 	return s
 }
 
@@ -91,58 +98,80 @@ func (s *Source) set(o object.Object) bool {
 }
 
 func (s *Source) remove(k object.Key) bool {
-	if svc, ok := s.services[k]; ok {
+	if held, ok := s.services[k]; ok {
 		delete(s.services, k)
-		svc.spec.Store(nil)
-		svc.ns.specs.Add(-1)
-		s.t.prune(svc)
+		held.at.spec.Store(s.t.other(k))
+		if held.at.spec.Load() == nil {
+			held.at.ns.specs.Add(-1)
+		}
+		s.t.prune(held.at)
 		return true
 	}
 	if sl, ok := s.slices[k]; ok {
 		delete(s.slices, k)
-		sl.set(nil)
-		sl.svc.slices.swap(sl.hash, sl, nil)
-		sl.svc.size--
-		s.t.prune(sl.svc)
+		sl.drop()
 		return true
 	}
 	return false
 }
 
+// other returns some source's copy of a Service, nil where no source has one (any more).
+func (t *Tree) other(k object.Key) *object.Service {
+	for _, s := range t.sources {
+		if held, ok := s.services[k]; ok {
+			return held.spec
+		}
+	}
+	return nil
+}
+
 func (s *Source) setService(o *object.Service) bool {
 	k := o.Key()
-	svc := s.services[k]
-	if svc == nil {
-		svc = s.t.service(k.Namespace, k.Name)
-		s.services[k] = svc
-		svc.ns.specs.Add(1)
-	} else if v := o.Version(); v != 0 && v == svc.spec.Load().Version() {
+	held := s.services[k]
+	if v := o.Version(); held.at != nil && v != 0 && v == held.spec.Version() {
 		return false
 	}
-	svc.spec.Store(o)
+	if held.at == nil {
+		held.at = s.t.service(k.Namespace, k.Name)
+	}
+	held.spec = o
+	s.services[k] = held
+	if held.at.spec.Swap(o) == nil {
+		held.at.ns.specs.Add(1)
+	}
 	return true
 }
 
 func (s *Source) setSlice(o *object.EndpointSlice) bool {
 	k := o.Key()
 	sl := s.slices[k]
-	if sl != nil && sl.svc.name != o.Service { // the label changed: it belongs to another Service now
-		s.remove(k)
-		sl = nil
+	if sl != nil && sl.svc.name == o.Service {
+		if v := o.Version(); v != 0 && v == sl.version {
+			return false
+		}
+		sl.version = o.Version()
+		sl.set(o.Endpoints)
+		return true
 	}
-	if sl == nil {
-		svc := s.t.service(k.Namespace, o.Service)
-		sl = &slice{svc: svc, hash: hashOf(k.Name)}
-		sl.endpoints.Store(new([]*endpoint))
-		s.slices[k] = sl
-		svc.slices.swap(sl.hash, nil, sl)
-		svc.size++
-	} else if v := o.Version(); v != 0 && v == sl.version {
-		return false
+	svc := s.t.service(k.Namespace, o.Service)
+	now := &slice{svc: svc, hash: hashOf(k.Name), version: o.Version()}
+	now.endpoints.Store(new([]*endpoint))
+	now.set(o.Endpoints)
+	svc.slices.swap(now.hash, nil, now)
+	svc.size++
+	s.slices[k] = now
+	if sl != nil { // it belonged to another Service until now
+		sl.drop()
 	}
-	sl.version = o.Version()
-	sl.set(o.Endpoints)
 	return true
+}
+
+// drop takes the slice and its endpoints out of the tree.
+func (sl *slice) drop() {
+	sl.set(nil)
+	sl.svc.slices.swap(sl.hash, sl, nil)
+	sl.svc.size--
+	sl.svc.ns.tree.prune(sl.svc)
 }
 
 // service returns the node for a Service, made if need be.
@@ -150,7 +179,7 @@ func (t *Tree) service(ns, name string) *service {
 	h := hashOf(ns)
 	n := t.namespace(h, []byte(ns))
 	if n == nil {
-		n = &namespace{name: ns, hash: h}
+		n = &namespace{tree: t, name: ns, hash: h}
 		t.namespaces.swap(h, nil, n)
 	}
 	h = hashOf(name)

@@ -24,6 +24,7 @@ type Tree struct {
 
 	mu      sync.Mutex // serialises writers; guards all below it, and every field marked "writer"
 	waiting int        // sources that have not synced
+	sources []*Source
 }
 
 // scope is a part of the cluster that syncs by itself.
@@ -33,6 +34,7 @@ type scope struct {
 
 // namespace is a namespace that some object known here is in.
 type namespace struct {
+	tree     *Tree
 	name     string
 	hash     uint64
 	services trie[*service]

@@ -1,0 +1,175 @@
+package tree
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/coredns-headless/headless/plugin/object"
+)
+
+// A model answers from all objects there are, slowly, in the words of DESIGN.md section 2. It shares nothing with the tree but the
+// types of questions and answers.
+type model struct {
+	services []*object.Service
+	slices   []*object.EndpointSlice
+}
+
+func modelOf(sources []map[object.Key]object.Object) model {
+	var m model
+	for _, held := range sources {
+		for _, o := range held {
+			switch o := o.(type) {
+			case *object.Service:
+				m.services = append(m.services, o)
+			case *object.EndpointSlice:
+				m.slices = append(m.slices, o)
+			}
+		}
+	}
+	return m
+}
+
+// service is the Service ns/name; with name "" any Service of the namespace.
+func (m model) service(ns, name string) *object.Service {
+	for _, s := range m.services {
+		if k := s.Key(); k.Namespace == ns && (k.Name == name || name == "") {
+			return s
+		}
+	}
+	return nil
+}
+
+// member is an endpoint and the Service that it is one of.
+type member struct {
+	object.Endpoint
+	service string
+}
+
+// peers lists the endpoints of the namespace's headless Services, or of one of them.
+func (m model) peers(ns, service string) (list []member) {
+	for _, sl := range m.slices {
+		if sl.Key().Namespace != ns || service != "" && sl.Service != service {
+			continue
+		}
+		if s := m.service(ns, sl.Service); s == nil || s.Type != object.Headless {
+			continue
+		}
+		for _, e := range sl.Endpoints {
+			list = append(list, member{e, sl.Service})
+		}
+	}
+	return list
+}
+
+func those(list []member, keep func(member) bool) (kept []member) {
+	for _, e := range list {
+		if keep(e) {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+func isReady(e member) bool { return e.Ready }
+
+// ambiguous reports whether the endpoints are different peers and stand in different Services.
+func ambiguous(list []member) bool {
+	services, pods := make(map[string]bool), make(map[string]bool)
+	v4, v6 := make(map[netip.Addr]bool), make(map[netip.Addr]bool)
+	for _, e := range list {
+		services[e.service] = true
+		switch {
+		case e.Pod != "":
+			pods[e.Pod] = true
+		case e.Addr.Is4():
+			v4[e.Addr] = true
+		default:
+			v6[e.Addr] = true
+		}
+	}
+	return len(services) > 1 && len(pods)+max(len(v4), len(v6)) > 1
+}
+
+// peer is the answer that those endpoints give.
+func peer(list []member, q Query) Answer {
+	if ready := those(list, isReady); len(ready) > 0 {
+		list = ready
+	} else if !q.NotReady || len(list) == 0 {
+		return Answer{Status: None}
+	}
+	return Answer{Status: Peer, Addrs: ofFamily(list, q.Family)}
+}
+
+func ofFamily(list []member, f Family) (as []netip.Addr) {
+	for _, e := range list {
+		if f == IPv4 && e.Addr.Is4() || f == IPv6 && e.Addr.Is6() {
+			as = append(as, e.Addr)
+		}
+	}
+	slices.SortFunc(as, netip.Addr.Compare)
+	return slices.Compact(as)
+}
+
+// Find is what Tree.Find must say.
+func (m model) Find(p *Path, q Query) Answer {
+	ns, x := string(p.Labels[0]), string(p.Labels[1])
+	switch {
+	case p.N == 0:
+		return Answer{Status: Empty}
+	case m.service(ns, "") == nil:
+		return Answer{}
+	case p.N == 1:
+		return Answer{Status: Empty}
+	case p.N == 2 && m.service(ns, x) == nil:
+		return m.short(ns, x, q)
+	case p.N == 2:
+		s := m.service(ns, x)
+		if s.Type == object.Headless {
+			return Answer{Status: Service, Addrs: ofFamily(those(m.peers(ns, x), isReady), q.Family)}
+		}
+		var ips []member
+		for _, a := range s.ClusterIPs {
+			ips = append(ips, member{Endpoint: object.Endpoint{Addr: a}})
+		}
+		return Answer{Status: Service, Addrs: ofFamily(ips, q.Family)}
+	}
+	y := string(p.Labels[2])
+	hosts := those(m.peers(ns, x), func(e member) bool { return e.Host == y })
+	if slices.ContainsFunc(hosts, isReady) {
+		return peer(hosts, q)
+	}
+	return peer(append(hosts, those(m.peers(ns, x), func(e member) bool { return e.Pod == y })...), q)
+}
+
+// short is the peer x right below a namespace.
+func (m model) short(ns, x string, q Query) Answer {
+	if pods := those(m.peers(ns, ""), func(e member) bool { return e.Pod == x }); len(pods) > 0 {
+		return peer(pods, q)
+	}
+	hosts := those(m.peers(ns, ""), func(e member) bool { return e.Host == x })
+	if ambiguous(hosts) {
+		return Answer{}
+	}
+	return peer(hosts, q)
+}
+
+// FindGuest is what Tree.FindGuest must say.
+func (m model) FindGuest(p *Path, q Query) Answer {
+	ns, x, y := string(p.Labels[0]), string(p.Labels[1]), string(p.Labels[2])
+	switch {
+	case p.N < 2 || p.N == 2 && m.service(ns, x) != nil:
+		return Answer{}
+	case p.N == 2:
+		return m.short(ns, x, q)
+	}
+	kubernetes := func(e member) bool {
+		if e.Host != "" && !e.Dashed {
+			return e.Ready && e.Host == y
+		}
+		return e.Ready && dash(e.Addr.String()) == y
+	}
+	if slices.ContainsFunc(m.peers(ns, x), kubernetes) {
+		return Answer{}
+	}
+	return peer(those(m.peers(ns, x), func(e member) bool { return e.Pod == y }), q)
+}

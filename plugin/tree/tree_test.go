@@ -1,0 +1,199 @@
+package tree
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+	"testing"
+	"unsafe"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/coredns-headless/headless/plugin/object"
+)
+
+// meta is that of the object "namespace/name" at a version.
+func meta(key string, version uint64) metav1.ObjectMeta {
+	ns, name, _ := strings.Cut(key, "/")
+	return metav1.ObjectMeta{Namespace: ns, Name: name, ResourceVersion: strconv.FormatUint(version, 10)}
+}
+
+func must(o object.Object, err error) object.Object {
+	if err != nil {
+		panic(err)
+	}
+	return o
+}
+
+func headless(key string, version uint64) object.Object {
+	return must(object.From(&corev1.Service{ObjectMeta: meta(key, version), Spec: corev1.ServiceSpec{ClusterIP: "None"}}))
+}
+
+func clusterIP(key string, version uint64, ips ...string) object.Object {
+	return must(object.From(&corev1.Service{ObjectMeta: meta(key, version), Spec: corev1.ServiceSpec{ClusterIPs: ips}}))
+}
+
+func external(key string, version uint64) object.Object {
+	spec := corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: "db.example.org"}
+	return must(object.From(&corev1.Service{ObjectMeta: meta(key, version), Spec: spec}))
+}
+
+// sliceOf is an EndpointSlice of the Service svc, in the slice's namespace.
+func sliceOf(key, svc string, version uint64, list ...object.Endpoint) object.Object {
+	m := meta(key, version)
+	m.Labels = map[string]string{discoveryv1.LabelServiceName: svc}
+	s, err := object.FromEndpointSlice(&discoveryv1.EndpointSlice{ObjectMeta: m})
+	if err != nil {
+		panic(err)
+	}
+	s.Endpoints = list
+	return s
+}
+
+// named is a ready endpoint, "" for a name that it has not.
+func named(pod, host, addr string) object.Endpoint {
+	return object.Endpoint{Pod: pod, Host: host, Addr: netip.MustParseAddr(addr), Ready: true}
+}
+
+// stateful is what a StatefulSet's pod has, deployed a Deployment's, nameless an address without a pod.
+func stateful(pod, addr string) object.Endpoint { return named(pod, pod, addr) }
+func deployed(pod, addr string) object.Endpoint { return named(pod, "", addr) }
+
+func nameless(addr string) object.Endpoint {
+	e := named("", dash(addr), addr)
+	e.Dashed = true
+	return e
+}
+
+func dash(addr string) string { return strings.NewReplacer(".", "-", ":", "-").Replace(addr) }
+
+func notReady(e object.Endpoint) object.Endpoint {
+	e.Ready = false
+	return e
+}
+
+// plant returns a tree that one source has filled.
+func plant(list ...object.Object) *Tree {
+	t := New()
+	t.Source("").Replace(list, 1)
+	return t
+}
+
+// pathOf is the path to a name below the root, such as web-0.nginx.default.
+func pathOf(name string) *Path {
+	p := new(Path)
+	if name == "" {
+		return p
+	}
+	labels := strings.Split(name, ".")
+	for i := len(labels) - 1; i >= 0; i-- {
+		p.Labels[p.N] = []byte(labels[i])
+		p.N++
+	}
+	return p
+}
+
+var statusNames = map[Status]string{None: "None", Empty: "Empty", Service: "Service", Peer: "Peer"}
+
+// said is what a look-up says of a name, both families in one text, such as "Peer 10.0.0.1 fd00::1".
+func said(t testing.TB, look func(*Path, Query) Answer, name string, notReady bool) string {
+	t.Helper()
+	p := pathOf(name)
+	plain := look(p, Query{NotReady: notReady})
+	if len(plain.Addrs) > 0 {
+		t.Errorf("%s: addresses %v that nobody asked for", name, plain.Addrs)
+	}
+	text := []string{statusNames[plain.Status]}
+	for _, f := range []Family{IPv4, IPv6} {
+		a := look(p, Query{Family: f, NotReady: notReady})
+		if a.Status != plain.Status {
+			t.Errorf("%s is %s, but %s when addresses are asked for", name, statusNames[plain.Status], statusNames[a.Status])
+		}
+		for _, addr := range a.Addrs {
+			text = append(text, addr.String())
+		}
+	}
+	return strings.Join(text, " ")
+}
+
+// wants maps names to what is said of them.
+type wants map[string]string
+
+// check compares what Find says, with only ready endpoints.
+func (w wants) check(t testing.TB, tr *Tree) {
+	t.Helper()
+	for name, want := range w {
+		if got := said(t, tr.Find, name, false); got != want {
+			t.Errorf("%q: got %s, want %s", name, got, want)
+		}
+	}
+}
+
+// count counts the values of a trie.
+func count[E comparable](tr *trie[E]) (n int) {
+	for range tr.all {
+		n++
+	}
+	return n
+}
+
+// 150,000 of them are the plugin's memory: who adds a field must know what it costs.
+func TestEndpointIs80Bytes(t *testing.T) {
+	if size := unsafe.Sizeof(endpoint{}); size != 80 {
+		t.Errorf("an endpoint has %d bytes, want 80", size)
+	}
+}
+
+func TestFindAtEveryDepth(t *testing.T) {
+	tr := plant(
+		headless("default/nginx", 1), sliceOf("default/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.1")),
+		clusterIP("default/api", 1, "10.96.0.1", "fd00:96::1"), external("default/db", 1), headless("default/idle", 1),
+		clusterIP("kube-system/kube-dns", 1, "10.96.0.10"),
+		sliceOf("ghost/nginx-1", "nginx", 1, stateful("web-9", "10.0.0.9")), // its Service is not known
+	)
+	wants{
+		"":                      "Empty",
+		"default":               "Empty",
+		"kube-system":           "Empty",
+		"ghost":                 "None",
+		"unknown":               "None",
+		"nginx.default":         "Service 10.0.0.1",
+		"api.default":           "Service 10.96.0.1 fd00:96::1",
+		"db.default":            "Service",
+		"idle.default":          "Service",
+		"web-0.default":         "Peer 10.0.0.1",
+		"web-1.default":         "None",
+		"web-0.kube-system":     "None",
+		"web-9.ghost":           "None",
+		"nginx.ghost":           "None",
+		"web-0.unknown":         "None",
+		"web-0.nginx.default":   "Peer 10.0.0.1",
+		"web-1.nginx.default":   "None",
+		"web-0.api.default":     "None",
+		"web-0.idle.default":    "None",
+		"web-0.web-0.default":   "None",
+		"web-0.unknown.default": "None",
+		"web-9.nginx.ghost":     "None",
+		"web-0.nginx.unknown":   "None",
+	}.check(t, tr)
+}
+
+func TestRootOfAnEmptyTreeIsEmpty(t *testing.T) {
+	wants{"": "Empty", "default": "None", "nginx.default": "None", "web-0.nginx.default": "None"}.check(t, New())
+}
+
+func TestSizeCountsWhatHasNames(t *testing.T) {
+	tr := plant(
+		headless("default/nginx", 1),
+		sliceOf("default/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.1"), stateful("web-1", "10.0.0.2")),
+		sliceOf("default/nginx-2", "nginx", 1, stateful("web-0", "fd00::1")),
+		clusterIP("default/api", 1, "10.96.0.1"),
+		sliceOf("default/api-1", "api", 1, deployed("api-x", "10.0.0.3")), // mirrored slices come for every type
+		sliceOf("other/gone-1", "gone", 1, deployed("gone-x", "10.0.0.4")),
+	)
+	if services, peers := tr.Size(); services != 2 || peers != 3 {
+		t.Errorf("got %d Services, %d peers, want 2, 3", services, peers)
+	}
+}
