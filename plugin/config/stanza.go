@@ -171,7 +171,7 @@ func (p *parser) kubeconfig(args []string) error {
 	if len(args) == 2 {
 		p.s.Source.Context = args[1]
 	}
-	return p.source()
+	return p.source(args[0])
 }
 
 func (p *parser) manifests(args []string) error {
@@ -179,10 +179,13 @@ func (p *parser) manifests(args []string) error {
 	return p.source()
 }
 
-// source notes where the option stands, and that it is the only one of its kind.
-func (p *parser) source() error {
+// source checks the paths and notes where the option stands, and that it is the only one of its kind.
+func (p *parser) source(paths ...string) error {
 	if p.s.Source.Kubeconfig != "" && len(p.s.Source.Manifests) > 0 {
 		return p.Errf("kubeconfig and manifests stand together: allowed is one of them, for one cluster")
+	}
+	if slices.Contains(append(paths, p.s.Source.Manifests...), "") {
+		return p.Errf("a path is empty: allowed are names of files, and for manifests of folders")
 	}
 	p.s.Source.At = position(p.Controller)
 	return nil
