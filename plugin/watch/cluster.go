@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -83,7 +84,9 @@ func (w *Watch) reflect(r request, expected runtime.Object) {
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
 			o.LabelSelector = r.selector
 			events, err := r.watch(ctx, o)
-			r.report(ctx, "watch", err)
+			if o.SendInitialEvents == nil || !apierrors.IsInvalid(err) { // a server that streams no lists is asked for a list next
+				r.report(ctx, "watch", err)
+			}
 			return events, err
 		},
 	}

@@ -6,7 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"regexp"
+	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	yaml "go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
@@ -21,8 +26,8 @@ import (
 type decoder struct {
 	keep func(object.Object)
 	skip func(object.Key, error)
-	// document and line of the node at hand, from 1
-	document, line int
+	// document and line of the node at hand, and the document's first line, from 1
+	document, line, first int
 }
 
 const allowedKinds = "allowed are Service (v1), EndpointSlice (discovery.k8s.io/v1) and lists of them; other kinds are passed over"
@@ -30,36 +35,142 @@ const allowedKinds = "allowed are Service (v1), EndpointSlice (discovery.k8s.io/
 // decode calls keep for every Service and EndpointSlice in text, and skip for those left out. The error names the
 // document and line of what is not well-formed; what was kept before it is of no use then.
 func (d *decoder) decode(text []byte) error {
-	docs := yaml.NewDecoder(bytes.NewReader(untab(text)))
-	for d.document = 1; ; d.document++ {
-		var doc yaml.Node
-		err := docs.Decode(&doc)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("document %d: %s", d.document, strings.TrimPrefix(err.Error(), "yaml: "))
-		}
-		if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
-			continue // nothing between two markers
-		}
-		if err := d.node(doc.Content[0], typeMeta{}); err != nil {
+	for line, doc := range documents(text) {
+		d.document++
+		d.line = line
+		if err := d.one(plainJSON(doc)); err != nil {
 			return fmt.Errorf("document %d, line %d: %w", d.document, d.line, err)
+		}
+	}
+	return nil
+}
+
+// one reads one document, which begins in d.line.
+func (d *decoder) one(doc []byte) error {
+	d.first = d.line
+	for i, r := range string(doc) {
+		if r == utf8.RuneError && !bytes.HasPrefix(doc[i:], []byte("\uFFFD")) || r < ' ' && !strings.ContainsRune("\t\r\n", r) {
+			d.line += bytes.Count(doc[:i], []byte("\n"))
+			return fmt.Errorf("octet %#x is no text: allowed is UTF-8 without control characters", doc[i])
+		}
+	}
+	docs := yaml.NewDecoder(bytes.NewReader(doc)) // several, where one ends with ... and the next has no marker
+	for {
+		var n yaml.Node
+		err := docs.Decode(&n)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return d.malformed(doc, err)
+		case len(n.Content) > 0 && n.Content[0].Tag != "!!null": // not nothing between two markers
+			if err := d.node(n.Content[0], typeMeta{}); err != nil {
+				return err
+			}
 		}
 	}
 }
 
-// untab lets JSON that is indented with tabs pass for YAML, which forbids them.
-func untab(text []byte) []byte {
-	if head := bytes.TrimLeft(text, " \t\r\n"); len(head) == 0 || head[0] != '{' {
-		return text
+// malformed places an error of the parser.
+func (d *decoder) malformed(doc []byte, err error) error {
+	if m := unknownAnchor.FindStringSubmatch(err.Error()); m != nil {
+		d.line += bytes.Count(doc[:max(0, bytes.Index(doc, []byte("*"+m[1])))], []byte("\n"))
 	}
-	lines := bytes.Split(text, []byte("\n"))
-	for i, line := range lines {
-		rest := bytes.TrimLeft(line, " \t")
-		lines[i] = append(bytes.Repeat([]byte(" "), len(line)-len(rest)), rest...)
+	return d.place(err)
+}
+
+var (
+	unknownAnchor = regexp.MustCompile(`unknown anchor '(.*)' referenced`)
+	parserLine    = regexp.MustCompile(`^line (\d+): `)
+)
+
+// place takes the parser's words for an error, the first of several, and notes the line that they name.
+func (d *decoder) place(err error) error {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	if t := new(yaml.TypeError); errors.As(err, &t) {
+		text = t.Errors[0]
 	}
-	return bytes.Join(lines, []byte("\n"))
+	if m := parserLine.FindStringSubmatch(text); m != nil {
+		if n, nerr := strconv.Atoi(m[1]); nerr == nil {
+			d.line = d.first + n - 1
+		}
+		if text = text[len(m[0]):]; strings.HasPrefix(text, "did not find expected") {
+			d.line++ // these the parser counts from 0, and all others from 1
+		}
+	}
+	return errors.New(text)
+}
+
+// documents yields the documents of text and the lines that they begin in, from 1. A marker stands at the head of a line
+// wherever it stands, so that no parser is needed to find it.
+func documents(text []byte) iter.Seq2[int, []byte] {
+	return func(yield func(int, []byte) bool) {
+		first, start, at, empty := 1, 0, 0, true
+		number := 0
+		for line := range bytes.Lines(text) {
+			number++
+			marker := bytes.HasPrefix(line, []byte("---")) && (len(line) == 3 || bytes.ContainsAny(line[3:4], " \t\r\n"))
+			if marker && !empty {
+				if !yield(first, text[start:at]) {
+					return
+				}
+				first, start = number, at
+			}
+			at += len(line)
+			head := bytes.TrimLeft(line, " \t\r\n\uFEFF")
+			empty = !marker && empty && (len(head) == 0 || head[0] == '#' || head[0] == '%')
+		}
+		if !empty {
+			yield(first, text[start:])
+		}
+	}
+}
+
+// plainJSON lets JSON pass for YAML, of which it is a part but for three things: tabs at the head of lines, escaped slashes,
+// and surrogate pairs. Lines stay where they are.
+func plainJSON(doc []byte) []byte {
+	if head := bytes.TrimLeft(doc, " \t\r\n"); len(head) == 0 || head[0] != '{' {
+		return doc
+	}
+	out := make([]byte, 0, len(doc))
+	head := true // nothing but white space in this line so far
+	for i := 0; i < len(doc); i++ {
+		c := doc[i]
+		switch {
+		case c == '\t' && head:
+			out = append(out, ' ')
+			continue
+		case c == '\\' && i+1 < len(doc) && doc[i+1] == '/':
+			continue
+		case c == '\\' && i+12 <= len(doc):
+			if r := surrogates(doc[i : i+12]); r != utf8.RuneError {
+				out = utf8.AppendRune(out, r)
+				i += 11
+				continue
+			}
+			fallthrough
+		case c == '\\' && i+1 < len(doc):
+			out = append(out, c, doc[i+1])
+			i++
+			continue
+		}
+		head = c == '\n' || head && c == ' '
+		out = append(out, c)
+	}
+	return out
+}
+
+// surrogates reads an escaped pair, such as \ud83d\ude00; utf8.RuneError if it is none.
+func surrogates(pair []byte) rune {
+	if pair[1] != 'u' || pair[6] != '\\' || pair[7] != 'u' {
+		return utf8.RuneError
+	}
+	high, err := strconv.ParseUint(string(pair[2:6]), 16, 16)
+	low, lerr := strconv.ParseUint(string(pair[8:12]), 16, 16)
+	if err != nil || lerr != nil {
+		return utf8.RuneError
+	}
+	return utf16.DecodeRune(rune(high), rune(low)) // #nosec G115 -- 16 bits
 }
 
 type typeMeta struct {
@@ -69,13 +180,13 @@ type typeMeta struct {
 
 // node reads an object, or the items of a list. An item of a typed list, such as ServiceList, needs no kind of its own.
 func (d *decoder) node(n *yaml.Node, def typeMeta) error {
-	d.line = n.Line
+	d.line = d.first + n.Line - 1
 	t := def
 	if n.Kind != yaml.MappingNode {
 		return fmt.Errorf("no object: %s", allowedKinds)
 	}
 	if err := n.Decode(&t); err != nil {
-		return fmt.Errorf("kind and apiVersion: %w", err)
+		return fmt.Errorf("kind and apiVersion: %w", d.place(err))
 	}
 	if t.Kind == "" {
 		return fmt.Errorf("no kind: %s", allowedKinds)
@@ -106,7 +217,7 @@ func (d *decoder) items(n *yaml.Node, def typeMeta) error {
 		}
 		items := n.Content[i+1]
 		if items.Kind != yaml.SequenceNode && items.Tag != "!!null" {
-			d.line = items.Line
+			d.line = d.first + items.Line - 1
 			return errors.New("items is no list")
 		}
 		for _, item := range items.Content {
@@ -126,7 +237,7 @@ func (d *decoder) object(n *yaml.Node, version string, o metav1.Object) error {
 	}
 	var plain map[string]any
 	if err := n.Decode(&plain); err != nil {
-		return err
+		return d.place(err)
 	}
 	text, err := json.Marshal(plain)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,26 +23,34 @@ const pollInterval = 500 * time.Millisecond
 // Manifests reads files, and the files of folders, now; a file that is no good is an error. After Start it follows their
 // changes, and a file that turns bad keeps its last good state.
 func Manifests(name string, paths, namespaces []string) (*Watch, error) {
-	w := newWatch(name, namespaces)
-	m := &manifests{w: w, paths: paths, namespaces: namespaces, files: make(map[string]*file), said: make(map[string]string)}
+	m := newManifests(newWatch(name, namespaces), paths, namespaces)
+	var err error
+	m.seen = m.look(func(_ string, e error) { err = e })
+	for _, path := range slices.Sorted(maps.Keys(m.seen)) {
+		if err == nil {
+			m.files[path], err = m.read(path)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.apply()
+	m.w.runs = append(m.w.runs, m.poll)
+	return m.w, nil
+}
+
+func newManifests(w *Watch, paths, namespaces []string) *manifests {
+	m := &manifests{
+		w: w, namespaces: namespaces, files: make(map[string][]object.Object), seen: make(map[string]signature),
+		unseen: make(map[string]string), bad: make(map[string]string),
+	}
+	for _, path := range paths {
+		m.paths = append(m.paths, filepath.Clean(path))
+	}
 	for _, ns := range scopes(namespaces) {
 		m.sources = append(m.sources, w.tree.Source(ns))
 	}
-	var bad error
-	m.seen = m.look(func(_ string, err error) { bad = err })
-	for path := range m.seen {
-		f, err := m.read(path)
-		if err != nil {
-			bad = err
-		}
-		m.files[path] = f
-	}
-	if bad != nil {
-		return nil, bad
-	}
-	m.apply()
-	w.runs = append(w.runs, m.poll)
-	return w, nil
+	return m
 }
 
 type manifests struct {
@@ -50,15 +59,12 @@ type manifests struct {
 	namespaces []string
 	sources    []*tree.Source // one a namespace, or one for all
 
-	files map[string]*file     // the last good state by path
-	seen  map[string]signature // what was read, good or bad
-	next  map[string]signature // what was seen last, read if it stays
-	said  map[string]string    // the error logged last, by path
-}
+	files map[string][]object.Object // the last good state by path
+	seen  map[string]signature       // what was read, good or bad
+	next  map[string]signature       // what was seen last, read if it stays
 
-// file is what a file held.
-type file struct {
-	objects []object.Object
+	// The errors said last: of paths that cannot be looked at, and of files that cannot be read.
+	unseen, bad map[string]string
 }
 
 // signature changes when a file does.
@@ -81,37 +87,41 @@ func (m *manifests) poll(ctx context.Context) {
 	}
 }
 
-// refresh reads what changed and has stood still.
+// refresh reads what changed, and forgets what is gone, once that has stood still.
 func (m *manifests) refresh() {
 	failed := make(map[string]bool)
 	seen := m.look(func(path string, err error) {
 		failed[path] = true
-		m.warn(path, err)
+		m.say(m.unseen, path, err)
 	})
 	for _, path := range m.paths {
-		if !failed[path] && m.files[path] == nil {
-			m.warn(path, nil) // a folder: its files have errors of their own
+		if !failed[path] {
+			m.say(m.unseen, path, nil)
 		}
 	}
 	last := m.next
 	m.next = seen
 	changed := false
 	for path := range m.seen {
-		if _, ok := seen[path]; !ok && !failed[path] && !failed[filepath.Dir(path)] {
-			delete(m.seen, path)
-			delete(m.files, path)
-			changed = true
+		_, now := seen[path]
+		_, before := last[path]
+		if now || before || failed[path] || failed[filepath.Dir(path)] {
+			continue
 		}
+		delete(m.seen, path)
+		delete(m.files, path)
+		delete(m.bad, path)
+		changed = true
 	}
 	for path, sig := range seen {
 		if sig == m.seen[path] || sig != last[path] {
 			continue
 		}
 		m.seen[path] = sig
-		f, err := m.read(path)
-		m.warn(path, err)
+		objects, err := m.read(path)
+		m.say(m.bad, path, err)
 		if err == nil {
-			m.files[path] = f
+			m.files[path] = objects
 			changed = true
 		}
 	}
@@ -120,21 +130,17 @@ func (m *manifests) refresh() {
 	}
 }
 
-// warn logs a new error of a path, and when it is over.
-func (m *manifests) warn(path string, err error) {
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	was := m.said[path]
+// say logs a new error of a path, and when it is over.
+func (m *manifests) say(said map[string]string, path string, err error) {
+	was, failing := said[path]
 	switch {
-	case text == was:
-	case err != nil:
-		log.Warningf("%s: the last good state stays: %v", m.w.name, err)
-	default:
+	case err == nil && failing:
+		delete(said, path)
 		log.Infof("%s: good again: %s", m.w.name, was)
+	case err != nil && was != err.Error():
+		said[path] = err.Error()
+		log.Warningf("%s: the last good state stays: %v", m.w.name, err)
 	}
-	m.said[path] = text
 }
 
 // look lists the files there are, and calls fail for every path that cannot be looked at.
@@ -183,15 +189,15 @@ func pathError(path string, err error) error {
 }
 
 // read reads one file.
-func (m *manifests) read(path string) (*file, error) {
+func (m *manifests) read(path string) ([]object.Object, error) {
 	text, err := os.ReadFile(path) // #nosec G304 -- the Corefile names it
 	if err != nil {
 		return nil, pathError(path, err)
 	}
-	f := new(file)
+	var objects []object.Object
 	skipped := make(map[object.Key]error)
 	d := decoder{
-		keep: func(o object.Object) { f.objects = append(f.objects, o) },
+		keep: func(o object.Object) { objects = append(objects, o) },
 		skip: func(k object.Key, err error) { skipped[k] = err },
 	}
 	if err := d.decode(text); err != nil {
@@ -200,19 +206,14 @@ func (m *manifests) read(path string) (*file, error) {
 	for k, err := range skipped {
 		m.w.skip(k, err)
 	}
-	return f, nil
+	return objects, nil
 }
 
 // apply puts all files into the tree, in the order of their paths: of two objects with one name the later counts.
 func (m *manifests) apply() {
-	paths := make([]string, 0, len(m.files))
-	for path := range m.files {
-		paths = append(paths, path)
-	}
-	slices.Sort(paths)
 	lists := make([][]object.Object, len(m.sources))
-	for _, path := range paths {
-		for _, o := range m.files[path].objects {
+	for _, path := range slices.Sorted(maps.Keys(m.files)) {
+		for _, o := range m.files[path] {
 			i := 0
 			if len(m.namespaces) > 0 {
 				if i = slices.Index(m.namespaces, o.Key().Namespace); i < 0 {

@@ -26,8 +26,8 @@ type Watch struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	failed  atomic.Bool   // some request failed, and none of its kind succeeded since start
-	failure chan struct{} // closed with the first failure
+	failOnce sync.Once
+	failure  chan struct{} // closed when a request failed for the first time
 
 	mu     sync.Mutex
 	warned map[object.Key]bool
@@ -102,11 +102,7 @@ func (w *Watch) Wait(timeout time.Duration) bool {
 }
 
 // fail notes that a request failed.
-func (w *Watch) fail() {
-	if w.failed.CompareAndSwap(false, true) {
-		close(w.failure)
-	}
-}
+func (w *Watch) fail() { w.failOnce.Do(func() { close(w.failure) }) }
 
 // skip counts an object that is left out, wholly or in part, and says so once.
 func (w *Watch) skip(k object.Key, err error) {

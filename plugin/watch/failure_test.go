@@ -1,0 +1,210 @@
+package watch
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+)
+
+func TestForbiddenRequestIsSaidOnceAndRecovers(t *testing.T) {
+	noLeaks(t)
+	hurry(t)
+	log := captureLog(t)
+	s := newAPIServer(t)
+	s.set(headlessService("default/nginx", ""))
+	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.1"))
+	s.setRefuse(func(w http.ResponseWriter, c call) bool { return c.Resource == "services" && forbidden(w, c) })
+
+	begun := time.Now()
+	w := watchCluster(t, s)
+	if w.Wait(time.Minute) {
+		t.Error("synced without the Services")
+	}
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("waited for %s after the first failure", took)
+	}
+	tries := func() int {
+		return len(slices.DeleteFunc(s.made(), func(c call) bool { return c.Resource != "services" || c.Verb != "list" }))
+	}
+	eventually(t, "it is tried again and again", func() bool { return tries() > 5 })
+	for _, verb := range []string{"watch", "list"} {
+		want := `[WARNING] plugin/headless: test: ` + verb + ` services: services is forbidden: User "dns" cannot ` + verb +
+			` resource "services" in API group "" at the cluster scope`
+		if lines := log.with(want); len(lines) != 1 || !strings.HasSuffix(lines[0], want) {
+			t.Errorf("log: %q, want once %q", log.with(), want)
+		}
+	}
+	if n := len(log.with("WARNING")); n != 2 {
+		t.Errorf("log: %q, want two warnings", log.with())
+	}
+
+	s.setRefuse(nil)
+	eventually(t, "it syncs", w.Tree().IsDone)
+	expect(t, w, map[string]string{"default/web-0": "10.0.0.1"})
+	eventually(t, "the log says that it works again", func() bool { return len(log.with("INFO", "test: watch services: works again")) == 1 })
+	if n := len(log.with("WARNING")); n != 2 {
+		t.Errorf("log: %q, want two warnings", log.with())
+	}
+}
+
+func TestForbiddenInOneNamespaceLeavesTheOther(t *testing.T) {
+	noLeaks(t)
+	hurry(t)
+	log := captureLog(t)
+	s := newAPIServer(t)
+	for _, ns := range []string{"a", "b"} {
+		s.set(headlessService(ns+"/nginx", ""))
+		s.set(endpointSlice(ns+"/nginx-x", "", "nginx", "web-0=10.0.0.1"))
+	}
+	s.setRefuse(func(w http.ResponseWriter, c call) bool {
+		return c.Namespace == "b" && c.Resource == "endpointslices" && forbidden(w, c)
+	})
+	w := watchCluster(t, s, "a", "b")
+	w.Wait(time.Minute)
+	eventually(t, "namespace a syncs by itself", func() bool { return w.Tree().Synced([]byte("a")) })
+	expect(t, w, map[string]string{"a/web-0": "10.0.0.1", "b/web-0": ""})
+	if w.Tree().Synced([]byte("b")) || w.Tree().IsDone() {
+		t.Error("b counts as synced, and its slices are forbidden")
+	}
+	eventually(t, "the log names both selectors and the namespace", func() bool {
+		return len(log.with("WARNING", "test: list endpointslices labelled "+selectHeadless+" in namespace b: ", "forbidden")) == 1 &&
+			len(log.with("WARNING", "test: list endpointslices labelled "+selectForeign+" in namespace b: ", "forbidden")) == 1
+	})
+	s.setRefuse(nil)
+	eventually(t, "everything syncs", w.Tree().IsDone)
+	expect(t, w, map[string]string{"b/web-0": "10.0.0.1"})
+}
+
+// The reason is the same each time: a URL with another random timeout in it is not another reason.
+func TestUnreachableServerIsSaidOnce(t *testing.T) {
+	noLeaks(t)
+	hurry(t)
+	log := captureLog(t)
+	s := newAPIServer(t)
+	config := s.config()
+	s.Close()
+	var dials atomic.Int32
+	config.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dials.Add(1)
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	w, err := Cluster("test", config, nil)
+	must(t, err)
+	w.Start()
+	defer w.Stop()
+	if w.Wait(time.Minute) {
+		t.Error("synced with nobody")
+	}
+	eventually(t, "it is tried again and again", func() bool { return dials.Load() >= 30 })
+	if n := len(log.with("WARNING", "watch services: ", "connection refused")); n != 1 {
+		t.Errorf("%d warnings of Services, want 1: %q", n, log.with("services"))
+	}
+	for _, selector := range []string{selectHeadless, selectForeign} {
+		if n := len(log.with("WARNING", "watch endpointslices labelled "+selector+": ", "connection refused")); n != 1 {
+			t.Errorf("%d warnings of EndpointSlices labelled %s, want 1", n, selector)
+		}
+	}
+}
+
+func TestWatchThatEndsGoesOnFromWhereItWas(t *testing.T) {
+	noLeaks(t)
+	hurry(t)
+	log := captureLog(t)
+	s := newAPIServer(t)
+	s.set(headlessService("default/nginx", ""))
+	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.1"))
+	w := watchCluster(t, s)
+	if !w.Wait(10 * time.Second) {
+		t.Fatal("not synced")
+	}
+	s.CloseClientConnections()
+	expect(t, w, map[string]string{"default/web-0": "10.0.0.1"}) // stale is better than nothing
+	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.2"))
+	eventually(t, "the change arrives", func() bool { return slices.Equal(resolve(w, "default/web-0"), []string{"10.0.0.2"}) })
+	if lines := log.with("WARNING"); len(lines) > 0 {
+		t.Errorf("log: %q", lines)
+	}
+}
+
+func TestStopEndsEverythingAtOnce(t *testing.T) {
+	tests := []struct {
+		name   string
+		refuse func(http.ResponseWriter, call) bool
+	}{
+		{name: "while it watches"},
+		{name: "while it backs off from 403", refuse: forbidden},
+		{name: "while it backs off from 500", refuse: func(w http.ResponseWriter, _ call) bool {
+			w.WriteHeader(http.StatusInternalServerError)
+			return true
+		}},
+		{name: "while it is told to wait", refuse: func(w http.ResponseWriter, _ call) bool {
+			w.Header().Set("Retry-After", "30")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return true
+		}},
+		{name: "while it reads nonsense", refuse: func(w http.ResponseWriter, _ call) bool {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = w.Write([]byte("<html>"))
+			return true
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			noLeaks(t)
+			captureLog(t)
+			s := newAPIServer(t)
+			s.setRefuse(tt.refuse)
+			w, err := Cluster("test", s.config(), nil)
+			must(t, err)
+			w.Start()
+			eventually(t, "all three have asked", func() bool { return len(s.made()) >= 3 })
+			w.Wait(200 * time.Millisecond)
+			stopWithin(t, w, time.Second)
+		})
+	}
+}
+
+func TestStopEndsEverythingWhileNobodyAnswers(t *testing.T) {
+	t.Run("refused", func(t *testing.T) {
+		noLeaks(t)
+		captureLog(t)
+		s := newAPIServer(t)
+		config := s.config()
+		s.Close()
+		w, err := Cluster("test", config, nil)
+		must(t, err)
+		w.Start()
+		w.Wait(10 * time.Second)
+		stopWithin(t, w, time.Second)
+	})
+	t.Run("silent", func(t *testing.T) {
+		noLeaks(t)
+		captureLog(t)
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		t.Cleanup(func() { _ = l.Close() })
+		w, err := Cluster("test", &rest.Config{Host: "http://" + l.Addr().String()}, nil)
+		must(t, err)
+		w.Start()
+		if w.Wait(50 * time.Millisecond) {
+			t.Error("synced with nobody")
+		}
+		stopWithin(t, w, time.Second)
+	})
+}
+
+func stopWithin(t *testing.T, w *Watch, limit time.Duration) {
+	t.Helper()
+	begun := time.Now()
+	w.Stop()
+	if took := time.Since(begun); took > limit {
+		t.Errorf("Stop took %s", took)
+	}
+}

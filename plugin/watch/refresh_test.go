@@ -1,0 +1,245 @@
+package watch
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/coredns-headless/headless/plugin/object"
+)
+
+// following is a poller of manifests that the test moves on by itself.
+func following(t *testing.T, paths ...string) *manifests {
+	t.Helper()
+	w := newWatch("test", nil)
+	m := &manifests{
+		w: w, paths: paths, files: make(map[string][]object.Object), seen: make(map[string]signature),
+		unseen: make(map[string]string), bad: make(map[string]string),
+	}
+	m.sources = append(m.sources, w.tree.Source(""))
+	m.settle()
+	if !w.Tree().IsDone() {
+		t.Fatal("nothing was read")
+	}
+	return m
+}
+
+// settle lets one interval pass in which nothing changes.
+func (m *manifests) settle() {
+	m.refresh()
+	m.refresh()
+}
+
+func TestChangedFileCountsOnceItHasStoodStill(t *testing.T) {
+	path := write(t, filepath.Join(t.TempDir(), "x.yaml"), web("default", "web-0=10.0.0.1"))
+	m := following(t, path)
+	for _, addr := range []string{"10.0.0.2", "10.0.0.3", "10.0.0.4"} { // somebody is still writing
+		write(t, path, web("default", "web-0="+addr))
+		m.refresh()
+		expect(t, m.w, map[string]string{"default/web-0": "10.0.0.1"})
+	}
+	serial := m.w.Tree().Serial()
+	m.refresh()
+	expect(t, m.w, map[string]string{"default/web-0": "10.0.0.4"})
+	if got := m.w.Tree().Serial(); got <= serial {
+		t.Errorf("serial %d after %d", got, serial)
+	}
+	serial = m.w.Tree().Serial()
+	m.settle()
+	if got := m.w.Tree().Serial(); got != serial {
+		t.Errorf("serial %d after %d, and nothing changed", got, serial)
+	}
+}
+
+func TestNewFileInAFolderIsRead(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.yaml"), web("a", "web-0=10.0.0.1"))
+	m := following(t, dir)
+	write(t, filepath.Join(dir, "b.yaml"), web("b", "web-0=10.0.0.2"))
+	m.refresh()
+	expect(t, m.w, map[string]string{"b/web-0": ""})
+	m.refresh()
+	expect(t, m.w, map[string]string{"a/web-0": "10.0.0.1", "b/web-0": "10.0.0.2"})
+}
+
+// Whoever edits a dump does not count up the resourceVersion in it.
+func TestResourceVersionOfADumpHidesNoEdit(t *testing.T) {
+	path := write(t, filepath.Join(t.TempDir(), "x.yaml"), web("default", "web-0=10.0.0.1"))
+	m := following(t, path)
+	text := web("default", "web-0=10.0.0.2", "web-1=10.0.0.3")
+	write(t, path, text)
+	m.settle()
+	expect(t, m.w, map[string]string{"default/web-0": "10.0.0.2", "default/web-1": "10.0.0.3"})
+}
+
+func TestBadFileKeepsTheLastGoodStateAndIsSaidOnce(t *testing.T) {
+	log := captureLog(t)
+	dir := t.TempDir()
+	bad := write(t, filepath.Join(dir, "a.yaml"), web("a", "web-0=10.0.0.1"))
+	other := write(t, filepath.Join(dir, "b.yaml"), web("b", "web-0=10.0.0.2"))
+	m := following(t, dir)
+
+	write(t, bad, web("a", "web-0=10.0.0.9")+"---\nkind: a: b\n")
+	write(t, other, web("b", "web-0=10.0.0.3"))
+	for range 3 {
+		m.settle()
+	}
+	expect(t, m.w, map[string]string{"a/web-0": "10.0.0.1", "b/web-0": "10.0.0.3"}) // the other file counts all the same
+	if lines := log.with("WARNING"); len(lines) != 1 || len(log.with("test: the last good state stays: manifests", bad, "document 3, line 17: ")) != 1 {
+		t.Errorf("log: %q, want one warning", log.with())
+	}
+
+	write(t, bad, web("a", "web-0=10.0.0.4"))
+	m.settle()
+	expect(t, m.w, map[string]string{"a/web-0": "10.0.0.4"})
+	if lines := log.with("INFO", "test: good again"); len(lines) != 1 {
+		t.Errorf("log: %q, want one line that says it is good again", log.with())
+	}
+
+	write(t, bad, web("a", "web-0=10.0.0.4")+"---\nkind: a: b\n")
+	m.settle()
+	if lines := log.with("WARNING"); len(lines) != 2 {
+		t.Errorf("log: %q, want a second warning", log.with())
+	}
+}
+
+func TestRemovedFileOfAFolderTakesItsObjectsAlong(t *testing.T) {
+	dir := t.TempDir()
+	gone := write(t, filepath.Join(dir, "a.yaml"), web("a", "web-0=10.0.0.1"))
+	write(t, filepath.Join(dir, "b.yaml"), web("b", "web-0=10.0.0.2"))
+	m := following(t, dir)
+	must(t, os.Remove(gone))
+	m.settle()
+	expect(t, m.w, map[string]string{"a": "", "a/web-0": "", "b/web-0": "10.0.0.2"})
+	write(t, gone, web("a", "web-0=10.0.0.3"))
+	m.settle()
+	expect(t, m.w, map[string]string{"a/web-0": "10.0.0.3"})
+}
+
+// Editors move the old file away before they write the new one. A removal is a change like any other.
+func TestFileThatIsGoneForAMomentKeepsItsObjects(t *testing.T) {
+	dir := t.TempDir()
+	path := write(t, filepath.Join(dir, "a.yaml"), web("a", "web-0=10.0.0.1"))
+	m := following(t, dir)
+	must(t, os.Rename(path, path+"~"))
+	m.refresh()
+	expect(t, m.w, map[string]string{"a/web-0": "10.0.0.1"})
+	write(t, path, web("a", "web-0=10.0.0.2"))
+	m.refresh()
+	expect(t, m.w, map[string]string{"a/web-0": "10.0.0.1"})
+	m.refresh()
+	expect(t, m.w, map[string]string{"a/web-0": "10.0.0.2"})
+}
+
+func TestMissingPathKeepsTheLastGoodStateAndIsSaidOnce(t *testing.T) {
+	for _, path := range []string{"file.yaml", "folder"} {
+		t.Run(path, func(t *testing.T) {
+			log := captureLog(t)
+			dir := t.TempDir()
+			file := write(t, filepath.Join(dir, "file.yaml"), web("a", "web-0=10.0.0.1"))
+			write(t, filepath.Join(dir, "folder", "x.yaml"), web("b", "web-0=10.0.0.2"))
+			m := following(t, file, filepath.Join(dir, "folder"))
+			want := map[string]string{"a/web-0": "10.0.0.1", "b/web-0": "10.0.0.2"}
+			for round := 1; round <= 2; round++ {
+				must(t, os.Rename(filepath.Join(dir, path), filepath.Join(dir, "away")))
+				m.settle()
+				m.settle()
+				expect(t, m.w, want)
+				if lines := log.with("WARNING", "the last good state stays: manifests", path, "no such file or directory"); len(lines) != round {
+					t.Errorf("round %d: log: %q, want %d warnings", round, log.with(), round)
+				}
+				must(t, os.Rename(filepath.Join(dir, "away"), filepath.Join(dir, path)))
+				m.settle()
+				expect(t, m.w, want)
+				if lines := log.with("INFO", "good again"); len(lines) != round {
+					t.Errorf("round %d: log: %q, want %d lines that say it is good again", round, log.with(), round)
+				}
+			}
+		})
+	}
+}
+
+// A file that is bad when it comes for the first time has no last good state; it must not take others' along.
+func TestBadNewFileIsLeftOut(t *testing.T) {
+	log := captureLog(t)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.yaml"), web("a", "web-0=10.0.0.1"))
+	m := following(t, dir)
+	bad := write(t, filepath.Join(dir, "b.yaml"), "kind: [\n")
+	m.settle()
+	expect(t, m.w, map[string]string{"a/web-0": "10.0.0.1"})
+	must(t, os.Remove(bad))
+	m.settle()
+	write(t, bad, "kind: [\n") // another bad file: whoever removed the first has not heard of it
+	m.settle()
+	if lines := log.with("WARNING", "b.yaml"); len(lines) != 2 {
+		t.Errorf("log: %q, want a warning for each", log.with())
+	}
+}
+
+// The kubelet updates a ConfigMap's volume by turning the link ..data to another folder, in one step. Sizes and times of
+// the files may be as they were.
+func TestConfigMapUpdateIsPickedUp(t *testing.T) {
+	for _, name := range []string{"the folder", "a file in it"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			at := time.Now().Add(-time.Hour)
+			for folder, addr := range map[string]string{"..1": "10.0.0.1", "..2": "10.0.0.2"} {
+				path := write(t, filepath.Join(dir, folder, "x.yaml"), web("default", "web-0="+addr))
+				must(t, os.Chtimes(path, at, at))
+			}
+			must(t, os.Symlink("..1", filepath.Join(dir, "..data")))
+			must(t, os.Symlink(filepath.Join("..data", "x.yaml"), filepath.Join(dir, "x.yaml")))
+			path := dir
+			if name != "the folder" {
+				path = filepath.Join(dir, "x.yaml")
+			}
+			m := following(t, path)
+			expect(t, m.w, map[string]string{"default/web-0": "10.0.0.1"})
+
+			must(t, os.Symlink("..2", filepath.Join(dir, "..data_tmp")))
+			must(t, os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")))
+			must(t, os.RemoveAll(filepath.Join(dir, "..1")))
+			m.settle()
+			expect(t, m.w, map[string]string{"default/web-0": "10.0.0.2"})
+		})
+	}
+}
+
+func TestStartedManifestsFollowChangesUntilStopped(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	log := captureLog(t)
+	path := write(t, filepath.Join(t.TempDir(), "x.yaml"), web("default", "web-0=10.0.0.1"))
+	w, err := Manifests("test", []string{path}, nil)
+	must(t, err)
+	w.Start()
+	defer w.Stop()
+	if !w.Wait(0) {
+		t.Error("not synced")
+	}
+	write(t, path, web("default", "web-0=10.0.0.2"))
+	eventually(t, "the change is picked up", func() bool { return resolve(w, "default/web-0")[0] == "10.0.0.2" })
+	eventually(t, "the log says so", func() bool { return len(log.with("INFO", "test: synced")) == 1 })
+}
+
+// The Corefile may write the folder with a slash at its end.
+func TestMissingFolderWithASlashKeepsTheLastGoodState(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	captureLog(t)
+	dir := t.TempDir()
+	folder := filepath.Join(dir, "folder")
+	file := write(t, filepath.Join(dir, "file.yaml"), web("a", "web-0=10.0.0.1"))
+	write(t, filepath.Join(folder, "x.yaml"), web("b", "web-0=10.0.0.2"))
+	w, err := Manifests("test", []string{file, folder + "/"}, nil)
+	must(t, err)
+	w.Start()
+	defer w.Stop()
+	must(t, os.Rename(folder, folder+" away"))
+	write(t, file, web("a", "web-0=10.0.0.3"))
+	// By then the folder has been missed at least twice.
+	eventually(t, "the other change is picked up", func() bool { return resolve(w, "a/web-0")[0] == "10.0.0.3" })
+	expect(t, w, map[string]string{"b/web-0": "10.0.0.2"})
+}

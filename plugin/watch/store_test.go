@@ -1,0 +1,176 @@
+package watch
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/coredns-headless/headless/plugin/object"
+)
+
+// stores are the two that feed one tree.
+func stores(namespaces ...string) (w *Watch, services, slices *store) {
+	w = newWatch("test", namespaces)
+	ns := scopes(namespaces)[0]
+	services = &store{w: w, source: w.tree.Source(ns), kind: object.KindService}
+	slices = &store{w: w, source: w.tree.Source(ns), kind: object.KindEndpointSlice}
+	return w, services, slices
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// unusable is a slice whose Service cannot have a name in DNS, with the same key as one that is good.
+func unusable(name, version string) *discoveryv1.EndpointSlice {
+	return endpointSlice(name, version, "no.label")
+}
+
+// counts checks applied and skipped objects.
+func counts(t *testing.T, w *Watch, k object.Kind, applied, skipped uint64) {
+	t.Helper()
+	a, s := w.Counts(k)
+	if diff := cmp.Diff([2]uint64{applied, skipped}, [2]uint64{a, s}); diff != "" {
+		t.Errorf("%s: applied and skipped (-want +got):\n%s", k, diff)
+	}
+}
+
+// A reflector hands over what the API server sent, or what the transformer made of it. Both come out the same.
+func TestStoreTakesRawAndSlimObjects(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		make func(*testing.T, any) any
+	}{
+		{name: "raw", make: func(_ *testing.T, o any) any { return o }},
+		{name: "slim", make: func(t *testing.T, o any) any { return slim(t, o) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w, services, slices := stores()
+			must(t, services.Add(tt.make(t, headlessService("default/nginx", "1"))))
+			must(t, slices.Add(tt.make(t, endpointSlice("default/nginx-x", "2", "nginx", "web-0=10.0.0.1"))))
+			expect(t, w, map[string]string{"default/nginx": "10.0.0.1", "default/web-0": "10.0.0.1", "default/nginx/web-0": "10.0.0.1"})
+
+			must(t, slices.Update(tt.make(t, endpointSlice("default/nginx-x", "3", "nginx", "web-0=10.0.0.2"))))
+			expect(t, w, map[string]string{"default/nginx": "10.0.0.2", "default/web-0": "10.0.0.2"})
+
+			must(t, slices.Replace([]any{tt.make(t, endpointSlice("default/nginx-y", "4", "nginx", "web-1=10.0.0.3"))}, "4"))
+			expect(t, w, map[string]string{"default/nginx": "10.0.0.3", "default/web-0": "", "default/web-1": "10.0.0.3"})
+
+			must(t, slices.Delete(endpointSlice("default/nginx-y", "5", "nginx")))
+			expect(t, w, map[string]string{"default/nginx": "", "default/web-1": ""})
+			counts(t, w, object.KindService, 1, 0)
+			counts(t, w, object.KindEndpointSlice, 3, 0)
+			must(t, slices.Resync())
+		})
+	}
+}
+
+func TestStoreDeletesWhatTheTreeDoesNotHave(t *testing.T) {
+	w, services, slices := stores()
+	must(t, services.Delete(headlessService("default/nginx", "1")))
+	must(t, slices.Delete(unusable("default/nginx-x", "2")))
+	if err := slices.Delete("no object"); err == nil {
+		t.Error("deleted a text")
+	}
+	counts(t, w, object.KindService, 0, 0)
+	counts(t, w, object.KindEndpointSlice, 0, 0)
+}
+
+func TestDeletionsNumberTheZone(t *testing.T) {
+	w, services, slices := stores()
+	must(t, services.Replace([]any{headlessService("default/nginx", "3")}, "10"))
+	must(t, slices.Replace(nil, "12"))
+	if got := w.Tree().Serial(); got != 12 {
+		t.Errorf("serial after the lists: %d, want 12", got)
+	}
+	must(t, services.Delete(headlessService("default/nginx", "20")))
+	if got := w.Tree().Serial(); got != 20 {
+		t.Errorf("serial after the deletion: %d, want its version, 20", got)
+	}
+}
+
+func TestUpdateToAnUnusableObjectRemovesItsOlderVersion(t *testing.T) {
+	log := captureLog(t)
+	w, services, slices := stores()
+	must(t, services.Add(headlessService("default/nginx", "1")))
+	must(t, slices.Add(endpointSlice("default/nginx-x", "2", "nginx", "web-0=10.0.0.1")))
+	must(t, slices.Update(unusable("default/nginx-x", "3")))
+	expect(t, w, map[string]string{"default/nginx": "", "default/web-0": ""})
+	counts(t, w, object.KindEndpointSlice, 1, 1)
+
+	must(t, slices.Update(unusable("default/nginx-x", "4")))
+	counts(t, w, object.KindEndpointSlice, 1, 2)
+	want := `[WARNING] plugin/headless: test: EndpointSlice default/nginx-x: left out: label kubernetes.io/service-name: "no.label" is no Service's name`
+	if lines := log.with("left out"); len(lines) != 1 || lines[0][len(lines[0])-len(want):] != want {
+		t.Errorf("log: %q, want one line that ends in %q", lines, want)
+	}
+
+	must(t, slices.Update(endpointSlice("default/nginx-x", "5", "nginx", "web-0=10.0.0.5")))
+	expect(t, w, map[string]string{"default/web-0": "10.0.0.5"})
+}
+
+func TestTransformerSlimsAndLeavesOutBadObjects(t *testing.T) {
+	log := captureLog(t)
+	w, _, slices := stores()
+	transform := slices.Transformer()
+	good, err := transform(endpointSlice("default/nginx-x", "2", "nginx", "web-0=10.0.0.1"))
+	must(t, err)
+	if s, ok := good.(*object.EndpointSlice); !ok || s.Service != "nginx" || s.Version() != 2 {
+		t.Errorf("made %#v", good)
+	}
+	again, err := transform(good)
+	must(t, err)
+	if again != good {
+		t.Errorf("slimmed twice: %#v", again)
+	}
+	fqdn := endpointSlice("default/fqdn", "3", "nginx")
+	fqdn.AddressType = discoveryv1.AddressTypeFQDN
+	nobodys := endpointSlice("default/nobodys", "3", "")
+	delete(nobodys.Labels, discoveryv1.LabelServiceName)
+	for _, bad := range []any{unusable("default/bad", "3"), fqdn, nobodys} {
+		o, err := transform(bad)
+		if o != nil || err != nil {
+			t.Errorf("made %#v, %v of an object that is left out", o, err)
+		}
+	}
+	counts(t, w, object.KindEndpointSlice, 0, 3)
+	if lines := log.with(); len(lines) != 1 { // slices of names, and those of no Service, are nobody's mistake
+		t.Errorf("log: %q, want one line", lines)
+	}
+	// What was left out stays in the reflector's own list as nil.
+	must(t, slices.Replace([]any{nil, good}, "5"))
+	counts(t, w, object.KindEndpointSlice, 1, 3)
+	if w.Tree().IsDone() {
+		t.Error("synced before the Services are")
+	}
+}
+
+func TestPartlyUnusableObjectKeepsItsGoodPart(t *testing.T) {
+	captureLog(t)
+	w, services, slices := stores()
+	o := endpointSlice("default/nginx-x", "2", "nginx", "web-0=10.0.0.1", "web-1=10.0.0.2")
+	o.Endpoints[0].Addresses = []string{"not an address"}
+	must(t, services.Add(headlessService("default/nginx", "1")))
+	must(t, slices.Add(o))
+	expect(t, w, map[string]string{"default/web-0": "", "default/web-1": "10.0.0.2"})
+	counts(t, w, object.KindEndpointSlice, 1, 1)
+}
+
+func TestWarningsAreBounded(t *testing.T) {
+	log := captureLog(t)
+	w, services, _ := stores()
+	for i := range warnedMax + 10 {
+		o := &corev1.Service{ObjectMeta: named("default/x", "1")}
+		o.Name = "no.label." + string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676))
+		must(t, services.Add(o))
+	}
+	if n := len(log.with("left out")); n != warnedMax {
+		t.Errorf("%d warnings, want %d", n, warnedMax)
+	}
+	counts(t, w, object.KindService, 0, warnedMax+10)
+}
