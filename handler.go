@@ -67,7 +67,11 @@ func (h *Headless) next(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (
 // serveGuest answers only names that nobody else has. It never denies one.
 func (h *Headless) serveGuest(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, o *origin, n *tree.Name, labels int) (int, error) {
 	qtype := r.Question[0].Qtype
-	p, ok := o.path(n, labels)
+	var p tree.Path
+	ok := labels > 0 && string(n.Label(labels-1)) == "svc"
+	if ok {
+		p, ok = o.path(n, labels-1)
+	}
 	if !ok || p.N < 2 || isTransfer(qtype) || p.N == 3 && qtype == dns.TypeSRV || !o.stanza.tree.Synced(p.Labels[0]) {
 		o.count[resultNext].Inc()
 		return h.next(ctx, w, r)
@@ -81,12 +85,18 @@ func (h *Headless) serveGuest(ctx context.Context, w dns.ResponseWriter, r *dns.
 	case len(a.Addrs) > 0:
 		return o.write(w, resultAnswer, reply.Addresses(r, o.stanza.TTL, a.Addrs))
 	}
-	ttl, serial := o.stanza.TTL, o.stanza.tree.Serial()
-	if h.zoneSOA != nil {
-		state := request.Request{W: w, Req: r, Zone: o.zone}
-		ttl, serial = h.zoneSOA.MinTTL(state), h.zoneSOA.Serial(state)
+	return o.write(w, resultNoData, reply.Negative(r, dns.RcodeSuccess, h.guestSOA(w, r, o)))
+}
+
+// guestSOA is the SOA of the plugin that serves the zone, or what it would be.
+func (h *Headless) guestSOA(w dns.ResponseWriter, r *dns.Msg, o *origin) *dns.SOA {
+	if h.zoneSOA == nil {
+		return o.soa(r)
 	}
-	return o.write(w, resultNoData, reply.Negative(r, dns.RcodeSuccess, reply.SOA(spelled(r, o.zone), ttl, serial)))
+	state := request.Request{W: w, Req: r, Zone: o.zone}
+	soa := reply.SOA(spelled(r, o.zone), h.zoneSOA.MinTTL(state), h.zoneSOA.Serial(state))
+	soa.Hdr.Ttl = min(soa.Hdr.Ttl, 300) // seconds, as plugin.SOA
+	return soa
 }
 
 // serveSuffix answers everything below a suffix, or leaves the rest to whom it is shared with.
@@ -113,8 +123,8 @@ func (h *Headless) serveSuffix(ctx context.Context, w dns.ResponseWriter, r *dns
 	if ok {
 		a = o.stanza.tree.Find(&p, tree.Query{Family: family(qtype), NotReady: o.stanza.NotReady, Buf: buf[:0]})
 	}
-	if labels == 0 && a.Status == tree.None {
-		a.Status = tree.Empty // an apex exists, whether or not what it is grafted onto does
+	if labels == 0 && a.Status != tree.Service {
+		a = tree.Answer{Status: tree.Empty} // an apex exists, whether or not what it is grafted onto does
 	}
 	switch {
 	case o.shared && (a.Status == tree.None || a.Status == tree.Empty):
@@ -168,6 +178,9 @@ type doubter struct {
 
 // WriteMsg implements dns.ResponseWriter.
 func (d *doubter) WriteMsg(m *dns.Msg) error {
+	if m.Truncated {
+		return d.ResponseWriter.WriteMsg(m) // it says nothing yet: the client asks again over TCP
+	}
 	referral := len(m.Ns) > 0 && m.Ns[0].Header().Rrtype == dns.TypeNS && !m.Authoritative
 	if m.Rcode == dns.RcodeNameError || m.Rcode == dns.RcodeSuccess && len(m.Answer) == 0 && !referral {
 		m = new(dns.Msg).SetRcode(d.r, dns.RcodeServerFailure)

@@ -32,12 +32,13 @@ type origin struct {
 	count [results]prometheus.Counter
 }
 
-// newOrigins lists the origins of a stanza. In a cluster zone only what lies below svc.<zone> can be ours.
+// newOrigins lists the origins of a stanza. All of a cluster zone is one, though only what lies below svc.<zone> can be ours: a
+// suffix above the zone must not have the rest.
 func newOrigins(s *stanza) []*origin {
 	list := make([]*origin, 0, len(s.Zones)+len(s.Suffixes))
 	for _, z := range s.Zones {
 		o := &origin{zone: z, stanza: s, guest: true}
-		o.name.Parse("svc." + z)
+		o.name.Parse(z)
 		list = append(list, o)
 	}
 	for _, x := range s.Suffixes {

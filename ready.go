@@ -10,7 +10,8 @@ import (
 // generation is one reading of the Corefile. The plugin *ready* asks one handler and takes its word for all, so readiness is
 // the generation's.
 type generation struct {
-	waits atomic.Pointer[[]wait] // nil before start-up
+	starting atomic.Int32 // handlers that have not started
+	waits    atomic.Pointer[[]wait]
 }
 
 // wait says until when to wait for a stanza's first sync.
@@ -23,7 +24,7 @@ type wait struct {
 // side that cannot reach its API server must not take the cluster's DNS out of service.
 func (h *Headless) Ready() bool {
 	waits := h.generation.waits.Load()
-	if waits == nil {
+	if waits == nil || h.generation.starting.Load() > 0 {
 		return false
 	}
 	for _, w := range *waits {

@@ -44,6 +44,7 @@ func setup(c *caddy.Controller) error {
 	}
 	slices.SortStableFunc(h.origins, func(a, b *origin) int { return b.name.Labels() - a.name.Labels() })
 
+	h.generation.starting.Add(1)
 	c.OnStartup(func() error {
 		if k, ok := dnsserver.GetConfig(c).Handler("kubernetes").(interface {
 			plugin.ServiceBackend
@@ -71,6 +72,7 @@ func setup(c *caddy.Controller) error {
 
 // start acquires the watches and waits for them, as *kubernetes* waits for its own.
 func (h *Headless) start() {
+	defer h.generation.starting.Add(-1)
 	watches.Release(dead) // of a reload that failed while the plugin was not in the Corefile that stayed
 	now := time.Now()
 	var waits []wait

@@ -1,0 +1,78 @@
+package headless
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/miekg/dns"
+)
+
+// crowd is a headless Service of n pods in slices of 100 (Kubernetes' default).
+func crowd(service string, n int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "---\napiVersion: v1\nkind: Service\nmetadata: {namespace: crowd, name: %s}\nspec: {clusterIP: None}\n", service)
+	for i := range n {
+		if i%100 == 0 {
+			fmt.Fprintf(&b, "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {namespace: crowd, name: %[1]s-%[2]d, labels: {kubernetes.io/service-name: %[1]s}}\n", service, i/100)
+			b.WriteString("addressType: IPv4\nendpoints:\n")
+		}
+		fmt.Fprintf(&b, "- {addresses: [10.%d.%d.%d], targetRef: {kind: Pod, name: %s-%d}}\n", len(service), i/250, i%250+1, service, i)
+	}
+	return b.String()
+}
+
+func BenchmarkServeDNS(b *testing.B) {
+	path := manifest(b, cluster+crowd("few", 3)+crowd("many", 1000))
+	h := open(b, `headless cluster.local {
+    manifests `+path+`
+    suffix mgmt.example.org crowd.svc.cluster.local
+}`, new(nowhere))
+	for _, bm := range []struct{ name, qname string }{
+		{name: "peer", qname: "web-0.default.svc.cluster.local."},
+		{name: "peer of 1000", qname: "many-500.crowd.svc.cluster.local."},
+		{name: "suffix peer", qname: "few-1.mgmt.example.org."},
+		{name: "suffix peer of 1000", qname: "many-500.many.mgmt.example.org."},
+		{name: "Service of 3", qname: "few.mgmt.example.org."},
+		{name: "Service of 1000", qname: "many.mgmt.example.org."},
+		{name: "guest miss", qname: "x.crowd.svc.cluster.local."},
+		{name: "suffix miss", qname: "x.mgmt.example.org."},
+	} {
+		b.Run(bm.name, func(b *testing.B) { serve(b, h, bm.qname) })
+	}
+}
+
+// BenchmarkOutside measures what a name outside ten origins costs, beside what CoreDNS's own match over them does.
+func BenchmarkOutside(b *testing.B) {
+	h := open(b, tenOrigins(), new(nowhere))
+	const qname = "www.example.net."
+	b.Run("headless", func(b *testing.B) { serve(b, h, qname) })
+	b.Run("next alone", func(b *testing.B) { // CoreDNS's own part of the above
+		r, w, ctx := query(qname, dns.TypeA), new(nowhere), b.Context()
+		b.ReportAllocs()
+		for b.Loop() {
+			_, _ = plugin.NextOrFailure(name, w, ctx, w, r)
+		}
+	})
+	b.Run("Zones.Matches", func(b *testing.B) {
+		zones := make(plugin.Zones, 0, len(h.origins))
+		for _, o := range h.origins {
+			zones = append(zones, o.zone)
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			if zones.Matches(qname) != "" {
+				b.Fatal("inside")
+			}
+		}
+	})
+}
+
+func serve(b *testing.B, h *Headless, qname string) {
+	r, w, ctx := query(qname, dns.TypeA), new(nowhere), b.Context()
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = h.ServeDNS(ctx, w, r)
+	}
+}

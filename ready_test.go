@@ -1,0 +1,91 @@
+package headless
+
+import (
+	"testing"
+	"time"
+
+	"github.com/coredns/caddy"
+
+	"github.com/coredns-headless/headless/plugin/tree"
+)
+
+func TestReadyIsSyncedOrWaitedLongEnough(t *testing.T) {
+	synced, unsynced := tree.New(), tree.New()
+	synced.Source("").Replace(nil, 1)
+	unsynced.Source("")
+	later, earlier := time.Now().Add(time.Hour), time.Now().Add(-time.Second)
+	of := func(tr *tree.Tree, until time.Time) wait { return wait{stanza: &stanza{tree: tr}, until: until} }
+	tests := []struct {
+		name  string
+		waits []wait // nil before start-up
+		want  bool
+	}{
+		{name: "before start-up", want: false},
+		{name: "synced", waits: []wait{of(synced, later)}, want: true},
+		{name: "synced late", waits: []wait{of(synced, earlier)}, want: true},
+		{name: "not synced", waits: []wait{of(unsynced, later)}, want: false},
+		{name: "waited long enough", waits: []wait{of(unsynced, earlier)}, want: true},
+		{name: "one of two not synced", waits: []wait{of(synced, later), of(unsynced, later)}, want: false},
+		{name: "one of two waited for long enough", waits: []wait{of(synced, later), of(unsynced, earlier)}, want: true},
+		{name: "each waited for by its own", waits: []wait{of(unsynced, earlier), of(unsynced, later)}, want: false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := &Headless{generation: new(generation)}
+			if tt.waits != nil {
+				h.generation.waits.Store(&tt.waits)
+			}
+			if got := h.Ready(); got != tt.want {
+				t.Errorf("ready: %t, want %t", got, tt.want)
+			}
+		})
+	}
+}
+
+// *ready* asks one handler of a Corefile and takes its word for all of them.
+func TestReadyIsTheGenerations(t *testing.T) {
+	c := controller(t, "headless a.local {\nmanifests $CLUSTER\n}")
+	first, second := &Headless{generation: generationOf(c)}, &Headless{generation: generationOf(c)}
+	if first.generation != second.generation {
+		t.Fatal("two server blocks of a Corefile are two generations")
+	}
+	other := caddy.NewTestController("dns", "headless")
+	if generationOf(other) == first.generation {
+		t.Fatal("two Corefiles are one generation")
+	}
+	first.start()
+	if !first.Ready() || !second.Ready() {
+		t.Error("not ready, and there is nothing to wait for")
+	}
+	tr := tree.New()
+	tr.Source("")
+	waits := append([]wait{}, *first.generation.waits.Load()...)
+	waits = append(waits, wait{stanza: &stanza{tree: tr}, until: time.Now().Add(time.Hour)})
+	second.generation.waits.Store(&waits)
+	if first.Ready() || second.Ready() {
+		t.Error("ready, and one of two is not")
+	}
+}
+
+// Between the start-ups of two server blocks, *ready* must not be told that all is well: it never asks again.
+func TestNotReadyBeforeEveryServerBlockHasStarted(t *testing.T) {
+	c := controller(t, "headless a.local {\nmanifests $CLUSTER\n}")
+	if err := setup(c); err != nil {
+		t.Fatal(err)
+	}
+	c.ServerBlockIndex = 1
+	c.Dispenser = controller(t, "headless b.local {\nmanifests $CLUSTER\n}").Dispenser
+	if err := setup(c); err != nil {
+		t.Fatal(err)
+	}
+	h, second := handlerOf(c, 0), handlerOf(c, 1)
+	t.Cleanup(func() { watches.Release(func(any) bool { return true }) })
+	h.start()
+	if h.Ready() || second.Ready() {
+		t.Error("ready, and the second server block has not started")
+	}
+	second.start()
+	if !h.Ready() || !second.Ready() {
+		t.Error("not ready, and both have started")
+	}
+}

@@ -1,0 +1,195 @@
+package headless
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/google/go-cmp/cmp"
+	"github.com/miekg/dns"
+)
+
+// kubeconfigFor is a kubeconfig of the context it names, for an API server.
+func kubeconfigFor(t *testing.T, context, server string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	text := fmt.Sprintf(`apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: %q}}]
+contexts: [{name: %s, context: {cluster: c, user: u}}]
+users: [{name: u, user: {token: t}}]
+current-context: %[2]s
+`, server, context)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestSourceThatIsNoGoodNamesTheLineOfTheCorefile(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	dir := t.TempDir()
+	kubeconfig := kubeconfigFor(t, "here", "http://127.0.0.1:1")
+	broken := manifest(t, "kind: Service\n---\nkind: a: b\n")
+	dangling := filepath.Join(dir, "dangling")
+	if err := os.WriteFile(dangling, []byte("apiVersion: v1\nkind: Config\nclusters: []\ncurrent-context: x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const place = "plugin/headless: Testfile:%d - Error during parsing: "
+	tests := []struct {
+		name  string
+		input string
+		line  int
+		want  string
+	}{
+		{
+			name: "missing kubeconfig", input: "headless cluster.local {\nttl 5\nkubeconfig " + dir + "/none\n}", line: 3,
+			want: fmt.Sprintf("kubeconfig %q: open %[1]s: no such file or directory: allowed is a kubeconfig file that can be read", dir+"/none"),
+		},
+		{
+			name: "kubeconfig is a folder", input: "headless cluster.local {\nkubeconfig " + dir + "\n}", line: 2,
+			want: fmt.Sprintf("kubeconfig %q: read %[1]s: is a directory: allowed is a kubeconfig file that can be read", dir),
+		},
+		{
+			name: "missing context", input: "headless cluster.local {\nkubeconfig " + kubeconfig + " there\nttl 5\n}", line: 2,
+			want: fmt.Sprintf("kubeconfig %q, context %q: invalid configuration: [context was not found for specified context: %[2]s, cluster has no server defined]", kubeconfig, "there"),
+		},
+		{
+			name: "missing manifests", input: "headless cluster.local {\n\nmanifests " + dir + "/none.yaml\n}", line: 3,
+			want: fmt.Sprintf("manifests %q: no such file or directory: allowed are YAML and JSON files that can be read, and folders of them", dir+"/none.yaml"),
+		},
+		{
+			name: "manifests that do not parse", input: "headless cluster.local {\nttl 5\nmanifests " + broken + "\n}", line: 3,
+			want: fmt.Sprintf("manifests %q: document 1, line 1: version \"\": allowed are Service (v1), EndpointSlice (discovery.k8s.io/v1) and lists of them; other kinds are passed over", broken),
+		},
+		{
+			name: "manifests of the second stanza", input: "headless a.local {\nmanifests $CLUSTER\n}\nheadless b.local {\nmanifests " + dir + "/none.yaml\n}", line: 5,
+			want: fmt.Sprintf("manifests %q: no such file or directory: allowed are YAML and JSON files that can be read, and folders of them", dir+"/none.yaml"),
+		},
+		{
+			name: "no service account", input: "\nheadless cluster.local", line: 2,
+			want: "no service account of a pod here (unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined): allowed are kubeconfig KUBECONFIG, and manifests PATH",
+		},
+		{name: "a mistake in the stanza", input: "headless cluster.local {\nttl 9000\n}", line: 2, want: `ttl "9000": allowed are 0 to 3600 seconds`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			err := setup(controller(t, tt.input))
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			if want := fmt.Sprintf(place, tt.line) + tt.want; err.Error() != want {
+				t.Errorf("got\n\t%s\nwant\n\t%s", err, want)
+			}
+		})
+	}
+	t.Run("kubeconfig without its cluster", func(t *testing.T) {
+		err := setup(controller(t, "headless cluster.local {\nkubeconfig "+dangling+"\n}"))
+		if err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf(place, 2)+"kubeconfig ") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("got %q", err)
+		}
+	})
+	t.Run("kubeconfig that does not parse", func(t *testing.T) {
+		err := setup(controller(t, "headless cluster.local {\nkubeconfig "+broken+"\n}"))
+		if err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf(place, 2)+"kubeconfig ") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("got %q", err)
+		}
+	})
+}
+
+// Reading a Corefile starts nothing: it may be thrown away.
+func TestSetupStartsNothing(t *testing.T) {
+	asked := make(chan struct{}, 100)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked <- struct{}{}
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	defer s.Close()
+	stanza := "headless cluster.local {\nkubeconfig " + kubeconfigFor(t, "here", s.URL) + " here\nstartup_timeout 1m\n}"
+	c := controller(t, stanza)
+	if err := setup(c); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(watches.Watches()); n != 0 || len(asked) != 0 {
+		t.Errorf("%d watches, %d requests before start-up", n, len(asked))
+	}
+}
+
+func TestStartWaitsForTheFirstFailureOnlyAndSaysSo(t *testing.T) {
+	agents := make(chan string, 100)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case agents <- r.UserAgent():
+		default:
+		}
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	defer s.Close()
+	lines := hear(t)
+	begun := time.Now()
+	h := open(t, "headless cluster.local {\nsuffix a.test svc.cluster.local\nkubeconfig "+kubeconfigFor(t, "here", s.URL)+" here\nstartup_timeout 1m\n}", new(behind))
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("start took %s", took)
+	}
+	if agent := <-agents; agent != "CoreDNS/1.15.0 headless/"+Version {
+		t.Errorf("user agent %q", agent)
+	}
+	eventually(t, "the log says what is not synced", func() bool {
+		return lines.with("[WARNING] plugin/headless: kubeconfig ", " here: starting before the first sync: until then queries below cluster.local. go on to the next plugin, and suffixes answer SERVFAIL") == 1
+	})
+	goesOn(t, h, query("web-0.default.svc.cluster.local.", dns.TypeA))
+	refuses(t, h, query("web-0.a.test.", dns.TypeA), dns.RcodeServerFailure)
+}
+
+func TestManifestsAreRelativeToTheRoot(t *testing.T) {
+	path := manifest(t, cluster)
+	c := controller(t, "headless cluster.local {\nmanifests "+filepath.Base(path)+"\n}")
+	dnsserver.GetConfig(c).Root = filepath.Dir(path)
+	if err := setup(c); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEachSourceIsAWatchOfItsOwn(t *testing.T) {
+	one, two := manifest(t, cluster), manifest(t, cluster)
+	h := open(t, `headless a.local {
+    manifests `+one+`
+}
+headless b.local {
+    manifests `+two+`
+}
+headless c.local {
+    manifests `+one+`
+    namespaces default
+}
+headless d.local {
+    manifests `+one+`
+    ttl 30
+    not_ready
+}`, new(behind))
+	names := make(map[string]int)
+	for _, w := range watches.Watches() {
+		names[w.Name()]++
+	}
+	want := map[string]int{"manifests " + one: 1, "manifests " + two: 1, "manifests " + one + ", namespaces default": 1}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("watches (-want +got):\n%s", diff)
+	}
+	if h.stanzas[0].tree != h.stanzas[3].tree || h.stanzas[0].tree == h.stanzas[1].tree || h.stanzas[0].tree == h.stanzas[2].tree {
+		t.Error("trees are shared otherwise than watches")
+	}
+	goesOn(t, h, query("nimbus-0.worker.svc.c.local.", dns.TypeA))
+	goesOn(t, h, query("web-9.default.svc.a.local.", dns.TypeA))
+	for _, zone := range []string{"a", "b", "c", "d"} {
+		m, _, _ := ask(h, query("web-0.default.svc."+zone+".local.", dns.TypeA))
+		if m == nil || len(m.Answer) != 1 {
+			t.Errorf("%s.local: %s", zone, m)
+		}
+	}
+}

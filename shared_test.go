@@ -1,0 +1,215 @@
+package headless
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/miekg/dns"
+)
+
+const shared = `headless cluster.local {
+    suffix mgmt.example.org default.svc.cluster.local
+    suffix storm.example.org nginx.default.svc.cluster.local
+    suffix k8s.example.org svc.cluster.local
+    suffix own.test default.svc.cluster.local
+    fallthrough example.org
+    manifests $CLUSTER
+    ttl 7
+}`
+
+// handedOn are queries below shared suffixes that the company zone answers, synced or not.
+var handedOn = []struct {
+	name  string
+	qname string
+	qtype uint16
+}{
+	{"apex", "mgmt.example.org.", dns.TypeA},
+	{"apex, SOA", "mgmt.example.org.", dns.TypeSOA},
+	{"apex, NS", "mgmt.example.org.", dns.TypeNS},
+	{"apex grafted on a Service", "storm.example.org.", dns.TypeA},
+	{"transfer", "mgmt.example.org.", dns.TypeAXFR},
+	{"incremental transfer", "mgmt.example.org.", dns.TypeIXFR},
+	{"transfer of a peer", "web-0.mgmt.example.org.", dns.TypeAXFR},
+}
+
+// missed are names that the tree does not have as a Service or a peer.
+var missed = []struct {
+	name  string
+	qname string
+	qtype uint16
+}{
+	{"a miss", "www.mgmt.example.org.", dns.TypeA},
+	{"a miss of another type", "www.mgmt.example.org.", dns.TypeMX},
+	{"a miss below a Service", "x.nginx.mgmt.example.org.", dns.TypeA},
+	{"a peer that is not ready", "web-2.mgmt.example.org.", dns.TypeA},
+	{"too many labels", "a.b.c.d.mgmt.example.org.", dns.TypeA},
+	{"an empty non-terminal", "default.k8s.example.org.", dns.TypeA},
+	{"no namespace", "none.k8s.example.org.", dns.TypeA},
+}
+
+func TestSharedSuffixHandsOnWhatItDoesNotHave(t *testing.T) {
+	h := open(t, shared, new(behind))
+	for _, list := range [][]struct {
+		name  string
+		qname string
+		qtype uint16
+	}{handedOn, missed} {
+		for _, tt := range list {
+			t.Run(tt.name, func(t *testing.T) { goesOn(t, h, query(tt.qname, tt.qtype)) })
+		}
+	}
+}
+
+func TestSharedSuffixAnswersServicesAndPeers(t *testing.T) {
+	h := open(t, shared, new(behind))
+	for _, tt := range []struct {
+		name  string
+		qname string
+		qtype uint16
+		want  string
+	}{
+		{"a peer", "Web-0.mgmt.example.org.", dns.TypeA, "A 10.244.0.10"},
+		{"a peer below its Service", "web-0.nginx.mgmt.example.org.", dns.TypeA, "A 10.244.0.10"},
+		{"a peer below a suffix for its Service", "web-0.storm.example.org.", dns.TypeA, "A 10.244.0.10"},
+		{"a Service", "nginx.mgmt.example.org.", dns.TypeA, "A 10.244.0.10, A 10.244.0.11"},
+		{"a ClusterIP Service", "api.default.k8s.example.org.", dns.TypeAAAA, "AAAA fd00:96::a"},
+		{"a type that a peer lacks", "web-0.mgmt.example.org.", dns.TypeAAAA, "NODATA mgmt.example.org."},
+		{"a type that a Service lacks", "ws.mgmt.example.org.", dns.TypeTXT, "NODATA mgmt.example.org."},
+		{"a miss of a suffix that is not shared", "www.own.test.", dns.TypeA, "NXDOMAIN own.test."},
+		{"the apex of one that is not shared", "own.test.", dns.TypeA, "NODATA own.test."},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := query(tt.qname, tt.qtype)
+			answers(t, h, r, told(h, r, tt.want))
+		})
+	}
+}
+
+func TestSharedSuffixHandsOnTheApexBeforeTheFirstSync(t *testing.T) {
+	h := open(t, shared, new(behind))
+	unsync(h)
+	for _, tt := range handedOn {
+		t.Run(tt.name, func(t *testing.T) { goesOn(t, h, query(tt.qname, tt.qtype)) })
+	}
+}
+
+// Before the first sync nobody can say that a name does not exist, and whatever does exist elsewhere does so anyway.
+func TestSharedSuffixDoubtsDenialsBeforeTheFirstSync(t *testing.T) {
+	failure := func(r *dns.Msg) *dns.Msg { return new(dns.Msg).SetRcode(r, dns.RcodeServerFailure) }
+	reply := func(change func(*dns.Msg)) func(*dns.Msg) *dns.Msg {
+		return func(r *dns.Msg) *dns.Msg {
+			m := new(dns.Msg).SetReply(r)
+			change(m)
+			return m
+		}
+	}
+	soa := records("example.org. 60 IN SOA ns.example.org. root.example.org. 1 2 3 4 5")
+	tests := []struct {
+		name    string
+		answer  func(r *dns.Msg) *dns.Msg
+		doubted bool
+	}{
+		{name: "NXDOMAIN", doubted: true, answer: reply(func(m *dns.Msg) { m.Rcode, m.Ns = dns.RcodeNameError, soa })},
+		{name: "NXDOMAIN without SOA", doubted: true, answer: reply(func(m *dns.Msg) { m.Rcode = dns.RcodeNameError })},
+		{name: "NODATA", doubted: true, answer: reply(func(m *dns.Msg) { m.Ns = soa })},
+		{name: "NODATA without SOA", doubted: true, answer: reply(func(*dns.Msg) {})},
+		{name: "NODATA of an authority, with its NS", doubted: true, answer: reply(func(m *dns.Msg) {
+			m.Authoritative = true
+			m.Ns = records("example.org. 60 IN NS ns.example.org.")
+		})},
+		{name: "an answer", answer: reply(func(m *dns.Msg) { m.Answer = records("www.mgmt.example.org. 60 IN A 192.0.2.1") })},
+		{name: "an alias", answer: reply(func(m *dns.Msg) { m.Answer = records("www.mgmt.example.org. 60 IN CNAME www.example.com.") })},
+		{name: "a referral", answer: reply(func(m *dns.Msg) {
+			m.Ns = records("mgmt.example.org. 60 IN NS ns.mgmt.example.org.")
+			m.Extra = records("ns.mgmt.example.org. 60 IN A 192.0.2.53")
+		})},
+		{name: "a truncated reply, which says nothing yet", answer: reply(func(m *dns.Msg) { m.Truncated = true })},
+		{name: "REFUSED", answer: reply(func(m *dns.Msg) { m.Rcode = dns.RcodeRefused })},
+		{name: "SERVFAIL", answer: reply(func(m *dns.Msg) { m.Rcode, m.RecursionAvailable = dns.RcodeServerFailure, true })},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := &behind{answer: tt.answer}
+			h := open(t, shared, b)
+			unsync(h)
+			for _, qname := range []string{"Www.mgmt.example.org.", "web-0.mgmt.example.org.", "nginx.mgmt.example.org.", "default.k8s.example.org.", "a.b.c.d.k8s.example.org."} {
+				r := query(qname, dns.TypeA)
+				r.CheckingDisabled = true
+				got, rcode, err := ask(h, r)
+				want := tt.answer(r)
+				if tt.doubted {
+					want = failure(r)
+				}
+				same(t, want, got)
+				if rcode != dns.RcodeSuccess || err != nil {
+					t.Errorf("%s: returned %s, %v", qname, dns.RcodeToString[rcode], err)
+				}
+			}
+			if b.asked != 5 {
+				t.Errorf("asked behind %d times, want 5", b.asked)
+			}
+		})
+	}
+}
+
+func TestSharedSuffixPassesOnWhatIsReturnedBeforeTheFirstSync(t *testing.T) {
+	h := open(t, shared, &behind{rcode: dns.RcodeRefused})
+	unsync(h)
+	got, rcode, err := ask(h, query("www.mgmt.example.org.", dns.TypeA))
+	if got != nil || rcode != dns.RcodeRefused || !errors.Is(err, errBehind) {
+		t.Errorf("wrote %v, returned %s, %v", got, dns.RcodeToString[rcode], err)
+	}
+}
+
+func TestCacheBypassesOwnSuffixesAndNoneBelowAnother(t *testing.T) {
+	tests := []struct {
+		name    string
+		options string
+		want    []string
+	}{
+		{name: "no suffix"},
+		{name: "one", options: "suffix a.test svc.cluster.local", want: []string{"a.test."}},
+		{name: "not the shared", options: "suffix a.test svc.cluster.local\nsuffix b.test svc.cluster.local\nfallthrough a.test", want: []string{"b.test."}},
+		{
+			name: "none below another", want: []string{"a.test.", "b.test."},
+			options: "suffix x.a.test svc.cluster.local\nsuffix a.test svc.cluster.local\nsuffix y.x.a.test svc.cluster.local\nsuffix b.test svc.cluster.local",
+		},
+		{name: "below a shared one", options: "suffix x.a.test svc.cluster.local\nsuffix a.test svc.cluster.local\nfallthrough a.test", want: nil},
+		{name: "beside one that ends alike", options: "suffix xa.test svc.cluster.local\nsuffix a.test svc.cluster.local", want: []string{"a.test.", "xa.test."}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := open(t, "headless cluster.local {\nmanifests $CLUSTER\n"+tt.options+"\n}", new(behind))
+			got := make(map[string]bool)
+			for _, z := range h.CacheBypassZones() {
+				if got[z] {
+					t.Errorf("%s stands twice", z)
+				}
+				got[z] = true
+			}
+			want := make(map[string]bool)
+			for _, z := range tt.want {
+				want[z] = true
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestCacheBypassesSuffixesOfEveryStanza(t *testing.T) {
+	h := open(t, `headless cluster.local {
+    manifests $CLUSTER
+    suffix a.test svc.cluster.local
+    fallthrough
+}
+headless other.local {
+    manifests $CLUSTER
+    suffix x.a.test svc.other.local
+}`, new(behind))
+	if diff := cmp.Diff([]string{"x.a.test."}, h.CacheBypassZones()); diff != "" { // a shared one above it is no reason
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

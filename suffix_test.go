@@ -1,0 +1,296 @@
+package headless
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/coredns/coredns/plugin/pkg/dnstest"
+	"github.com/coredns/coredns/plugin/test"
+	"github.com/google/go-cmp/cmp"
+	"github.com/miekg/dns"
+
+	"github.com/coredns-headless/headless/plugin/tree"
+)
+
+const authority = `headless cluster.local {
+    suffix mgmt.pix.yun.com default.svc.cluster.local
+    suffix storm.example.org nginx.default.svc.cluster.local
+    suffix k8s.example.org svc.cluster.local
+    suffix nobody.example.org kafka-0.default.svc.cluster.local
+    manifests $CLUSTER
+    ttl 7
+}`
+
+// soa is the SOA record of a suffix of h, in presentation format.
+func soa(h *Headless, zone string) string {
+	return fmt.Sprintf("%[1]s 7 IN SOA ns.dns.%[1]s hostmaster.%[1]s %[2]d 7200 1800 86400 7", zone, h.stanzas[0].tree.Serial())
+}
+
+// told is the reply to r that text describes: NXDOMAIN or NODATA and the zone whose SOA it carries, or records without
+// their name and TTL, divided by commas.
+func told(h *Headless, r *dns.Msg, text string) *dns.Msg {
+	if zone, ok := strings.CutPrefix(text, "NXDOMAIN "); ok {
+		return authoritative(r, dns.RcodeNameError, nil, records(soa(h, zone)))
+	}
+	if zone, ok := strings.CutPrefix(text, "NODATA "); ok {
+		return authoritative(r, dns.RcodeSuccess, nil, records(soa(h, zone)))
+	}
+	m := authoritative(r, dns.RcodeSuccess, nil, nil)
+	for _, rr := range strings.Split(text, ", ") {
+		m.Answer = append(m.Answer, records(r.Question[0].Name+" 7 IN "+rr)...)
+	}
+	return m
+}
+
+func TestSuffixAnswersEverythingBelowItsTarget(t *testing.T) {
+	h := open(t, authority, new(behind))
+	const mgmt, storm, k8s, nobody = "mgmt.pix.yun.com.", "storm.example.org.", "k8s.example.org.", "nobody.example.org."
+	tests := []struct {
+		name  string
+		qname string
+		qtype uint16
+		want  string
+	}{
+		{"namespace: a peer", "web-0." + mgmt, dns.TypeA, "A 10.244.0.10"},
+		{"namespace: a pod of a Deployment", "ws-777779bd59-ftn4j." + mgmt, dns.TypeA, "A 10.244.0.21"},
+		{"namespace: IPv6", "web-1." + mgmt, dns.TypeAAAA, "AAAA fd00::b"},
+		{"namespace: a dashed address", "10-244-0-22." + mgmt, dns.TypeA, "A 10.244.0.22"},
+		{"namespace: a headless Service", "nginx." + mgmt, dns.TypeA, "A 10.244.0.10, A 10.244.0.11"},
+		{"namespace: a headless Service's IPv6", "nginx." + mgmt, dns.TypeAAAA, "AAAA fd00::b"},
+		{"namespace: a ClusterIP Service", "api." + mgmt, dns.TypeA, "A 10.96.0.10"},
+		{"namespace: a ClusterIP Service's IPv6", "api." + mgmt, dns.TypeAAAA, "AAAA fd00:96::a"},
+		{"namespace: the Service wins", "same." + mgmt, dns.TypeA, "A 10.244.0.40"},
+		{"namespace: a hostname below its Service", "web-0.nginx." + mgmt, dns.TypeA, "A 10.244.0.10"},
+		{"namespace: a pod below its Service", "kafka-0.kafka." + mgmt, dns.TypeA, "A 10.244.0.30, A 10.244.0.31"},
+		{"namespace: a dashed address below its Service", "10-244-0-22.ws." + mgmt, dns.TypeA, "A 10.244.0.22"},
+		{"namespace: apex", mgmt, dns.TypeA, "NODATA " + mgmt},
+		{"namespace: a type that a peer lacks", "web-0." + mgmt, dns.TypeAAAA, "NODATA " + mgmt},
+		{"namespace: a type that nobody has", "web-0." + mgmt, dns.TypeTXT, "NODATA " + mgmt},
+		{"namespace: SOA below the apex", "web-0." + mgmt, dns.TypeSOA, "NODATA " + mgmt},
+		{"namespace: a type that a Service lacks", "ws." + mgmt, dns.TypeAAAA, "NODATA " + mgmt},
+		{"namespace: not ready", "web-2." + mgmt, dns.TypeA, "NXDOMAIN " + mgmt},
+		{"namespace: a miss", "web-9." + mgmt, dns.TypeA, "NXDOMAIN " + mgmt},
+		{"namespace: a miss of another type", "web-9." + mgmt, dns.TypeTXT, "NXDOMAIN " + mgmt},
+		{"namespace: a miss below a Service", "web-9.nginx." + mgmt, dns.TypeA, "NXDOMAIN " + mgmt},
+		{"namespace: a peer of another Service", "web-0.ws." + mgmt, dns.TypeA, "NXDOMAIN " + mgmt},
+		{"namespace: a peer of another namespace", "nimbus-0." + mgmt, dns.TypeA, "NXDOMAIN " + mgmt},
+		{"namespace: below a peer", "x.web-0." + mgmt, dns.TypeA, "NXDOMAIN " + mgmt},
+		{"namespace: too many labels", "a.web-0.nginx." + mgmt, dns.TypeA, "NXDOMAIN " + mgmt},
+		{"namespace: the cluster's own name", "web-0.default.svc.cluster.local." + mgmt, dns.TypeA, "NXDOMAIN " + mgmt},
+
+		{"Service: apex", storm, dns.TypeA, "A 10.244.0.10, A 10.244.0.11"},
+		{"Service: apex of IPv6", storm, dns.TypeAAAA, "AAAA fd00::b"},
+		{"Service: a type that the apex lacks", storm, dns.TypeTXT, "NODATA " + storm},
+		{"Service: a peer", "web-0." + storm, dns.TypeA, "A 10.244.0.10"},
+		{"Service: a peer of another", "kafka-0." + storm, dns.TypeA, "NXDOMAIN " + storm},
+		{"Service: its own label", "nginx." + storm, dns.TypeA, "NXDOMAIN " + storm},
+		{"Service: too many labels", "web-0.nginx." + storm, dns.TypeA, "NXDOMAIN " + storm},
+
+		{"root: a peer", "web-0.default." + k8s, dns.TypeA, "A 10.244.0.10"},
+		{"root: a peer below its Service", "web-0.nginx.default." + k8s, dns.TypeA, "A 10.244.0.10"},
+		{"root: a Service", "nimbus.worker." + k8s, dns.TypeA, "A 10.244.1.1"},
+		{"root: a namespace", "default." + k8s, dns.TypeA, "NODATA " + k8s},
+		{"root: no namespace", "none." + k8s, dns.TypeA, "NXDOMAIN " + k8s},
+		{"root: a peer of no namespace", "web-0.none." + k8s, dns.TypeA, "NXDOMAIN " + k8s},
+		{"root: apex", k8s, dns.TypeA, "NODATA " + k8s},
+
+		// A pod of that name is no Service: the target is not there (yet).
+		{"no such Service: apex", nobody, dns.TypeA, "NODATA " + nobody},
+		{"no such Service: a name", "web-0." + nobody, dns.TypeA, "NXDOMAIN " + nobody},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := query(tt.qname, tt.qtype)
+			answers(t, h, r, told(h, r, tt.want))
+		})
+	}
+}
+
+func TestApexHasASOA(t *testing.T) {
+	h := open(t, authority, new(behind))
+	for _, zone := range []string{"mgmt.pix.yun.com.", "storm.example.org.", "k8s.example.org.", "nobody.example.org."} {
+		t.Run(zone, func(t *testing.T) {
+			r := query(zone, dns.TypeSOA)
+			answers(t, h, r, authoritative(r, dns.RcodeSuccess, records(soa(h, zone)), nil))
+		})
+	}
+}
+
+// A 0x20 client compares the names of the reply with its own, octet by octet.
+func TestSuffixKeepsTheQuerysSpelling(t *testing.T) {
+	h := open(t, authority, new(behind))
+	for _, tt := range []struct {
+		qname string
+		qtype uint16
+		want  string
+	}{
+		{"Web-0.MGMT.pix.Yun.com.", dns.TypeA, "A 10.244.0.10"},
+		{"NGINX.mgmt.pix.yun.COM.", dns.TypeA, "A 10.244.0.10, A 10.244.0.11"},
+		{"web-0.MGMT.pix.Yun.com.", dns.TypeTXT, "NODATA MGMT.pix.Yun.com."},
+		{"x.mGmt.pix.yun.com.", dns.TypeA, "NXDOMAIN mGmt.pix.yun.com."},
+		{"Mgmt.Pix.Yun.Com.", dns.TypeSOA, soa(h, "Mgmt.Pix.Yun.Com.")[len("Mgmt.Pix.Yun.Com. 7 IN "):]},
+	} {
+		t.Run(tt.qname, func(t *testing.T) {
+			r := query(tt.qname, tt.qtype)
+			answers(t, h, r, told(h, r, tt.want))
+		})
+	}
+}
+
+// refuses checks that h returns rcode and leaves the reply to the server above.
+func refuses(t *testing.T, h *Headless, r *dns.Msg, want int) {
+	t.Helper()
+	b := h.Next.(*behind)
+	b.asked = 0
+	got, rcode, err := ask(h, r)
+	if got != nil || rcode != want || err != nil || b.asked != 0 {
+		t.Errorf("wrote %v, returned %s, %v; asked behind %d times; want %s, nothing written",
+			got, dns.RcodeToString[rcode], err, b.asked, dns.RcodeToString[want])
+	}
+}
+
+func TestSuffixRefusesTransfers(t *testing.T) {
+	h := open(t, authority, new(behind))
+	for _, qtype := range []uint16{dns.TypeAXFR, dns.TypeIXFR} {
+		for _, qname := range []string{"mgmt.pix.yun.com.", "web-0.mgmt.pix.yun.com.", "storm.example.org."} {
+			refuses(t, h, query(qname, qtype), dns.RcodeRefused)
+		}
+	}
+}
+
+// NXDOMAIN would be kept by resolvers, as a lie.
+func TestSuffixSaysSERVFAILBeforeTheFirstSync(t *testing.T) {
+	h := open(t, authority, new(behind))
+	unsync(h)
+	for _, qname := range []string{
+		"web-0.mgmt.pix.yun.com.", "x.mgmt.pix.yun.com.", "a.b.c.mgmt.pix.yun.com.", "mgmt.pix.yun.com.", "storm.example.org.", "k8s.example.org.",
+	} {
+		for _, qtype := range []uint16{dns.TypeA, dns.TypeTXT, dns.TypeSOA} {
+			refuses(t, h, query(qname, qtype), dns.RcodeServerFailure)
+		}
+	}
+}
+
+func TestNamespacesSyncByThemselves(t *testing.T) {
+	h := open(t, authority, new(behind))
+	s := h.stanzas[0]
+	s.tree = tree.New("default", "worker")
+	s.tree.Source("worker")
+	s.tree.Source("default").Replace(nil, 42)
+	for qname, want := range map[string]string{"x.mgmt.pix.yun.com.": "mgmt.pix.yun.com.", "x.default.k8s.example.org.": "k8s.example.org."} {
+		r := query(qname, dns.TypeA)
+		answers(t, h, r, told(h, r, "NXDOMAIN "+want))
+	}
+	for _, qname := range []string{"x.worker.k8s.example.org.", "k8s.example.org."} {
+		refuses(t, h, query(qname, dns.TypeA), dns.RcodeServerFailure)
+	}
+}
+
+func TestLongestSuffixWins(t *testing.T) {
+	for name, lines := range map[string]string{
+		"the longest first": "suffix worker.x.test worker.svc.cluster.local\nsuffix x.test svc.cluster.local\nsuffix test default.svc.cluster.local",
+		"the longest last":  "suffix test default.svc.cluster.local\nsuffix x.test svc.cluster.local\nsuffix worker.x.test worker.svc.cluster.local",
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t, "headless cluster.local {\nttl 7\nmanifests $CLUSTER\n"+lines+"\n}", new(behind))
+			for qname, want := range map[string]string{
+				"web-0.test.":                   "A 10.244.0.10",
+				"web-0.default.x.test.":         "A 10.244.0.10",
+				"nimbus-0.worker.x.test.":       "A 10.244.1.1",
+				"nginx.worker.x.test.":          "NXDOMAIN worker.x.test.",
+				"web-0.x.test.":                 "NXDOMAIN x.test.",
+				"worker.x.test.":                "NODATA worker.x.test.",
+				"nimbus-0.worker.y.x.test.":     "NXDOMAIN x.test.",
+				"nimbus-0.worker.xworker.test.": "NXDOMAIN test.",
+			} {
+				r := query(qname, dns.TypeA)
+				answers(t, h, r, told(h, r, want))
+			}
+		})
+	}
+}
+
+// A suffix may lie above the cluster zone, such as the company's domain that holds it. What is in the cluster zone stays
+// as it was.
+func TestSuffixAboveTheClusterZoneDoesNoHarm(t *testing.T) {
+	h := open(t, "headless cluster.example.org {\nttl 7\nmanifests $CLUSTER\nsuffix example.org default.svc.cluster.example.org\n}", new(behind))
+	for qname, want := range map[string]string{
+		"web-0.example.org.":                             "A 10.244.0.10",
+		"web-0.default.svc.cluster.example.org.":         "A 10.244.0.10",
+		"x.example.org.":                                 "NXDOMAIN example.org.",
+		"ws-777779bd59-ftn4j.ws.example.org.":            "A 10.244.0.21",
+		"kafka-0.kafka.default.svc.cluster.example.org.": "A 10.244.0.30, A 10.244.0.31",
+	} {
+		r := query(qname, dns.TypeA)
+		answers(t, h, r, told(h, r, want))
+	}
+	for _, tt := range harmless {
+		if dns.IsSubDomain("cluster.local.", tt.qname) {
+			qname := strings.TrimSuffix(tt.qname, "local.") + "example.org."
+			t.Run(tt.name, func(t *testing.T) { goesOn(t, h, query(qname, tt.qtype)) })
+		}
+	}
+}
+
+func TestNotReadyIsTheStanzas(t *testing.T) {
+	const two = `headless cluster.local {
+    manifests $CLUSTER
+    ttl 7
+    suffix a.test default.svc.cluster.local
+}
+headless other.local {
+    manifests $CLUSTER
+    ttl 7
+    not_ready
+    suffix b.test default.svc.other.local
+}`
+	h := open(t, two, new(behind))
+	if n := len(watches.Watches()); n != 1 {
+		t.Errorf("%d watches of the same manifests, want 1", n)
+	}
+	goesOn(t, h, query("web-2.default.svc.cluster.local.", dns.TypeA))
+	for qname, want := range map[string]string{
+		"web-2.a.test.":                        "NXDOMAIN a.test.",
+		"web-2.nginx.a.test.":                  "NXDOMAIN a.test.",
+		"web-2.b.test.":                        "A 10.244.0.12",
+		"web-2.nginx.b.test.":                  "A 10.244.0.12",
+		"web-2.default.svc.other.local.":       "A 10.244.0.12",
+		"web-2.nginx.default.svc.other.local.": "A 10.244.0.12",                // *kubernetes* has no such name while it is not ready
+		"nginx.b.test.":                        "A 10.244.0.10, A 10.244.0.11", // never a Service's own addresses
+	} {
+		r := query(qname, dns.TypeA)
+		answers(t, h, r, told(h, r, want))
+	}
+	goesOn(t, h, query("web-0.nginx.default.svc.other.local.", dns.TypeA))
+}
+
+func TestTTLIsTheStanzas(t *testing.T) {
+	const two = "headless cluster.local {\nmanifests $CLUSTER\nttl 0\nsuffix a.test default.svc.cluster.local\n}\n" +
+		"headless other.local {\nmanifests $CLUSTER\nsuffix b.test default.svc.other.local\n}"
+	h := open(t, two, new(behind))
+	for zone, want := range map[string][3]uint32{"a.test.": {0, 0, 0}, "b.test.": {5, 5, 5}} { // 5 s by default
+		hit, _, _ := ask(h, query("web-0."+zone, dns.TypeA))
+		miss, _, _ := ask(h, query("x."+zone, dns.TypeA))
+		got := [3]uint32{hit.Answer[0].Header().Ttl, miss.Ns[0].Header().Ttl, miss.Ns[0].(*dns.SOA).Minttl}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", zone, diff)
+		}
+	}
+}
+
+// deaf is the writer of a client that went away.
+type deaf struct{ test.ResponseWriter }
+
+func (*deaf) WriteMsg(*dns.Msg) error { return errBehind }
+
+// An error would be logged for each such query, and SERVFAIL written after the reply.
+func TestClientThatWentAwayIsNoError(t *testing.T) {
+	h := open(t, authority, new(behind))
+	for _, qname := range []string{"web-0.mgmt.pix.yun.com.", "x.mgmt.pix.yun.com.", "web-0.default.svc.cluster.local."} {
+		rcode, err := h.ServeDNS(t.Context(), dnstest.NewRecorder(new(deaf)), query(qname, dns.TypeA))
+		if rcode != dns.RcodeSuccess || err != nil {
+			t.Errorf("%s: %s, %v", qname, dns.RcodeToString[rcode], err)
+		}
+	}
+}
