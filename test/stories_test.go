@@ -26,6 +26,11 @@ func TestStorm(t *testing.T) {
 	}
 	want(t, s, "nginx.mgmt.pix.yun.com", sorted(web)...)
 	want(t, s, "NGINX.Mgmt.PIX.yun.com", sorted(web)...)
+	// NODATA has the SOA that *kubernetes* has.
+	ours, theirs := s.Dig(t, "web-1.default.svc.cluster.local", "AAAA"), s.Dig(t, "nginx.default.svc.cluster.local", "AAAA")
+	if !slices.Equal(ours.Authority, theirs.Authority) || !slices.Equal(ours.Flags, theirs.Flags) {
+		t.Errorf("SOA of NODATA: want\n%s\ngot\n%s", theirs.Text, ours.Text)
+	}
 	wantStatus(t, s, "NXDOMAIN", "web-7.default.svc.cluster.local")
 	wantStatus(t, s, "NXDOMAIN", "web-7.mgmt.pix.yun.com")
 	wantStatus(t, s, "NOERROR", "mgmt.pix.yun.com")
