@@ -3,6 +3,7 @@ package headless
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -142,6 +143,10 @@ func kubeconfig(path, context string) (*rest.Config, string, error) {
 	loaded, err := clientcmd.LoadFromFile(path) // not clientcmd.Load: paths in it are relative to it
 	if err != nil {
 		return nil, "", fmt.Errorf("kubeconfig %q: %w", path, err)
+	}
+	if _, ok := loaded.Contexts[context]; context != "" && !ok {
+		names := slices.Sorted(maps.Keys(loaded.Contexts))
+		return nil, "", fmt.Errorf("kubeconfig %q has no context %q: allowed are %s", path, context, strings.Join(names, ", "))
 	}
 	cfg, err := clientcmd.NewNonInteractiveClientConfig(*loaded, context, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
 	if err != nil {

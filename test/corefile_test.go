@@ -45,7 +45,7 @@ func TestWrongCorefiles(t *testing.T) {
 		"ttl":                      {option: "ttl 9000", line: "Corefile:3", allowed: "allowed are 0 to 3600 seconds"},
 		"no kubeconfig":            {option: "kubeconfig nowhere", line: "Corefile:3", allowed: "allowed is a kubeconfig file that can be read"},
 		"kubeconfig without":       {option: "kubeconfig noconfig", line: "Corefile:3", allowed: "kubeconfig \"noconfig\""},
-		"broken manifests":         {option: "manifests broken.yaml", line: "Corefile:3", allowed: "document 1, line 3: "},
+		"broken manifests":         {option: "manifests broken.yaml", line: "Corefile:3", allowed: "document 1, line 4: "},
 		"wrong manifests":          {option: "manifests wrong.yaml", line: "Corefile:3", allowed: "document 2, line 5: "},
 		"no manifests":             {option: "manifests nowhere.yaml", line: "Corefile:3", allowed: "allowed are YAML and JSON files"},
 		"both":                     {option: "manifests broken.yaml\nkubeconfig noconfig", line: "Corefile:4", allowed: "allowed is one of them"},
