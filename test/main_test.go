@@ -32,7 +32,7 @@ func run(m *testing.M) (int, error) {
 		return 0, nil
 	}
 	var err error
-	if cluster, err = controlplane.Start(); err != nil {
+	if cluster, err = controlplane.Start(controlplane.Options{}); err != nil {
 		return 0, err
 	}
 	defer cluster.Stop()

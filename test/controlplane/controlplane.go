@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,19 +31,33 @@ type ControlPlane struct {
 	// Address is the API server's host:port.
 	Address string
 
+	options   Options
 	dir       string
 	processes []*process // in the order of their start
 }
 
 const adminToken = "admin-of-a-cluster-that-lives-for-minutes"
 
+// Options say how a control plane differs from the usual one, which kwok plays the nodes of.
+type Options struct {
+	// IP is the API server's address; default 127.0.0.1.
+	IP string
+	// Real says that real nodes come: there is a scheduler, and no kwok.
+	Real bool
+	// Tokens are lines of a token file: token, user, uid, groups.
+	Tokens []string
+}
+
 // Start builds what is needed, and starts it in a new folder.
-func Start() (_ *ControlPlane, err error) {
+func Start(o Options) (_ *ControlPlane, err error) {
 	dir, err := os.MkdirTemp("", "headless-controlplane-")
 	if err != nil {
 		return nil, err
 	}
-	c := &ControlPlane{dir: dir}
+	if o.IP == "" {
+		o.IP = "127.0.0.1"
+	}
+	c := &ControlPlane{dir: dir, options: o}
 	defer func() {
 		if err != nil {
 			c.Stop()
@@ -99,29 +114,29 @@ func (c *ControlPlane) startAPIServer(etcd string) error {
 	if err != nil {
 		return err
 	}
-	c.Address = "127.0.0.1:" + port
+	c.Address = c.options.IP + ":" + port
 	key, certs := filepath.Join(c.dir, "service-account.key"), filepath.Join(c.dir, "certs")
 	if err := writeKey(key); err != nil {
 		return err
 	}
 	tokens := filepath.Join(c.dir, "tokens.csv")
-	if err := os.WriteFile(tokens, []byte(adminToken+",admin,admin,system:masters\n"), 0o600); err != nil {
+	lines := append([]string{adminToken + ",admin,admin,system:masters"}, c.options.Tokens...)
+	if err := os.WriteFile(tokens, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		return err
 	}
 	policy := filepath.Join(c.dir, "audit-policy.yaml")
 	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
 		return err
 	}
-	p, err := c.start(parts.APIServer, "--audit-policy-file="+policy, "--audit-log-path="+c.auditLog(), "--etcd-servers="+etcd, "--bind-address=127.0.0.1", "--secure-port="+port, "--cert-dir="+certs,
+	p, err := c.start(parts.APIServer, "--audit-policy-file="+policy, "--audit-log-path="+c.auditLog(), "--etcd-servers="+etcd, "--bind-address="+c.options.IP, "--secure-port="+port, "--cert-dir="+certs,
 		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-signing-key-file="+key,
-		"--service-account-key-file="+key, "--token-auth-file="+tokens, "--authorization-mode=RBAC",
+		"--service-account-key-file="+key, "--token-auth-file="+tokens, "--authorization-mode=Node,RBAC", "--kubelet-preferred-address-types=InternalIP",
 		"--service-cluster-ip-range=10.96.0.0/12", "--allow-privileged=true")
 	if err != nil {
 		return err
 	}
-	ca := filepath.Join(certs, "apiserver.crt") // self-signed
 	err = poll(2*time.Minute, p, func() error {
-		_, err := os.Stat(ca)
+		_, err := os.Stat(c.CA())
 		return err
 	})
 	if err != nil {
@@ -152,8 +167,12 @@ func (c *ControlPlane) startAPIServer(etcd string) error {
 
 func (c *ControlPlane) startControllers() error {
 	_, err := c.start(parts.ControllerManager, "--kubeconfig="+c.Kubeconfig, "--leader-elect=false", "--secure-port=0",
-		"--service-account-private-key-file="+filepath.Join(c.dir, "service-account.key"))
+		"--service-account-private-key-file="+filepath.Join(c.dir, "service-account.key"), "--root-ca-file="+c.CA())
 	if err != nil {
+		return err
+	}
+	if c.options.Real {
+		_, err := c.start(parts.Scheduler, "--kubeconfig="+c.Kubeconfig, "--leader-elect=false", "--secure-port=0")
 		return err
 	}
 	module, err := parts.Kwok.ModuleDir("sigs.k8s.io/kwok")
@@ -168,6 +187,9 @@ func (c *ControlPlane) startControllers() error {
 	return err
 }
 
+// CA is the API server's certificate, which it signed itself.
+func (c *ControlPlane) CA() string { return filepath.Join(c.dir, "certs", "apiserver.crt") }
+
 // RESTConfig is the administrator's.
 func (c *ControlPlane) RESTConfig() (*rest.Config, error) {
 	return clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
@@ -177,7 +199,7 @@ func (c *ControlPlane) RESTConfig() (*rest.Config, error) {
 func (c *ControlPlane) WriteKubeconfig(path, address, token string) error {
 	return clientcmd.WriteToFile(clientcmdapi.Config{
 		Clusters: map[string]*clientcmdapi.Cluster{"test": {
-			Server: "https://" + address, CertificateAuthority: filepath.Join(c.dir, "certs", "apiserver.crt"),
+			Server: "https://" + address, CertificateAuthority: c.CA(),
 		}},
 		AuthInfos:      map[string]*clientcmdapi.AuthInfo{"test": {Token: token}},
 		Contexts:       map[string]*clientcmdapi.Context{"test": {Cluster: "test", AuthInfo: "test"}},

@@ -40,6 +40,12 @@ func start(dir, bin string, args ...string) (*process, error) {
 	return p, nil
 }
 
+// Run starts a program that ends with this process, its output in a file in dir.
+func Run(dir, bin string, args ...string) error {
+	_, err := start(dir, bin, args...)
+	return err
+}
+
 // stop kills the process and waits for its end.
 func (p *process) stop() {
 	_ = p.cmd.Process.Kill() // gone already is as good

@@ -29,25 +29,35 @@ type Part struct {
 
 const kubeVersion = "v1.36.3"
 
-var kubeFlags = []string{"-ldflags", "-s -w -X k8s.io/component-base/version.gitVersion=" + kubeVersion}
+func kubernetes(name string) Part {
+	return Part{
+		Name: name, dir: "test/tools/kubernetes", pkg: "k8s.io/kubernetes/cmd/" + name, asset: name == "kube-apiserver",
+		flags: []string{"-ldflags", "-s -w -X k8s.io/component-base/version.gitVersion=" + kubeVersion},
+	}
+}
 
 // The parts of a control plane, and CoreDNS with the plugin.
 var (
 	Etcd              = Part{Name: "etcd", dir: "test/tools/etcd", pkg: "go.etcd.io/etcd/server/v3", asset: true}
-	APIServer         = Part{Name: "kube-apiserver", dir: "test/tools/kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-apiserver", flags: kubeFlags, asset: true}
-	ControllerManager = Part{Name: "kube-controller-manager", dir: "test/tools/kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-controller-manager", flags: kubeFlags}
+	APIServer         = kubernetes("kube-apiserver")
+	ControllerManager = kubernetes("kube-controller-manager")
 	Kwok              = Part{Name: "kwok", dir: "test/tools/kwok", pkg: "sigs.k8s.io/kwok/cmd/kwok"}
 	CoreDNS           = coreDNS()
+	CoreDNSStatic     = Part{Name: "coredns", dir: "build", pkg: ".", flags: []string{"-ldflags", "-s -w"}} // for an image
+	Scheduler         = kubernetes("kube-scheduler")
+	Proxy             = kubernetes("kube-proxy")
+	Kubelet           = kubernetes("kubelet")
+	Kubectl           = kubernetes("kubectl")
 	GolangciLint      = Part{Name: "golangci-lint", dir: "test/tools/golangci-lint", pkg: "github.com/golangci/golangci-lint/v2/cmd/golangci-lint"}
 )
 
 // Tests lists the parts that tests run.
-var Tests = []Part{Etcd, APIServer, ControllerManager, Kwok, CoreDNS}
+var Tests = []Part{Etcd, APIServer, ControllerManager, Kwok, CoreDNS, CoreDNSStatic, Scheduler, Proxy, Kubelet, Kubectl}
 
 const raceName = "coredns-race"
 
 func coreDNS() Part {
-	p := Part{Name: "coredns", dir: "build", pkg: "."}
+	p := CoreDNSStatic
 	if race {
 		p.Name, p.flags = raceName, []string{"-race"}
 	}

@@ -10,7 +10,13 @@ import (
 // Stub is a DNS server of the test's own, for *forward*: it has example.org and the company's zone, and nothing else.
 func Stub(tb testing.TB) (address string) {
 	tb.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	return StubAt(tb, "127.0.0.1:0")
+}
+
+// StubAt is Stub at an address.
+func StubAt(tb testing.TB, listen string) (address string) {
+	tb.Helper()
+	conn, err := net.ListenPacket("udp", listen)
 	if err != nil {
 		tb.Fatal(err)
 	}
