@@ -1,0 +1,144 @@
+// Package node starts a whole Kubernetes node, with kubelet, containerd, runc and CNI, in namespaces of its own that end with
+// one process, and takes it away again.
+package node
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// inside is set in the environment of the process that runs in the node's namespaces: the folder of the node.
+const inside = "HEADLESS_TEST_NODE"
+
+// needs are the programs that a node needs beside those that are built, and the Debian packages that bring them.
+var needs = map[string]string{
+	"/usr/bin/containerd": "containerd", "/usr/sbin/runc": "runc", "/usr/lib/cni/bridge": "containernetworking-plugins",
+	"/bin/busybox": "busybox-static", "/usr/bin/unshare": "util-linux", "/sbin/ip": "iproute2",
+	"/usr/sbin/nft": "nftables", "/usr/bin/getent": "libc-bin", "/usr/bin/musl-gcc": "musl-tools",
+}
+
+// Missing says what of a node's needs this machine lacks, in one line; empty if nothing.
+func Missing() string {
+	var lacks []string
+	if os.Geteuid() != 0 {
+		lacks = append(lacks, "the rights of root")
+	}
+	for path, pkg := range needs {
+		if _, err := os.Stat(path); err != nil {
+			lacks = append(lacks, fmt.Sprintf("%s (Debian package %s)", path, pkg))
+		}
+	}
+	return strings.Join(lacks, ", ")
+}
+
+// Enter runs this program again in new namespaces, which end with it: network, mounts and processes. It returns the exit
+// code in the outer process, and an error if anything of the node is left. In the inner one it returns that there is a node to
+// be started.
+func Enter() (isInside bool, code int, err error) {
+	if os.Getenv(inside) != "" {
+		return true, 0, nil
+	}
+	before, err := look()
+	if err != nil {
+		return false, 1, err
+	}
+	dir, err := os.MkdirTemp("", "headless-node-")
+	if err != nil {
+		return false, 1, err
+	}
+	cgroup := "/" + filepath.Base(dir)
+	if err := makeCgroups(cgroup); err != nil {
+		return false, 1, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return false, 1, err
+	}
+	args := append([]string{
+		"--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", self,
+	}, os.Args[1:]...)
+	cmd := exec.Command("unshare", args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = nil, os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), inside+"="+dir, "TMPDIR="+dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	err = cmd.Run()
+	if exit := new(exec.ExitError); errors.As(err, &exit) {
+		code, err = exit.ExitCode(), nil
+	}
+	return false, code, errors.Join(err, removeCgroups(cgroup), os.RemoveAll(dir), leftovers(before, dir))
+}
+
+// hierarchies are the mounted cgroup v1 hierarchies.
+func hierarchies() ([]string, error) {
+	text, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 2 && f[2] == "cgroup" {
+			list = append(list, f[1])
+		}
+	}
+	return list, nil
+}
+
+// makeCgroups makes the cgroup that all pods' cgroups are below.
+func makeCgroups(name string) error {
+	list, err := hierarchies()
+	if err != nil {
+		return err
+	}
+	for _, h := range list {
+		dir := filepath.Join(h, name)
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return fmt.Errorf("make a cgroup: %w", err)
+		}
+		if filepath.Base(h) != "cpuset" {
+			continue
+		}
+		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} { // empty in a new cgroup, and then nothing can run in it
+			text, err := os.ReadFile(filepath.Join(h, file))
+			if err != nil {
+				return err
+			}
+			if err := os.WriteFile(filepath.Join(dir, file), text, 0o600); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// removeCgroups removes the cgroup and all below it; their processes have ended.
+func removeCgroups(name string) error {
+	list, err := hierarchies()
+	if err != nil {
+		return err
+	}
+	for _, h := range list {
+		err = errors.Join(err, retry(10*time.Second, func() error { return removeCgroup(filepath.Join(h, name)) }))
+	}
+	return err
+}
+
+func removeCgroup(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			if err := removeCgroup(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return os.Remove(dir)
+}
