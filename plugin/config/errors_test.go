@@ -156,6 +156,8 @@ func TestWrongTargetIsRefused(t *testing.T) {
 		{name: "in the zone but not below svc", input: target("default.pod.cluster.local"), want: at(3) + `target "default.pod.cluster.local": ` + targets},
 		{name: "the zone itself", input: target("cluster.local"), want: at(3) + `target "cluster.local": ` + targets},
 		{name: "a label that ends in svc", input: target("notsvc.cluster.local"), want: at(3) + `target "notsvc.cluster.local": ` + targets},
+		{name: "an escaped dot", input: target(`my\.ns.svc.cluster.local`), want: at(3) + `target "my\\.ns.svc.cluster.local": ` + targets},
+		{name: "no name of a namespace", input: target("_ns.svc.cluster.local"), want: at(3) + `target "_ns.svc.cluster.local": ` + targets},
 		{name: "too many labels", input: target("web-0.nginx.default.svc.cluster.local"), want: at(3) + `target "web-0.nginx.default.svc.cluster.local": ` + targets},
 		{name: "no domain name", input: target("default..svc.cluster.local"), want: at(3) + `target "default..svc.cluster.local": ` + targets},
 		{name: "an empty label", input: target(".svc.cluster.local"), want: at(3) + `target ".svc.cluster.local": ` + targets},
@@ -228,5 +230,13 @@ func TestEmptyPathIsRefused(t *testing.T) {
 		{name: "manifests", input: inBlock(`manifests ""`), want: at(2) + empty},
 		{name: "one of the manifests", input: inBlock("manifests a.yaml", `manifests b.yaml ""`), want: at(3) + empty},
 		{name: "kubeconfig behind manifests", input: inBlock("manifests a.yaml", `kubeconfig ""`), want: at(3) + empty},
+	})
+}
+
+// With labels to spare for hostmaster.ZONE in a SOA record, and for a peer.
+func TestZoneIsNotTooLong(t *testing.T) {
+	zone := strings.Repeat(strings.Repeat("z", 60)+".", 4)
+	check(t, []mistake{
+		{name: "244 octets", input: "headless " + zone, want: at(1) + `zone "` + zone + `" has 244 octets: allowed are 190`},
 	})
 }

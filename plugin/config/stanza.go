@@ -10,7 +10,6 @@ import (
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/pkg/dnsutil"
 	"github.com/miekg/dns"
-	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // parser reads one stanza.
@@ -102,6 +101,8 @@ func (p *parser) zones(args []string) error {
 		switch {
 		case err != nil || strings.ContainsAny(z, "/"):
 			return p.Errf("%q is no cluster zone: name the cluster zone, such as cluster.local", z)
+		case len(name) > maxSuffix:
+			return p.Errf("zone %q has %d octets: allowed are %d", z, len(name), maxSuffix)
 		case name == ".":
 			return p.Errf("zone %q is all of DNS: name the cluster zone, such as cluster.local", z)
 		case dnsutil.IsReverse(name) > 0 || name == "in-addr.arpa." || name == "ip6.arpa.":
@@ -134,7 +135,7 @@ func (p *parser) notReady([]string) error {
 
 func (p *parser) namespaces(args []string) error {
 	for _, ns := range args {
-		if len(validation.IsDNS1123Label(ns)) > 0 {
+		if noLabel(ns) {
 			return p.Errf("%q is no namespace: allowed are lower case letters, digits and -, 63 at most", ns)
 		}
 		if !slices.Contains(p.s.Namespaces, ns) {

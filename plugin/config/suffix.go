@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // finish checks what can only be checked once the whole stanza is read.
@@ -40,7 +41,7 @@ func (p *parser) target(s *Suffix, target string) error {
 		for _, z := range p.s.Zones {
 			labels, ok := strings.CutSuffix(name, "svc."+z)
 			path := strings.Split(strings.TrimSuffix(labels, "."), ".")
-			if !ok || labels != "" && !strings.HasSuffix(labels, ".") || len(path) > 2 {
+			if !ok || labels != "" && !strings.HasSuffix(labels, ".") || len(path) > 2 || labels != "" && slices.ContainsFunc(path, noLabel) {
 				continue
 			}
 			slices.Reverse(path)
@@ -54,6 +55,9 @@ func (p *parser) target(s *Suffix, target string) error {
 	return s.At.Errorf("target %q: allowed are svc.ZONE, NAMESPACE.svc.ZONE and SERVICE.NAMESPACE.svc.ZONE, where ZONE is one of %s",
 		target, strings.Join(p.s.Zones, ", "))
 }
+
+// noLabel reports whether s can be no name of a namespace or a Service.
+func noLabel(s string) bool { return len(validation.IsDNS1123Label(s)) > 0 }
 
 func (p *parser) targetWatched(s *Suffix) error {
 	ns := s.Target.Namespace

@@ -186,7 +186,7 @@ func TestSliceBelongsToItsLabel(t *testing.T) {
 		{name: "upper case", namespace: "Default", label: "Web", want: "web"},
 		{name: "no label", namespace: "default", err: `no label kubernetes.io/service-name`},
 		{name: "label with a dot", namespace: "default", label: "a.b", err: `"a.b" is no Service's name`},
-		{name: "no namespace", label: "web", err: `namespace "" is no DNS label`},
+		{name: "no namespace", label: "web", err: "no namespace"},
 		{name: "namespace with a dot", namespace: "a.b", label: "web", err: `namespace "a.b" is no DNS label`},
 	}
 	for _, tt := range tests {

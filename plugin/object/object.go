@@ -96,6 +96,9 @@ func (h *head) Key() Key { return h.key }
 func (h *head) Version() uint64 { return h.version }
 
 func newHead(k Kind, o *metav1.ObjectMeta) (head, error) {
+	if o.Namespace == "" {
+		return head{}, errors.New("no namespace")
+	}
 	if !IsLabel(o.Namespace) {
 		return head{}, fmt.Errorf("namespace %q is no DNS label", o.Namespace)
 	}

@@ -55,7 +55,7 @@ func TestFromLeftOutIsNil(t *testing.T) {
 		in   any
 		err  string
 	}{
-		{name: "Service without namespace", in: &corev1.Service{ObjectMeta: meta("", "web")}, err: `namespace ""`},
+		{name: "Service without namespace", in: &corev1.Service{ObjectMeta: meta("", "web")}, err: "no namespace"},
 		{name: "slice without label", in: &discoveryv1.EndpointSlice{ObjectMeta: meta("default", "web-abc")}, err: "service-name"},
 		{name: "FQDN slice", in: fqdn, err: "FQDN"},
 		{name: "another kind", in: &corev1.Pod{}, err: "*v1.Pod is neither a Service nor an EndpointSlice"},

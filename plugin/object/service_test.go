@@ -126,7 +126,7 @@ func TestServiceMustHaveNames(t *testing.T) {
 	}{
 		{name: "lower case", namespace: "default", svc: "web", wantKey: Key{KindService, "default", "web"}},
 		{name: "upper case", namespace: "Default", svc: "WEB", wantKey: Key{KindService, "default", "web"}},
-		{name: "namespace absent", svc: "web", wantErr: `namespace "" is no DNS label`},
+		{name: "namespace absent", svc: "web", wantErr: "no namespace"},
 		{name: "namespace with a dot", namespace: "a.b", svc: "web", wantErr: `namespace "a.b" is no DNS label`},
 		{name: "namespace of 64 octets", namespace: long, svc: "web", wantErr: "is no DNS label"},
 		{name: "name absent", namespace: "default", wantErr: `name "" is no DNS label`},

@@ -191,7 +191,7 @@ func TestBadObjectIsLeftOutAndTheRestLives(t *testing.T) {
 	eventually(t, "the bad one is counted each time", counted(w, object.KindEndpointSlice, 1, 3))
 	s.set(endpointSlice("default/bad", "", "nginx", "web-1=10.0.0.2"))
 	eventually(t, "it is good now", func() bool { return resolve(w, "default/web-1") != nil })
-	if lines := log.with("WARNING", `EndpointSlice default/bad: left out: label kubernetes.io/service-name: "no.label"`); len(lines) != 1 {
+	if lines := log.with("WARNING", `EndpointSlice "default/bad": left out: label kubernetes.io/service-name: "no.label"`); len(lines) != 1 {
 		t.Errorf("log: %q, want one warning", log.with())
 	}
 }

@@ -42,6 +42,9 @@ func (d *decoder) decode(text []byte) error {
 			return fmt.Errorf("document %d, line %d: %w", d.document, d.line, err)
 		}
 	}
+	if d.document == 0 {
+		return fmt.Errorf("document 1, line 1: nothing there: %s", allowedKinds) // as after a dump that failed
+	}
 	return nil
 }
 
@@ -129,7 +132,7 @@ func documents(text []byte) iter.Seq2[int, []byte] {
 // plainJSON lets JSON pass for YAML, of which it is a part but for three things: tabs at the head of lines, escaped slashes,
 // and surrogate pairs. Lines stay where they are.
 func plainJSON(doc []byte) []byte {
-	if head := bytes.TrimLeft(doc, " \t\r\n"); len(head) == 0 || head[0] != '{' {
+	if head := bytes.TrimLeft(doc, " \t\r\n\uFEFF"); len(head) == 0 || head[0] != '{' {
 		return doc
 	}
 	out := make([]byte, 0, len(doc))

@@ -73,7 +73,6 @@ func TestManifestsOfAllForms(t *testing.T) {
 		kept    []string
 		skipped []string
 	}{
-		{name: "nothing", text: ""},
 		{name: "comments", text: "# nothing yet\n---\n# here either\n"},
 		{name: "one document", text: serviceYAML, kept: []string{keptService}},
 		{name: "several documents", text: serviceYAML + "---\n" + sliceYAML, kept: []string{keptService, keptSlice}},

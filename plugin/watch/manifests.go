@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,9 +70,14 @@ type manifests struct {
 
 // signature changes when a file does.
 type signature struct {
-	size     int64
-	modified time.Time
-	target   string // where symlinks lead, as those of a ConfigMap's volume
+	info   fs.FileInfo
+	target string // where symlinks lead, as those of a ConfigMap's volume
+}
+
+// is reports whether the file is as it was.
+func (s signature) is(was signature) bool {
+	return was.info != nil && s.target == was.target && s.info.Size() == was.info.Size() &&
+		s.info.ModTime().Equal(was.info.ModTime()) && os.SameFile(s.info, was.info)
 }
 
 func (m *manifests) poll(ctx context.Context) {
@@ -114,12 +120,15 @@ func (m *manifests) refresh() {
 		changed = true
 	}
 	for path, sig := range seen {
-		if sig == m.seen[path] || sig != last[path] {
+		if sig.is(m.seen[path]) || !sig.is(last[path]) {
 			continue
 		}
-		m.seen[path] = sig
 		objects, err := m.read(path)
 		m.say(m.bad, path, err)
+		if errors.As(err, new(*fs.PathError)) {
+			continue // the file may be as it was when it can be read
+		}
+		m.seen[path] = sig
 		if err == nil {
 			m.files[path] = objects
 			changed = true
@@ -177,15 +186,14 @@ func (m *manifests) look(fail func(path string, err error)) map[string]signature
 
 func sign(path string, info fs.FileInfo) signature {
 	target, _ := filepath.EvalSymlinks(path) // an error shows when the file is read
-	return signature{size: info.Size(), modified: info.ModTime(), target: target}
+	return signature{info: info, target: target}
 }
 
 func pathError(path string, err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe := new(fs.PathError); errors.As(err, &pe) {
 		err = pe.Err
 	}
-	return fmt.Errorf("manifests %q: %w: allowed are YAML and JSON files that can be read, and folders of them", path, err)
+	return &fs.PathError{Op: "manifests", Path: strconv.Quote(path), Err: fmt.Errorf("%w: allowed are YAML and JSON files that can be read, and folders of them", err)}
 }
 
 // read reads one file.

@@ -98,7 +98,7 @@ func TestManifestsCountAndWarnOfWhatTheyLeaveOut(t *testing.T) {
 	must(t, err)
 	expect(t, w, map[string]string{"default/web-0": "10.0.0.1"})
 	counts(t, w, object.KindService, 1, 1)
-	if lines := log.with("WARNING", "test: Service /lost: left out: namespace"); len(lines) != 1 {
+	if lines := log.with("WARNING", `test: Service "/lost": left out: no namespace`); len(lines) != 1 {
 		t.Errorf("log: %q", log.with())
 	}
 }

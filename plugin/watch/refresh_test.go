@@ -7,21 +7,14 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
-
-	"github.com/coredns-headless/headless/plugin/object"
 )
 
 // following is a poller of manifests that the test moves on by itself.
 func following(t *testing.T, paths ...string) *manifests {
 	t.Helper()
-	w := newWatch("test", nil)
-	m := &manifests{
-		w: w, paths: paths, files: make(map[string][]object.Object), seen: make(map[string]signature),
-		unseen: make(map[string]string), bad: make(map[string]string),
-	}
-	m.sources = append(m.sources, w.tree.Source(""))
+	m := newManifests(newWatch("test", nil), paths, nil)
 	m.settle()
-	if !w.Tree().IsDone() {
+	if !m.w.Tree().IsDone() {
 		t.Fatal("nothing was read")
 	}
 	return m
@@ -242,4 +235,31 @@ func TestMissingFolderWithASlashKeepsTheLastGoodState(t *testing.T) {
 	// By then the folder has been missed at least twice.
 	eventually(t, "the other change is picked up", func() bool { return resolve(w, "a/web-0")[0] == "10.0.0.3" })
 	expect(t, w, map[string]string{"b/web-0": "10.0.0.2"})
+}
+
+// A dump that failed leaves an empty file: that is no cluster without Services.
+func TestFileThatIsTruncatedKeepsItsObjects(t *testing.T) {
+	log := captureLog(t)
+	path := write(t, filepath.Join(t.TempDir(), "x.yaml"), web("a", "web-0=10.0.0.1"))
+	m := following(t, path)
+	write(t, path, "")
+	m.settle()
+	expect(t, m.w, map[string]string{"a/web-0": "10.0.0.1"})
+	if lines := log.with("WARNING", "the last good state stays", "nothing there"); len(lines) != 1 {
+		t.Errorf("log: %q, want a warning", log.with())
+	}
+}
+
+// Size and time of a file may be as they were, and it is another.
+func TestFileReplacedByOneThatLooksAlikeIsRead(t *testing.T) {
+	dir := t.TempDir()
+	path := write(t, filepath.Join(dir, "x.yaml"), web("a", "web-0=10.0.0.1"))
+	other := write(t, filepath.Join(dir, "y"), web("a", "web-0=10.0.0.2"))
+	at := time.Now().Add(-time.Hour)
+	must(t, os.Chtimes(path, at, at))
+	must(t, os.Chtimes(other, at, at))
+	m := following(t, path)
+	must(t, os.Rename(other, path))
+	m.settle()
+	expect(t, m.w, map[string]string{"a/web-0": "10.0.0.2"})
 }

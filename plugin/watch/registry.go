@@ -14,6 +14,13 @@ type entry struct {
 	holders map[any]bool
 }
 
+// Has reports whether there is a watch of that key.
+func (r *Registry) Has(key string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.entries[key] != nil
+}
+
 // Acquire returns the watch of that key for the holder. If there is none, fresh is started; else fresh is forgotten.
 func (r *Registry) Acquire(key string, holder any, fresh *Watch) *Watch {
 	r.mu.Lock()

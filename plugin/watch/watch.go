@@ -116,5 +116,5 @@ func (w *Watch) skip(k object.Key, err error) {
 		return
 	}
 	w.warned[k] = true
-	log.Warningf("%s: %s %s/%s: left out: %v", w.name, k.Kind, k.Namespace, k.Name, err)
+	log.Warningf("%s: %s %q: left out: %v", w.name, k.Kind, k.Namespace+"/"+k.Name, err)
 }
