@@ -110,8 +110,14 @@ func (h *Headless) serveSuffix(ctx context.Context, w dns.ResponseWriter, r *dns
 		o.count[resultNext].Inc()
 		return h.next(ctx, w, r)
 	case !o.synced(&p) && o.shared:
-		o.count[resultServfail].Inc()
-		return h.next(ctx, &doubter{ResponseWriter: w, r: r}, r)
+		d := &doubter{ResponseWriter: w, r: r}
+		code, err := h.next(ctx, d, r)
+		if d.doubted {
+			o.count[resultServfail].Inc()
+		} else {
+			o.count[resultNext].Inc()
+		}
+		return code, err
 	case !o.synced(&p):
 		o.count[resultServfail].Inc()
 		return dns.RcodeServerFailure, nil
@@ -123,8 +129,9 @@ func (h *Headless) serveSuffix(ctx context.Context, w dns.ResponseWriter, r *dns
 	if ok {
 		a = o.stanza.tree.Find(&p, tree.Query{Family: family(qtype), NotReady: o.stanza.NotReady, Buf: buf[:0]})
 	}
-	if labels == 0 && a.Status != tree.Service {
-		a = tree.Answer{Status: tree.Empty} // an apex exists, whether or not what it is grafted onto does
+	if labels == 0 && a.Status != tree.Service || a.Status == tree.None && h.above(n) {
+		// An apex exists, whether or not what it is grafted onto does; and so does what another origin lies below.
+		a = tree.Answer{Status: tree.Empty}
 	}
 	switch {
 	case o.shared && (a.Status == tree.None || a.Status == tree.Empty):
@@ -173,7 +180,8 @@ func isTransfer(qtype uint16) bool { return qtype == dns.TypeAXFR || qtype == dn
 // doubter turns a denial into SERVFAIL: before the first sync nobody can say that a name of a shared suffix does not exist.
 type doubter struct {
 	dns.ResponseWriter
-	r *dns.Msg
+	r       *dns.Msg
+	doubted bool
 }
 
 // WriteMsg implements dns.ResponseWriter.
@@ -184,6 +192,7 @@ func (d *doubter) WriteMsg(m *dns.Msg) error {
 	referral := len(m.Ns) > 0 && m.Ns[0].Header().Rrtype == dns.TypeNS && !m.Authoritative
 	if m.Rcode == dns.RcodeNameError || m.Rcode == dns.RcodeSuccess && len(m.Answer) == 0 && !referral {
 		m = new(dns.Msg).SetRcode(d.r, dns.RcodeServerFailure)
+		d.doubted = true
 	}
 	return d.ResponseWriter.WriteMsg(m)
 }

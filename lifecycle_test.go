@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -215,6 +216,36 @@ func TestServerBlocksAndReloadsShareAWatch(t *testing.T) {
 	running(t, "reloaded with the plugin", 1)
 	stop(t, i)
 	running(t, "stopped", 0)
+}
+
+// What is wrong with a manifest now is no reason to refuse a reload: the watch that runs has its last good state.
+func TestReloadWithABadManifestGoesOnWithTheLastGoodState(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "cluster.yaml")
+	text, err := os.ReadFile("examples/cluster.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	corefileText := block("reload.test", "headless cluster.local {\nmanifests "+path+"\nsuffix reload.test default.svc.cluster.local\n}")
+	i := run(t, corefileText)
+	if err := os.WriteFile(path, []byte("a: ["), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	next, err := i.Restart(corefile(corefileText))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serves(t, next)
+	for _, s := range next.Servers() {
+		m, _, err := new(dns.Client).Exchange(query("web-1.reload.test.", dns.TypeA), s.LocalAddr().String())
+		if err != nil || len(m.Answer) != 1 {
+			t.Errorf("%v %v", m, err)
+		}
+	}
+	stop(t, next)
 }
 
 func TestReloadThatFailsHoldsNothing(t *testing.T) {

@@ -86,18 +86,18 @@ func TestMetricsCountLookupsByResult(t *testing.T) {
 		before func()
 		want   string // the counter that moves
 	}{
-		{name: "guest answers", qname: "web-0.default.svc.counted.local.", qtype: dns.TypeA, want: "zone=counted.local,result=answer"},
-		{name: "guest NODATA", qname: "web-0.default.svc.counted.local.", qtype: dns.TypeTXT, want: "zone=counted.local,result=nodata"},
-		{name: "guest misses", qname: "x.default.svc.counted.local.", qtype: dns.TypeA, want: "zone=counted.local,result=next"},
-		{name: "suffix answers", qname: "web-0.counted.test.", qtype: dns.TypeA, want: "zone=counted.test,result=answer"},
-		{name: "suffix NODATA", qname: "web-0.counted.test.", qtype: dns.TypeTXT, want: "zone=counted.test,result=nodata"},
-		{name: "suffix NXDOMAIN", qname: "x.counted.test.", qtype: dns.TypeA, want: "zone=counted.test,result=nxdomain"},
-		{name: "apex SOA", qname: "counted.test.", qtype: dns.TypeSOA, want: "zone=counted.test,result=answer"},
-		{name: "shared misses", qname: "x.shared.test.", qtype: dns.TypeA, want: "zone=shared.test,result=next"},
-		{name: "shared apex", qname: "shared.test.", qtype: dns.TypeA, want: "zone=shared.test,result=next"},
+		{name: "guest answers", qname: "web-0.default.svc.counted.local.", qtype: dns.TypeA, want: "zone=counted.local.,result=answer"},
+		{name: "guest NODATA", qname: "web-0.default.svc.counted.local.", qtype: dns.TypeTXT, want: "zone=counted.local.,result=nodata"},
+		{name: "guest misses", qname: "x.default.svc.counted.local.", qtype: dns.TypeA, want: "zone=counted.local.,result=next"},
+		{name: "suffix answers", qname: "web-0.counted.test.", qtype: dns.TypeA, want: "zone=counted.test.,result=answer"},
+		{name: "suffix NODATA", qname: "web-0.counted.test.", qtype: dns.TypeTXT, want: "zone=counted.test.,result=nodata"},
+		{name: "suffix NXDOMAIN", qname: "x.counted.test.", qtype: dns.TypeA, want: "zone=counted.test.,result=nxdomain"},
+		{name: "apex SOA", qname: "counted.test.", qtype: dns.TypeSOA, want: "zone=counted.test.,result=answer"},
+		{name: "shared misses", qname: "x.shared.test.", qtype: dns.TypeA, want: "zone=shared.test.,result=next"},
+		{name: "shared apex", qname: "shared.test.", qtype: dns.TypeA, want: "zone=shared.test.,result=next"},
 		{name: "outside", qname: "www.example.org.", qtype: dns.TypeA},
-		{name: "unsynced suffix", qname: "web-0.counted.test.", qtype: dns.TypeA, before: forget, want: "zone=counted.test,result=servfail"},
-		{name: "unsynced shared suffix", qname: "x.shared.test.", qtype: dns.TypeA, want: "zone=shared.test,result=servfail"},
+		{name: "unsynced suffix", qname: "web-0.counted.test.", qtype: dns.TypeA, before: forget, want: "zone=counted.test.,result=servfail"},
+		{name: "unsynced shared suffix", qname: "x.shared.test.", qtype: dns.TypeA, want: "zone=shared.test.,result=servfail"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestMetricsCountLookupsByResult(t *testing.T) {
 func TestMetricsShowEveryResultFromTheStart(t *testing.T) {
 	open(t, "headless shown.local {\nmanifests $CLUSTER\nsuffix shown.test svc.shown.local\n}", new(behind))
 	got := gather(t)
-	for _, zone := range []string{"shown.local", "shown.test"} {
+	for _, zone := range []string{"shown.local.", "shown.test."} {
 		for _, result := range []string{"answer", "nodata", "nxdomain", "servfail", "next"} {
 			if v, ok := got["lookups_total{result="+result+",zone="+zone+"}"]; !ok || v != 0 {
 				t.Errorf("%s of %s: %v, there: %t", result, zone, v, ok)

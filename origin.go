@@ -2,7 +2,6 @@ package headless
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/prometheus/client_golang/prometheus"
@@ -53,7 +52,7 @@ func newOrigins(s *stanza) []*origin {
 	}
 	for _, o := range list {
 		for i := range o.count {
-			o.count[i] = lookups.WithLabelValues(strings.TrimSuffix(o.zone, "."), resultNames[i])
+			o.count[i] = lookups.WithLabelValues(o.zone, resultNames[i])
 		}
 	}
 	return list
@@ -80,12 +79,23 @@ func (o *origin) synced(p *tree.Path) bool {
 	return o.stanza.tree.Synced(p.Labels[0])
 }
 
-// CacheBypassZones implements the interface of *cache*: a pod's new address shows at once. A shared suffix is not among them,
-// since the company zone in it wants the cache; and none lies below another, as each costs every query.
+// above reports whether an origin lies below n.
+func (h *Headless) above(n *tree.Name) bool {
+	return slices.ContainsFunc(h.origins, func(o *origin) bool {
+		_, ok := o.name.Below(n)
+		return ok
+	})
+}
+
+// CacheBypassZones implements the interface of *cache*: a pod's new address shows at once. A suffix that another plugin has a
+// part of is not among them, since that wants the cache; and none lies below another, as each costs every query.
 func (h *Headless) CacheBypassZones() []string {
 	var zones []string
 	for _, o := range h.origins { // most labels first
-		if o.guest || o.shared {
+		if slices.ContainsFunc(h.origins, func(other *origin) bool {
+			_, below := other.name.Below(&o.name)
+			return below && (other.guest || other.shared)
+		}) {
 			continue
 		}
 		zones = slices.DeleteFunc(zones, func(z string) bool { return plugin.Name(o.zone).Matches(z) })

@@ -33,6 +33,7 @@ func setup(c *caddy.Controller) error {
 	if err != nil {
 		return plugin.Error(name, err)
 	}
+	watches.Release(dead) // of a reload that failed while the plugin was not in the Corefile that stayed
 	h := &Headless{generation: generationOf(c)}
 	root := dnsserver.GetConfig(c).Root
 	for _, s := range stanzas {
@@ -74,7 +75,6 @@ func setup(c *caddy.Controller) error {
 // start acquires the watches and waits for them, as *kubernetes* waits for its own.
 func (h *Headless) start() {
 	defer h.generation.starting.Add(-1)
-	watches.Release(dead) // of a reload that failed while the plugin was not in the Corefile that stayed
 	now := time.Now()
 	var waits []wait
 	if earlier := h.generation.waits.Load(); earlier != nil { // another server block's
@@ -95,17 +95,15 @@ func (h *Headless) start() {
 	}
 }
 
-// open makes the stanza's watch, without starting it.
-func (s *stanza) open(root string) (err error) {
+// open makes the stanza's watch, without starting it, unless the same one runs already: what is wrong with its manifests now
+// must not keep a reload from going on with what was good.
+func (s *stanza) open(root string) error {
 	src := s.Source
 	only := "" // part of the source's name: what it does not see it cannot say
 	if len(s.Namespaces) > 0 {
 		only = ", namespaces " + strings.Join(s.Namespaces, " ")
 	}
-	var id string // tells apart what bears the same name
-	var cfg *rest.Config
-	switch {
-	case len(src.Manifests) > 0:
+	if len(src.Manifests) > 0 {
 		paths := make([]string, len(src.Manifests))
 		for i, p := range src.Manifests {
 			if paths[i] = p; !filepath.IsAbs(p) {
@@ -113,24 +111,30 @@ func (s *stanza) open(root string) (err error) {
 			}
 		}
 		s.key = "manifests " + strings.Join(paths, " ") + only
-		s.fresh, err = watch.Manifests(s.key, paths, s.Namespaces)
-	case src.Kubeconfig != "":
-		s.key = strings.TrimSpace("kubeconfig "+src.Kubeconfig+" "+src.Context) + only
-		cfg, id, err = kubeconfig(src.Kubeconfig, src.Context)
-	default:
-		s.key = "service account" + only
+		return s.unlessRunning(func() (*watch.Watch, error) { return watch.Manifests(s.key, paths, s.Namespaces) })
+	}
+	var cfg *rest.Config
+	var err error
+	digest, label := "", "service account"+only
+	if src.Kubeconfig == "" {
 		if cfg, err = rest.InClusterConfig(); err != nil {
-			err = fmt.Errorf("no service account of a pod here (%w): allowed are kubeconfig KUBECONFIG, and manifests PATH", err)
+			return fmt.Errorf("no service account of a pod here (%w): allowed are kubeconfig KUBECONFIG, and manifests PATH", err)
+		}
+	} else {
+		label = strings.TrimSpace("kubeconfig "+src.Kubeconfig+" "+src.Context) + only
+		if cfg, digest, err = kubeconfig(src.Kubeconfig, src.Context); err != nil {
+			return fmt.Errorf("kubeconfig %q: %w", src.Kubeconfig, err)
 		}
 	}
-	if err != nil {
-		return err
+	cfg.UserAgent = fmt.Sprintf("%s/%s headless/%s", caddy.AppName, caddy.AppVersion, Version)
+	s.key = label + digest
+	return s.unlessRunning(func() (*watch.Watch, error) { return watch.Cluster(label, cfg, s.Namespaces) })
+}
+
+func (s *stanza) unlessRunning(open func() (*watch.Watch, error)) (err error) {
+	if !watches.Has(s.key) {
+		s.fresh, err = open()
 	}
-	if cfg != nil {
-		cfg.UserAgent = fmt.Sprintf("%s/%s headless/%s", caddy.AppName, caddy.AppVersion, Version)
-		s.fresh, err = watch.Cluster(s.key, cfg, s.Namespaces)
-	}
-	s.key += id
 	return err
 }
 
@@ -138,19 +142,24 @@ func (s *stanza) open(root string) (err error) {
 func kubeconfig(path, context string) (*rest.Config, string, error) {
 	text, err := os.ReadFile(path) // #nosec G304 -- the Corefile names it
 	if err != nil {
-		return nil, "", fmt.Errorf("kubeconfig %q: %w: allowed is a kubeconfig file that can be read", path, err)
+		return nil, "", fmt.Errorf("%w: allowed is a kubeconfig file that can be read", err)
 	}
 	loaded, err := clientcmd.LoadFromFile(path) // not clientcmd.Load: paths in it are relative to it
 	if err != nil {
-		return nil, "", fmt.Errorf("kubeconfig %q: %w", path, err)
+		return nil, "", fmt.Errorf("%w: allowed is a kubeconfig file", err)
 	}
-	if _, ok := loaded.Contexts[context]; context != "" && !ok {
-		names := slices.Sorted(maps.Keys(loaded.Contexts))
-		return nil, "", fmt.Errorf("kubeconfig %q has no context %q: allowed are %s", path, context, strings.Join(names, ", "))
+	if context == "" {
+		context = loaded.CurrentContext
+	}
+	if loaded.Contexts[context] == nil {
+		return nil, "", fmt.Errorf("no context %q: allowed are those in it, %q", context, slices.Sorted(maps.Keys(loaded.Contexts)))
 	}
 	cfg, err := clientcmd.NewNonInteractiveClientConfig(*loaded, context, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
+	if err == nil {
+		_, err = rest.HTTPClientFor(cfg) // certificates and addresses are read only now
+	}
 	if err != nil {
-		return nil, "", fmt.Errorf("kubeconfig %q, context %q: %w", path, context, err)
+		return nil, "", fmt.Errorf("context %q: %w: allowed is what kubectl can use", context, err)
 	}
 	return cfg, fmt.Sprintf("\n%x", sha256.Sum256(text)), nil
 }

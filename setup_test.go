@@ -58,7 +58,7 @@ func TestSourceThatIsNoGoodNamesTheLineOfTheCorefile(t *testing.T) {
 		},
 		{
 			name: "missing context", input: "headless cluster.local {\nkubeconfig " + kubeconfig + " there\nttl 5\n}", line: 2,
-			want: fmt.Sprintf("kubeconfig %q has no context %q: allowed are here", kubeconfig, "there"),
+			want: fmt.Sprintf("kubeconfig %q: no context %q: allowed are those in it, [\"here\"]", kubeconfig, "there"),
 		},
 		{
 			name: "missing manifests", input: "headless cluster.local {\n\nmanifests " + dir + "/none.yaml\n}", line: 3,

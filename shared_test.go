@@ -176,6 +176,8 @@ func TestCacheBypassesOwnSuffixesAndNoneBelowAnother(t *testing.T) {
 			options: "suffix x.a.test svc.cluster.local\nsuffix a.test svc.cluster.local\nsuffix y.x.a.test svc.cluster.local\nsuffix b.test svc.cluster.local",
 		},
 		{name: "below a shared one", options: "suffix x.a.test svc.cluster.local\nsuffix a.test svc.cluster.local\nfallthrough a.test", want: nil},
+		{name: "above a cluster zone, which has its own cache", options: "suffix local svc.cluster.local", want: nil},
+		{name: "above a shared one", options: "suffix x.a.test svc.cluster.local\nsuffix a.test svc.cluster.local\nfallthrough x.a.test", want: nil},
 		{name: "beside one that ends alike", options: "suffix xa.test svc.cluster.local\nsuffix a.test svc.cluster.local", want: []string{"a.test.", "xa.test."}},
 	}
 	for _, tt := range tests {

@@ -294,3 +294,23 @@ func TestClientThatWentAwayIsNoError(t *testing.T) {
 		}
 	}
 }
+
+// What lies between two origins has a name below it, so it exists (RFC 8020): a resolver that asks label by label would
+// give up at NXDOMAIN.
+func TestNameAboveANestedOriginIsAnEmptyNonTerminal(t *testing.T) {
+	h := open(t, `headless cluster.local.here.org {
+    manifests $CLUSTER
+    suffix s.test default.svc.cluster.local.here.org
+    suffix a.b.s.test default.svc.cluster.local.here.org
+    suffix org default.svc.cluster.local.here.org
+}`, new(behind))
+	for name, rcode := range map[string]int{
+		"b.s.test.": dns.RcodeSuccess, "c.s.test.": dns.RcodeNameError, "x.b.s.test.": dns.RcodeNameError,
+		"here.org.": dns.RcodeSuccess, "local.here.org.": dns.RcodeSuccess, "there.org.": dns.RcodeNameError,
+	} {
+		m, _, err := ask(h, query(name, dns.TypeA))
+		if err != nil || m == nil || m.Rcode != rcode || len(m.Answer) > 0 {
+			t.Errorf("%s: want %s, got\n%v %v", name, dns.RcodeToString[rcode], m, err)
+		}
+	}
+}
