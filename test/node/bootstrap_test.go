@@ -9,7 +9,6 @@ import (
 
 // Members that become ready only once they found each other never do without not_ready, and do with it.
 func TestBootstrap(t *testing.T) {
-	upstream(t)
 	corefile := story(t, "bootstrap", "Corefile")
 	serve(t, strings.Replace(corefile, "       not_ready\n", "", 1))
 	apply(t, "bootstrap")

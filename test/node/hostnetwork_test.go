@@ -4,7 +4,6 @@ import "testing"
 
 // Pods on the host's network resolve the others, and are resolved.
 func TestHostNetwork(t *testing.T) {
-	upstream(t)
 	serve(t, story(t, "host-network", "Corefile"))
 	apply(t, "host-network")
 	ready(t, "statefulset/agent")

@@ -54,23 +54,18 @@ func (n *Node) images() ([]image, error) {
 			client.files[strings.TrimPrefix(path, "/")] = path
 		}
 	}
-	source := filepath.Join(parts.Root(), "test", "node", "lookup")
+	source := filepath.Join(parts.Root(), "test", "node")
 	for name, build := range map[string][]string{
-		"lookup-go":   {"go", "build", "-o"},
-		"lookup-musl": {"musl-gcc", "-static", "-o"},
+		"lookup-go":   {"go", "build", "-o", filepath.Join(n.dir, "lookup-go"), "./lookup"},
+		"lookup-musl": {"musl-gcc", "-static", "-o", filepath.Join(n.dir, "lookup-musl"), "testdata/lookup-musl.c"},
 	} {
-		out := filepath.Join(n.dir, name)
-		what := "."
-		if name == "lookup-musl" {
-			what = "musl.c"
-		}
-		cmd := exec.Command(build[0], append(build[1:], out, what)...)
+		cmd := exec.Command(build[0], build[1:]...)
 		cmd.Dir = source
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if text, err := cmd.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("build %s: %w: %s", name, err, text)
 		}
-		client.files["bin/"+name] = out
+		client.files["bin/"+name] = filepath.Join(n.dir, name)
 	}
 	dns := image{name: dnsImage, files: map[string]string{}, command: []string{"/bin/coredns"}}
 	if dns.files["bin/coredns"], err = parts.CoreDNSStatic.Path(); err != nil {

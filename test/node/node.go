@@ -11,6 +11,7 @@ import (
 
 	"github.com/coredns-headless/headless/test/controlplane"
 	"github.com/coredns-headless/headless/test/parts"
+	"github.com/coredns-headless/headless/test/server"
 )
 
 // Address is the node's own, on the bridge that pods hang on.
@@ -31,10 +32,14 @@ func Start() (*Node, error) {
 	if err := n.prepare(); err != nil {
 		return nil, fmt.Errorf("prepare the namespaces: %w", err)
 	}
+	// The node's own resolver, which knows nothing of the cluster.
+	_, _, err := server.StubAt(Address + ":53")
+	if err != nil {
+		return nil, err
+	}
 	if err := n.startContainerd(); err != nil {
 		return nil, err
 	}
-	var err error
 	n.ControlPlane, err = controlplane.Start(controlplane.Options{
 		IP: Address, Real: true, Tokens: []string{nodeToken + `,system:node:node-0,node-0,"system:nodes"`},
 	})

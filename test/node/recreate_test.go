@@ -8,7 +8,6 @@ import (
 
 // A deleted StatefulSet pod comes back under its name with another address, and is found there.
 func TestRecreate(t *testing.T) {
-	upstream(t)
 	serve(t, story(t, "recreate", "Corefile"))
 	apply(t, "recreate")
 	ready(t, "statefulset/web")

@@ -22,7 +22,6 @@ const ttl = 5 * time.Second // of the plugin, by default
 // While a StatefulSet is scaled from 2 to 30 and back, a client in a pod never fails to find one that stays, and never finds
 // one that is gone for longer than TTL + 1 s.
 func TestScale(t *testing.T) {
-	upstream(t)
 	serve(t, story(t, "scale", "Corefile"))
 	apply(t, "scale")
 	ready(t, "statefulset/web")

@@ -14,7 +14,6 @@ import (
 // A StatefulSet's pods find each other by host name. Without the plugin none of the ways works; with it, added to the ConfigMap
 // while CoreDNS runs, each does.
 func TestStorm(t *testing.T) {
-	upstream(t)
 	corefile := story(t, "storm", "Corefile")
 	serve(t, without(t, corefile))
 	apply(t, "storm")

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/coredns-headless/headless/test/parts"
-	"github.com/coredns-headless/headless/test/server"
 )
 
 // story reads a file of a story.
@@ -143,10 +142,4 @@ func wait(t *testing.T, limit time.Duration, try func() error) {
 	if err := retry(limit, try); err != nil {
 		t.Fatalf("not within %s: %v", limit, err)
 	}
-}
-
-// upstream is the resolver of the node, which knows nothing of the cluster.
-func upstream(t *testing.T) {
-	t.Helper()
-	server.StubAt(t, Address+":53")
 }

@@ -10,7 +10,6 @@ import (
 // A Deployment's pods find themselves by their own host names under the suffix before they are ready, listen there, and find
 // each other by what they print.
 func TestWS(t *testing.T) {
-	upstream(t)
 	serve(t, story(t, "ws", "Corefile"))
 	apply(t, "ws")
 	ready(t, "deployment/ws")

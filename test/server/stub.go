@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net"
 	"testing"
 
@@ -10,29 +11,37 @@ import (
 // Stub is a DNS server of the test's own, for *forward*: it has example.org and the company's zone, and nothing else.
 func Stub(tb testing.TB) (address string) {
 	tb.Helper()
-	return StubAt(tb, "127.0.0.1:0")
-}
-
-// StubAt is Stub at an address.
-func StubAt(tb testing.TB, listen string) (address string) {
-	tb.Helper()
-	conn, err := net.ListenPacket("udp", listen)
+	address, stop, err := StubAt("127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
+	}
+	tb.Cleanup(stop)
+	return address
+}
+
+// StubAt is Stub at an address, until stop is called.
+func StubAt(listen string) (address string, stop func(), err error) {
+	conn, err := net.ListenPacket("udp", listen)
+	if err != nil {
+		return "", nil, err
 	}
 	listener, err := net.Listen("tcp", conn.LocalAddr().String())
 	if err != nil {
-		tb.Fatal(err)
+		return "", nil, errors.Join(err, conn.Close())
 	}
-	started := make(chan struct{}, 2)
-	for _, s := range []*dns.Server{{PacketConn: conn}, {Listener: listener}} {
+	servers := []*dns.Server{{PacketConn: conn}, {Listener: listener}}
+	started := make(chan struct{}, len(servers))
+	for _, s := range servers {
 		s.Handler = dns.HandlerFunc(answer)
 		s.NotifyStartedFunc = func() { started <- struct{}{} }
 		go func() { _ = s.ActivateAndServe() }() // ends with Shutdown
 		<-started
-		tb.Cleanup(func() { _ = s.Shutdown() })
 	}
-	return conn.LocalAddr().String()
+	return conn.LocalAddr().String(), func() {
+		for _, s := range servers {
+			_ = s.Shutdown() // what is left of it ends with the process
+		}
+	}, nil
 }
 
 // zone is what the stub knows: the company's zone has a name beside the cluster's.
