@@ -9,7 +9,7 @@ RACE ?= $(shell command -v $${CC:-gcc} >/dev/null && echo -race)
 .PHONY: help build run test unit e2e lint bench examples/cluster.yaml
 
 help: ## list the commands
-	@sed -n 's/^\([a-z0-9./-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do printf 'make %-22s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z0-9./-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | while read -r name text; do printf 'make %-22s %s\n' "$$name" "$$text"; done
 
 build: ## CoreDNS with the plugin: build/bin/coredns
 	@echo "building build/bin/coredns (2 minutes from an empty cache)"
@@ -17,10 +17,10 @@ build: ## CoreDNS with the plugin: build/bin/coredns
 
 run: build ## serve examples/cluster.yaml on 127.0.0.1:1053 (PORT=...), or the cluster of a KUBECONFIG=...
 ifeq ($(origin KUBECONFIG),command line)
-	@sed 's/\bPORT\b/$(PORT)/' examples/dig.cluster.txt
+	@sed 's/@PORT@/$(PORT)/' examples/dig.cluster.txt
 	@cd examples && PORT=$(PORT) KUBECONFIG='$(abspath $(KUBECONFIG))' exec ../build/bin/coredns -conf Corefile.cluster
 else
-	@sed 's/\bPORT\b/$(PORT)/' examples/dig.txt
+	@sed 's/@PORT@/$(PORT)/' examples/dig.txt
 	@cd examples && PORT=$(PORT) exec ../build/bin/coredns -conf Corefile
 endif
 
