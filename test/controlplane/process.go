@@ -3,6 +3,7 @@ package controlplane
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -63,21 +64,24 @@ func (p *process) exited() error {
 	}
 }
 
-// FreePort is a TCP and UDP port of 127.0.0.1 that nobody listens on now.
+// FreePort is a TCP and UDP port of 127.0.0.1 that nobody listens on now, below those that the kernel gives to connections: one
+// of these could have it by the time that it is listened on.
 func FreePort() (string, error) {
-	for range 50 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	const lowest, highest = 10000, 32768
+	for range 100 {
+		address := "127.0.0.1:" + strconv.Itoa(lowest+rand.IntN(highest-lowest))
+		l, err := net.Listen("tcp", address)
 		if err != nil {
-			return "", err
+			continue
 		}
-		port := l.Addr().(*net.TCPAddr).Port
-		u, err := net.ListenPacket("udp", l.Addr().String())
+		u, err := net.ListenPacket("udp", address)
 		l.Close()
 		if err != nil {
 			continue
 		}
 		u.Close()
-		return strconv.Itoa(port), nil
+		_, port, err := net.SplitHostPort(address)
+		return port, err
 	}
 	return "", errors.New("no port is free for both TCP and UDP")
 }

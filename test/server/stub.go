@@ -6,12 +6,18 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+
+	"github.com/coredns-headless/headless/test/controlplane"
 )
 
 // Stub is a DNS server of the test's own, for *forward*: it has example.org and the company's zone, and nothing else.
 func Stub(tb testing.TB) (address string) {
 	tb.Helper()
-	address, stop, err := StubAt("127.0.0.1:0")
+	port, err := controlplane.FreePort()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	address, stop, err := StubAt("127.0.0.1:" + port)
 	if err != nil {
 		tb.Fatal(err)
 	}
