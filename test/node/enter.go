@@ -3,10 +3,13 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -28,6 +31,9 @@ func Missing() string {
 	var lacks []string
 	if os.Geteuid() != 0 {
 		lacks = append(lacks, "the rights of root")
+	}
+	if list, err := hierarchies(false); err != nil || len(list) == 0 {
+		lacks = append(lacks, "cgroup version 1")
 	}
 	for path, pkg := range needs {
 		if _, err := os.Stat(path); err != nil {
@@ -63,26 +69,30 @@ func Enter() (isInside bool, code int, err error) {
 	args := append([]string{
 		"--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", self,
 	}, os.Args[1:]...)
-	cmd := exec.Command("unshare", args...)
+	// Ctrl-C ends the node and not this process, which has something to take away then.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	cmd := exec.CommandContext(ctx, "unshare", args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = nil, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), inside+"="+dir, "TMPDIR="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	err = cmd.Run()
-	if exit := new(exec.ExitError); errors.As(err, &exit) {
+	if exit := new(exec.ExitError); errors.As(err, &exit) && ctx.Err() == nil {
 		code, err = exit.ExitCode(), nil
 	}
 	return false, code, errors.Join(err, removeCgroups(cgroup), os.RemoveAll(dir), leftovers(before, dir))
 }
 
-// hierarchies are the mounted cgroup v1 hierarchies.
-func hierarchies() ([]string, error) {
+// hierarchies are the mounted cgroup hierarchies: those of version 1, which the kubelet is told to use, and with unified that of
+// version 2 beside them, which runc uses as well.
+func hierarchies(unified bool) ([]string, error) {
 	text, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
 		return nil, err
 	}
 	var list []string
 	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) > 2 && f[2] == "cgroup" {
+		if f := strings.Fields(line); len(f) > 2 && (f[2] == "cgroup" || unified && f[2] == "cgroup2") {
 			list = append(list, f[1])
 		}
 	}
@@ -91,7 +101,7 @@ func hierarchies() ([]string, error) {
 
 // makeCgroups makes the cgroup that all pods' cgroups are below.
 func makeCgroups(name string) error {
-	list, err := hierarchies()
+	list, err := hierarchies(false)
 	if err != nil {
 		return err
 	}
@@ -118,7 +128,7 @@ func makeCgroups(name string) error {
 
 // removeCgroups removes the cgroup and all below it; their processes have ended.
 func removeCgroups(name string) error {
-	list, err := hierarchies()
+	list, err := hierarchies(true)
 	if err != nil {
 		return err
 	}
@@ -130,6 +140,9 @@ func removeCgroups(name string) error {
 
 func removeCgroup(dir string) error {
 	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

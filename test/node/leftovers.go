@@ -28,7 +28,7 @@ func look() (m machine, err error) {
 	for _, i := range interfaces {
 		m.interfaces = append(m.interfaces, i.Name)
 	}
-	list, err := hierarchies()
+	list, err := hierarchies(true)
 	if err != nil {
 		return m, err
 	}
