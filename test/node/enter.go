@@ -16,6 +16,9 @@ import (
 	"time"
 )
 
+// prefix is that of a node's folder, and of its cgroup.
+const prefix = "headless-node-"
+
 // inside is set in the environment of the process that runs in the node's namespaces: the folder of the node.
 const inside = "HEADLESS_TEST_NODE"
 
@@ -54,7 +57,7 @@ func Enter() (isInside bool, code int, err error) {
 	if err != nil {
 		return false, 1, err
 	}
-	dir, err := os.MkdirTemp("", "headless-node-")
+	dir, err := os.MkdirTemp("", prefix)
 	if err != nil {
 		return false, 1, err
 	}

@@ -68,7 +68,9 @@ func leftovers(before machine, dir string) error {
 		{before.files, now.files},
 	} {
 		for _, name := range pair[1] {
-			if !slices.Contains(pair[0], name) {
+			base := filepath.Base(name)
+			others := strings.HasPrefix(base, prefix) && base != filepath.Base(dir) // a node that runs beside this one
+			if !slices.Contains(pair[0], name) && !others {
 				left = append(left, name)
 			}
 		}
