@@ -5,7 +5,9 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 
+	"github.com/coredns-headless/headless/test/node"
 	"github.com/coredns-headless/headless/test/parts"
 )
 
@@ -24,6 +26,20 @@ func main() {
 		if _, err := p.Path(); err != nil {
 			fail(err)
 		}
+	}
+	if len(os.Args) == 1 {
+		foretell()
+	}
+}
+
+// foretell says which tests will be skipped: `go test` does not, unless asked for every word.
+func foretell() {
+	const skipped = "will be skipped (with CI=true they fail):"
+	if _, err := exec.LookPath("dig"); err != nil {
+		fmt.Fprintln(os.Stderr, "the tests that ask with dig", skipped, "it is not installed (Debian package bind9-dnsutils)")
+	}
+	if lacks := node.Missing(); lacks != "" {
+		fmt.Fprintln(os.Stderr, "the tests in real pods", skipped, "a node needs", lacks)
 	}
 }
 
