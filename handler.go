@@ -27,11 +27,14 @@ type Headless struct {
 	stanzas []*stanza
 	origins []*origin // most labels first: the longest match is the first
 	// zoneSOA tells what *kubernetes* says of the cluster zones it shares with this plugin; nil where it is not in the chain.
-	zoneSOA interface {
-		Serial(request.Request) uint32
-		MinTTL(request.Request) uint32
-	}
+	zoneSOA    soaSource
 	generation *generation
+}
+
+// soaSource is the part of plugin.ServiceBackend that a SOA record is made of.
+type soaSource interface {
+	Serial(request.Request) uint32
+	MinTTL(request.Request) uint32
 }
 
 // few is how many addresses a look-up holds without allocating.

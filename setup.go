@@ -48,12 +48,7 @@ func setup(c *caddy.Controller) error {
 
 	h.generation.starting.Add(1)
 	c.OnStartup(func() error {
-		if k, ok := dnsserver.GetConfig(c).Handler("kubernetes").(interface {
-			plugin.ServiceBackend
-			plugin.Handler
-		}); ok {
-			h.zoneSOA = k
-		}
+		h.zoneSOA, _ = dnsserver.GetConfig(c).Handler("kubernetes").(soaSource)
 		h.start()
 		return nil
 	})

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,7 +64,7 @@ func (p *parser) stanza() error {
 		name := p.Val()
 		o, ok := options[name]
 		if !ok {
-			return p.Errf("unknown option %q: allowed are %s", name, strings.Join(optionNames(), ", "))
+			return p.Errf("unknown option %q: allowed are %s", name, strings.Join(slices.Sorted(maps.Keys(options)), ", "))
 		}
 		at := position(p.Controller)
 		if first, twice := p.seen[name]; twice && !o.repeats {
@@ -79,15 +80,6 @@ func (p *parser) stanza() error {
 		}
 	}
 	return p.finish()
-}
-
-func optionNames() []string {
-	names := make([]string, 0, len(options))
-	for name := range options {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // zones reads the cluster zones, or takes the server block's.

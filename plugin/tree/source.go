@@ -109,7 +109,7 @@ func (s *Source) remove(k object.Key) bool {
 	}
 	if sl, ok := s.slices[k]; ok {
 		delete(s.slices, k)
-		sl.drop()
+		s.drop(sl)
 		return true
 	}
 	return false
@@ -161,17 +161,17 @@ func (s *Source) setSlice(o *object.EndpointSlice) bool {
 	svc.size++
 	s.slices[k] = now
 	if sl != nil { // it belonged to another Service until now
-		sl.drop()
+		s.drop(sl)
 	}
 	return true
 }
 
 // drop takes the slice and its endpoints out of the tree.
-func (sl *slice) drop() {
+func (s *Source) drop(sl *slice) {
 	sl.set(nil)
 	sl.svc.slices.swap(sl.hash, sl, nil)
 	sl.svc.size--
-	sl.svc.ns.tree.prune(sl.svc)
+	s.t.prune(sl.svc)
 }
 
 // service returns the node for a Service, made if need be.
@@ -179,7 +179,7 @@ func (t *Tree) service(ns, name string) *service {
 	h := hashOf(ns)
 	n := t.namespace(h, []byte(ns))
 	if n == nil {
-		n = &namespace{tree: t, name: ns, hash: h}
+		n = &namespace{name: ns, hash: h}
 		t.namespaces.swap(h, nil, n)
 	}
 	h = hashOf(name)

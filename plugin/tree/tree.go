@@ -34,7 +34,6 @@ type scope struct {
 
 // namespace is a namespace that some object known here is in.
 type namespace struct {
-	tree     *Tree
 	name     string
 	hash     uint64
 	services trie[*service]

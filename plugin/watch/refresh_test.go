@@ -263,3 +263,22 @@ func TestFileReplacedByOneThatLooksAlikeIsRead(t *testing.T) {
 	m.settle()
 	expect(t, m.w, map[string]string{"a/web-0": "10.0.0.2"})
 }
+
+// A file that could not be read is tried until it can, though nothing about it changes. Linux refuses even root this one.
+func TestFileThatCannotBeReadIsTriedAgain(t *testing.T) {
+	log := captureLog(t)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.yaml"), web("a", "web-0=10.0.0.1"))
+	m := following(t, dir)
+	path := filepath.Join(dir, "b.yaml")
+	must(t, os.Symlink("/proc/self/mem", path))
+	m.settle()
+	m.settle()
+	expect(t, m.w, map[string]string{"a/web-0": "10.0.0.1"})
+	if lines := log.with("WARNING", path, "allowed are YAML and JSON files that can be read"); len(lines) != 1 {
+		t.Errorf("log: %q, want one warning", log.with())
+	}
+	if _, done := m.seen[path]; done {
+		t.Error("it counts as read")
+	}
+}
