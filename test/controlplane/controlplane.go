@@ -33,7 +33,7 @@ type ControlPlane struct {
 
 	options   Options
 	dir       string
-	processes []*process // in the order of their start
+	processes []*Process // in the order of their start
 }
 
 const adminToken = "admin-of-a-cluster-that-lives-for-minutes"
@@ -76,17 +76,17 @@ func Start(o Options) (_ *ControlPlane, err error) {
 // Stop ends everything and removes its folder.
 func (c *ControlPlane) Stop() {
 	for i := len(c.processes) - 1; i >= 0; i-- {
-		c.processes[i].stop()
+		c.processes[i].Stop()
 	}
 	_ = os.RemoveAll(c.dir) // in the system's folder for such things
 }
 
-func (c *ControlPlane) start(p parts.Part, args ...string) (*process, error) {
+func (c *ControlPlane) start(p parts.Part, args ...string) (*Process, error) {
 	bin, err := p.Path()
 	if err != nil {
 		return nil, err
 	}
-	proc, err := start(c.dir, bin, args...)
+	proc, err := StartProcess(c.dir, bin, args...)
 	if err == nil {
 		c.processes = append(c.processes, proc)
 	}

@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// process is a program that was started here, and is ended here.
-type process struct {
+// Process is a program that was started here, and is ended here.
+type Process struct {
 	cmd  *exec.Cmd
 	log  string // file of its output
 	done chan struct{}
 }
 
-// start starts bin in dir, its output in a file there. It does not outlive this process.
-func start(dir, bin string, args ...string) (*process, error) {
-	p := &process{log: filepath.Join(dir, filepath.Base(bin)+".log"), done: make(chan struct{})}
+// StartProcess starts bin in dir, its output in a file there. It does not outlive the process that called this.
+func StartProcess(dir, bin string, args ...string) (*Process, error) {
+	p := &Process{log: filepath.Join(dir, filepath.Base(bin)+".log"), done: make(chan struct{})}
 	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
@@ -43,21 +43,30 @@ func start(dir, bin string, args ...string) (*process, error) {
 
 // Run starts a program that ends with this process, its output in a file in dir.
 func Run(dir, bin string, args ...string) error {
-	_, err := start(dir, bin, args...)
+	_, err := StartProcess(dir, bin, args...)
 	return err
 }
 
-// stop kills the process and waits for its end.
-func (p *process) stop() {
+// Stop kills the process and waits for its end.
+func (p *Process) Stop() {
 	_ = p.cmd.Process.Kill() // gone already is as good
 	<-p.done
 }
 
-// exited returns an error with the end of the log if the process has ended.
-func (p *process) exited() error {
+// Signal sends the process a signal.
+func (p *Process) Signal(sig os.Signal) error { return p.cmd.Process.Signal(sig) }
+
+// Log is all that the process has printed.
+func (p *Process) Log() (string, error) {
+	text, err := os.ReadFile(p.log)
+	return string(text), err
+}
+
+// Exited returns an error with the end of the log if the process has ended.
+func (p *Process) Exited() error {
 	select {
 	case <-p.done:
-		text, _ := os.ReadFile(p.log)
+		text, _ := p.Log() // none says enough
 		return fmt.Errorf("%s ended: %s", p.cmd.Path, text[max(0, len(text)-2000):])
 	default:
 		return nil
@@ -87,14 +96,14 @@ func FreePort() (string, error) {
 }
 
 // poll calls try until it returns nil, p ends, or the time is up.
-func poll(limit time.Duration, p *process, try func() error) error {
+func poll(limit time.Duration, p *Process, try func() error) error {
 	deadline := time.Now().Add(limit)
 	for {
 		err := try()
 		if err == nil {
 			return nil
 		}
-		if exit := p.exited(); exit != nil {
+		if exit := p.Exited(); exit != nil {
 			return exit
 		}
 		if time.Now().After(deadline) {

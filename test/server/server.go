@@ -8,10 +8,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -24,15 +22,14 @@ type Server struct {
 	// Port is where it answers, on 127.0.0.1; ReadyPort and MetricsPort are those of the plugins ready and prometheus.
 	Port, ReadyPort, MetricsPort, HealthPort string
 
-	dir  string
-	cmd  *exec.Cmd
-	done chan struct{}
+	dir     string
+	process *controlplane.Process
 }
 
 // New takes ports for a CoreDNS that Start starts.
 func New(tb testing.TB) *Server {
 	tb.Helper()
-	s := &Server{dir: tb.TempDir(), done: make(chan struct{})}
+	s := &Server{dir: tb.TempDir()}
 	for _, p := range []*string{&s.Port, &s.ReadyPort, &s.MetricsPort, &s.HealthPort} {
 		port, err := controlplane.FreePort()
 		if err != nil {
@@ -55,24 +52,11 @@ func (s *Server) Start(tb testing.TB, corefile string) {
 	if err := os.WriteFile(path, []byte(s.Fill(corefile)), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	out, err := os.Create(filepath.Join(s.dir, "log"))
-	if err != nil {
+	if s.process, err = controlplane.StartProcess(s.dir, bin, "-conf", path); err != nil {
 		tb.Fatal(err)
 	}
-	defer out.Close()
-	s.cmd = exec.Command(bin, "-conf", path)
-	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, out, out
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.cmd.Start(); err != nil {
-		tb.Fatal(err)
-	}
-	go func() {
-		_ = s.cmd.Wait() // the log says why
-		close(s.done)
-	}()
 	tb.Cleanup(func() {
-		_ = s.cmd.Process.Kill()
-		<-s.done
+		s.process.Stop()
 		log := s.Log(tb)
 		if tb.Failed() {
 			tb.Logf("log of CoreDNS:\n%s", log)
@@ -97,7 +81,7 @@ func (s *Server) Dir() string { return s.dir }
 // Signal sends CoreDNS a signal.
 func (s *Server) Signal(tb testing.TB, sig os.Signal) {
 	tb.Helper()
-	if err := s.cmd.Process.Signal(sig); err != nil {
+	if err := s.process.Signal(sig); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -136,11 +120,11 @@ func (s *Server) Metrics(tb testing.TB) string {
 // Log is all that CoreDNS has printed.
 func (s *Server) Log(tb testing.TB) string {
 	tb.Helper()
-	text, err := os.ReadFile(filepath.Join(s.dir, "log"))
+	text, err := s.process.Log()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return string(text)
+	return text
 }
 
 // Poll calls try until it returns nil.
@@ -152,10 +136,8 @@ func (s *Server) Poll(tb testing.TB, limit time.Duration, try func() error) {
 		if err == nil {
 			return
 		}
-		select {
-		case <-s.done:
-			tb.Fatalf("CoreDNS ended:\n%s", s.Log(tb))
-		default:
+		if ended := s.process.Exited(); ended != nil {
+			tb.Fatal(ended)
 		}
 		if time.Now().After(deadline) {
 			tb.Fatalf("not after %s: %v", limit, err)
