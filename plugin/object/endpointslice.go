@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
@@ -13,6 +14,7 @@ type EndpointSlice struct {
 	head
 	// Service is the Service it belongs to, in its own namespace.
 	Service   string
+	Ports     []Port
 	Endpoints []Endpoint
 }
 
@@ -45,6 +47,22 @@ func FromEndpointSlice(o *discoveryv1.EndpointSlice) (*EndpointSlice, error) {
 		return nil, errFQDN
 	}
 	s := &EndpointSlice{head: h, Service: lower(svc), Endpoints: make([]Endpoint, 0, len(o.Endpoints))}
+	for _, p := range o.Ports {
+		if p.Port == nil { // all ports (EndpointPort.port): there is no number to tell
+			continue
+		}
+		var name string
+		if p.Name != nil {
+			name = *p.Name
+		}
+		var protocol corev1.Protocol
+		if p.Protocol != nil {
+			protocol = *p.Protocol
+		}
+		if port, ok := newPort(name, protocol, *p.Port); ok {
+			s.Ports = append(s.Ports, port)
+		}
+	}
 	for i := range o.Endpoints {
 		if eerr := s.add(&o.Endpoints[i]); eerr != nil && err == nil {
 			err = fmt.Errorf("endpoints[%d]: %w", i, eerr)

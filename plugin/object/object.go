@@ -108,6 +108,35 @@ func newHead(k Kind, o *metav1.ObjectMeta) (head, error) {
 	return head{key: NewKey(k, o.Namespace, o.Name), version: ParseVersion(o.ResourceVersion)}, nil
 }
 
+// Port is a port of a Service or an EndpointSlice. Its names are in lower case.
+type Port struct {
+	// Name is empty for an unnamed port, and for a name that is no DNS label.
+	Name string
+	// Protocol is tcp, udp or another.
+	Protocol string
+	Port     uint16
+}
+
+// newPort slims a port. The empty protocol is TCP, as the API defaults it.
+func newPort(name string, protocol corev1.Protocol, number int32) (Port, bool) {
+	if number < 1 || number > 65535 {
+		return Port{}, false
+	}
+	p := Port{Port: uint16(number)}
+	switch protocol {
+	case corev1.ProtocolTCP, "":
+		p.Protocol = "tcp"
+	case corev1.ProtocolUDP:
+		p.Protocol = "udp"
+	default:
+		p.Protocol = lower(string(protocol))
+	}
+	if IsLabel("_" + name) {
+		p.Name = lower(name)
+	}
+	return p, true
+}
+
 // ParseVersion reads a resourceVersion as the number that API servers make it (KEP-5504); 0 where it is none.
 func ParseVersion(s string) uint64 {
 	v, err := strconv.ParseUint(s, 10, 64)

@@ -3,8 +3,11 @@ package object
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // Service is a slim Service.
@@ -13,8 +16,15 @@ type Service struct {
 	Type ServiceType
 	// ClusterIPs are spec.clusterIPs, of a ClusterIP Service only.
 	ClusterIPs []netip.Addr
-	// ExternalName is spec.externalName, of an ExternalName Service only.
+	// Ports are spec.ports, of all but ExternalName Services.
+	Ports []Port
+	// ExternalName is spec.externalName fully qualified, of an ExternalName Service only.
 	ExternalName string
+}
+
+// Same reports whether s and o have the same names and records.
+func (s *Service) Same(o *Service) bool {
+	return s.Type == o.Type && s.ExternalName == o.ExternalName && slices.Equal(s.ClusterIPs, o.ClusterIPs) && slices.Equal(s.Ports, o.Ports)
 }
 
 // ServiceType says where a Service's addresses come from.
@@ -34,10 +44,17 @@ func FromService(o *corev1.Service) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{head: h}
+	if o.Spec.Type == corev1.ServiceTypeExternalName {
+		s.Type = ExternalName
+		s.ExternalName, err = externalName(o.Spec.ExternalName)
+		return s, err
+	}
+	for _, p := range o.Spec.Ports {
+		if port, ok := newPort(p.Name, p.Protocol, p.Port); ok {
+			s.Ports = append(s.Ports, port)
+		}
+	}
 	switch {
-	case o.Spec.Type == corev1.ServiceTypeExternalName:
-		s.Type, s.ExternalName = ExternalName, o.Spec.ExternalName
-		return s, nil
 	case o.Spec.ClusterIP == corev1.ClusterIPNone, len(o.Spec.ClusterIPs) > 0 && o.Spec.ClusterIPs[0] == corev1.ClusterIPNone:
 		s.Type = Headless
 		return s, nil
@@ -55,6 +72,20 @@ func FromService(o *corev1.Service) (*Service, error) {
 		s.ClusterIPs = append(s.ClusterIPs, a)
 	}
 	return s, err
+}
+
+// externalName is name fully qualified and in lower case, if a CNAME record can point there. The API also allows what reads as an
+// address, which DNS would take for a name that cannot exist.
+func externalName(name string) (string, error) {
+	host := strings.TrimSuffix(lower(name), ".")
+	if _, err := netip.ParseAddr(host); err == nil {
+		return "", fmt.Errorf("spec.externalName: %q is an address", name)
+	}
+	long := func(label string) bool { return !IsLabel(label) } // the API bounds only the whole
+	if len(validation.IsDNS1123Subdomain(host)) > 0 || slices.ContainsFunc(strings.Split(host, "."), long) {
+		return "", fmt.Errorf("spec.externalName: %q is no domain name", name)
+	}
+	return host + ".", nil
 }
 
 // parseAddr reads an address as DNS can carry it: without a zone, and an IPv4 address mapped into IPv6 as IPv4.

@@ -60,14 +60,14 @@ func TestServiceAddressesComeFromItsType(t *testing.T) {
 		{
 			name:     "ExternalName",
 			spec:     corev1.ServiceSpec{Type: "ExternalName", ExternalName: "db.example.org"},
-			wantType: ExternalName, wantName: "db.example.org",
+			wantType: ExternalName, wantName: "db.example.org.",
 		},
 		{
 			name: "ExternalName keeps no address of the type it had",
 			spec: corev1.ServiceSpec{
 				Type: "ExternalName", ExternalName: "db.example.org", ClusterIP: "None", ClusterIPs: []string{"10.96.0.1"},
 			},
-			wantType: ExternalName, wantName: "db.example.org",
+			wantType: ExternalName, wantName: "db.example.org.",
 		},
 		{
 			name:    "ClusterIP keeps no external name",

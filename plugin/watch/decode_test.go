@@ -280,10 +280,11 @@ func TestStringsOfJSONAreReadAsWritten(t *testing.T) {
 			fmt.Fprintf(&escaped, `\u%04x`, unit)
 		}
 		for _, quoted := range []string{string(plain), `"` + escaped.String() + `"`} {
-			text := "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"Service\",\n\t\"metadata\": {\"namespace\": \"default\", \"name\": \"nginx\"},\n" +
-				"\t\"spec\": {\"type\": \"ExternalName\", \"externalName\": " + quoted + "}\n}\n"
+			text := "{\n\t\"apiVersion\": \"discovery.k8s.io/v1\",\n\t\"kind\": \"EndpointSlice\",\n" +
+				"\t\"metadata\": {\"namespace\": \"default\", \"name\": \"nginx-1\", \"labels\": {\"kubernetes.io/service-name\": \"nginx\"}},\n" +
+				"\t\"endpoints\": [{\"addresses\": [\"10.0.0.1\"], \"hostname\": " + quoted + "}]\n}\n"
 			got := ""
-			d := decoder{keep: func(o object.Object) { got = o.(*object.Service).ExternalName }, skip: func(object.Key, error) {}}
+			d := decoder{keep: func(o object.Object) { got = o.(*object.EndpointSlice).Endpoints[0].Host }, skip: func(object.Key, error) {}}
 			if err := d.decode([]byte(text)); err != nil || got != want {
 				t.Errorf("%s was read as %q, want %q (%v)", quoted, got, want, err)
 			}
