@@ -3,6 +3,8 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/coredns/caddy"
@@ -11,9 +13,13 @@ import (
 // Stanza is one headless stanza of a Corefile, checked. Names of zones are fully qualified and in lower case.
 type Stanza struct {
 	// Zones are the cluster zones.
-	Zones    []string
+	Zones []string
+	// Networks are the pod networks whose reverse names are answered.
+	Networks []netip.Prefix
 	Suffixes []Suffix
-	NotReady bool
+	// Nameservers are those of the suffixes; none means ns.dns.SUFFIX with the listener's addresses.
+	Nameservers []Nameserver
+	NotReady    bool
 	// Namespaces are the only ones watched, sorted; none means all.
 	Namespaces []string
 	// TTL of every record, in seconds.
@@ -39,6 +45,14 @@ type Suffix struct {
 	// Shared says that a later plugin serves the rest of the domain (fallthrough).
 	Shared bool
 	At     Position
+}
+
+// Nameserver is a name server of the suffixes.
+type Nameserver struct {
+	Name string
+	// Addrs are given for a name inside a suffix, and for no other.
+	Addrs []netip.Addr
+	At    Position
 }
 
 // Target is a node of the tree of names: the root, a namespace or a Service.
@@ -100,6 +114,11 @@ func checkTogether(list []Stanza) error {
 				if err := checkSuffixZone(mine, z); err != nil {
 					return err
 				}
+			}
+		}
+		for _, n := range s.Networks {
+			if slices.Contains(last.Networks, n) {
+				return last.At.Errorf("pod network %q is served by the stanza at %s already: it belongs to one cluster", n, s.At)
 			}
 		}
 		for _, theirs := range s.Suffixes {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/plugin"
-	"github.com/coredns/coredns/plugin/pkg/dnsutil"
 	"github.com/miekg/dns"
 )
 
@@ -43,6 +42,7 @@ var options map[string]option
 func init() { // not a literal: the readers refer to it
 	options = map[string]option{
 		"suffix":          {usage: "suffix SUFFIX TARGET", min: 2, max: 2, repeats: true, read: (*parser).suffix},
+		"nameserver":      {usage: "nameserver NAME [ADDRESS...]", min: 1, max: -1, repeats: true, read: (*parser).nameserver},
 		"not_ready":       {usage: "not_ready, without arguments", read: (*parser).notReady},
 		"namespaces":      {usage: "namespaces NAMESPACE...", min: 1, max: -1, repeats: true, read: (*parser).namespaces},
 		"ttl":             {usage: "ttl SECONDS", min: 1, max: 1, read: (*parser).ttl},
@@ -82,13 +82,19 @@ func (p *parser) stanza() error {
 	return p.finish()
 }
 
-// zones reads the cluster zones, or takes the server block's.
+// zones reads the cluster zones and pod networks, or takes the server block's.
 func (p *parser) zones(args []string) error {
-	zones := slices.Clone(args)
+	zones := args
 	if len(args) == 0 {
-		zones = slices.Clone(p.served)
+		zones = p.served
 	}
 	for _, z := range zones {
+		if isNetwork(z) {
+			if err := p.network(z); err != nil {
+				return err
+			}
+			continue
+		}
 		name, err := zoneName(z)
 		switch {
 		case err != nil || strings.ContainsAny(z, "/"):
@@ -97,8 +103,6 @@ func (p *parser) zones(args []string) error {
 			return p.Errf("zone %q has %d octets: allowed are %d", z, len(name), maxSuffix)
 		case name == ".":
 			return p.Errf("zone %q is all of DNS: name the cluster zone, such as cluster.local", z)
-		case dnsutil.IsReverse(name) > 0 || name == "in-addr.arpa." || name == "ip6.arpa.":
-			return p.Errf("zone %q is a reverse zone, whose names belong to whoever answered them before: name the cluster zone, such as cluster.local", z)
 		case slices.Contains(p.s.Zones, name):
 			return p.Errf("zone %q stands twice", z)
 		}

@@ -31,7 +31,10 @@ func (p *parser) finish() error {
 				s.Name, strings.Join(p.served, ", "))
 		}
 	}
-	return p.share()
+	if err := p.share(); err != nil {
+		return err
+	}
+	return p.checkNameservers()
 }
 
 // target reads where the suffix s is grafted.

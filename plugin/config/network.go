@@ -1,0 +1,100 @@
+package config
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+const (
+	arpa4 = "in-addr.arpa."
+	arpa6 = "ip6.arpa."
+)
+
+// isNetwork reports whether z means addresses: a CIDR, or a reverse zone, as the keys of server blocks have them.
+func isNetwork(z string) bool {
+	if _, err := netip.ParsePrefix(z); err == nil {
+		return true
+	}
+	name := strings.ToLower(dns.Fqdn(z))
+	return dns.IsSubDomain(arpa4, name) || dns.IsSubDomain(arpa6, name)
+}
+
+// network reads a pod network.
+func (p *parser) network(z string) error {
+	const allowed = "name the pod network, such as 10.244.0.0/16"
+	n, err := netip.ParsePrefix(z)
+	if err != nil {
+		var ok bool
+		if n, ok = fromReverse(strings.ToLower(dns.Fqdn(z))); !ok {
+			return p.Errf("zone %q is no reverse zone of a network: %s", z, allowed)
+		}
+	}
+	zone := ReverseZone(n)
+	related := func(served string) bool { return dns.IsSubDomain(served, zone) || dns.IsSubDomain(zone, served) }
+	switch {
+	case n.Bits() == 0:
+		return p.Errf("zone %q is all reverse names of its family, which belong to whoever answered them before: %s", z, allowed)
+	case n.Addr().Is4In6():
+		return p.Errf("network %q is IPv4 in IPv6: %s", z, allowed)
+	case n != n.Masked():
+		return p.Errf("network %q has bits set behind its length: allowed is %s", z, n.Masked())
+	case slices.Contains(p.s.Networks, n):
+		return p.Errf("network %q stands twice", z)
+	case len(p.served) > 0 && !slices.ContainsFunc(p.served, related):
+		return p.Errf("network %q lies outside the server block's zones, no query for it comes here: allowed is what lies in %s",
+			z, strings.Join(p.served, ", "))
+	}
+	p.s.Networks = append(p.s.Networks, n)
+	return nil
+}
+
+// fromReverse is the network that has a reverse zone of its own (RFC 1035 section 3.5, RFC 3596 section 2.5).
+func fromReverse(zone string) (netip.Prefix, bool) {
+	parts := func(under string) []string {
+		labels := dns.SplitDomainName(strings.TrimSuffix(zone, under))
+		slices.Reverse(labels)
+		return labels
+	}
+	if dns.IsSubDomain(arpa4, zone) {
+		var octets [4]byte
+		labels := parts(arpa4)
+		for i, l := range labels {
+			v, err := strconv.ParseUint(l, 10, 8)
+			if err != nil || i > 3 || strconv.FormatUint(v, 10) != l {
+				return netip.Prefix{}, false
+			}
+			octets[i&3] = byte(v)
+		}
+		return netip.PrefixFrom(netip.AddrFrom4(octets), 8*len(labels)), true
+	}
+	var octets [16]byte
+	labels := parts(arpa6)
+	for i, l := range labels {
+		v, err := strconv.ParseUint(l, 16, 4)
+		if err != nil || i >= 2*len(octets) || len(l) != 1 {
+			return netip.Prefix{}, false
+		}
+		octets[i/2] |= byte(v) << (4 * (1 - i%2))
+	}
+	return netip.PrefixFrom(netip.AddrFrom16(octets), 4*len(labels)), true
+}
+
+// ReverseZone is the smallest reverse zone that has all names of a network.
+func ReverseZone(n netip.Prefix) string {
+	name, err := dns.ReverseAddr(n.Addr().String())
+	if err != nil {
+		return "."
+	}
+	bits, width := n.Addr().BitLen(), 4
+	if n.Addr().Is4() {
+		width = 8
+	}
+	for range (bits - n.Bits() + width - 1) / width {
+		_, name, _ = strings.Cut(name, ".")
+	}
+	return name
+}
