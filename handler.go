@@ -24,11 +24,14 @@ const name = "headless"
 type Headless struct {
 	Next plugin.Handler
 
-	stanzas []*stanza
-	origins []*origin // most labels first: the longest match is the first
+	stanzas  []*stanza
+	origins  []*origin  // most labels first: the longest match is the first
+	networks []*network // longest prefix first
 	// zoneSOA tells what *kubernetes* says of the cluster zones it shares with this plugin; nil where it is not in the chain.
 	zoneSOA    soaSource
 	generation *generation
+	// upstream resolves a name through CoreDNS itself.
+	upstream func(context.Context, request.Request, string, uint16) (*dns.Msg, error)
 }
 
 // soaSource is the part of plugin.ServiceBackend that a SOA record is made of.
@@ -48,19 +51,28 @@ func (h *Headless) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	if r.Opcode == dns.OpcodeQuery && len(r.Question) == 1 && r.Question[0].Qclass == dns.ClassINET {
 		var n tree.Name
 		if n.Parse(r.Question[0].Name) {
-			for _, o := range h.origins {
-				labels, ok := n.Below(&o.name)
-				switch {
-				case !ok:
-				case o.guest:
-					return h.serveGuest(ctx, w, r, o, &n, labels)
-				default:
-					return h.serveSuffix(ctx, w, r, o, &n, labels)
-				}
+			switch o, labels := h.origin(&n); {
+			case o == nil && len(h.networks) > 0:
+				return h.serveReverse(ctx, w, r, &n)
+			case o == nil:
+			case o.guest:
+				return h.serveGuest(ctx, w, r, o, &n, labels)
+			default:
+				return h.serveSuffix(ctx, w, r, o, &n, labels)
 			}
 		}
 	}
 	return h.next(ctx, w, r)
+}
+
+// origin finds the origin that n lies in, and how many labels more n has.
+func (h *Headless) origin(n *tree.Name) (o *origin, labels int) {
+	for _, o := range h.origins {
+		if labels, ok := n.Below(&o.name); ok {
+			return o, labels
+		}
+	}
+	return nil, 0
 }
 
 func (h *Headless) next(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
@@ -70,12 +82,8 @@ func (h *Headless) next(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (
 // serveGuest answers only names that nobody else has. It never denies one.
 func (h *Headless) serveGuest(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, o *origin, n *tree.Name, labels int) (int, error) {
 	qtype := r.Question[0].Qtype
-	var p tree.Path
-	ok := labels > 0 && string(n.Label(labels-1)) == "svc"
-	if ok {
-		p, ok = o.path(n, labels-1)
-	}
-	if !ok || p.N < 2 || isTransfer(qtype) || p.N == 3 && qtype == dns.TypeSRV || !o.stanza.tree.Synced(p.Labels[0]) {
+	p, ok := o.guestPath(n, labels)
+	if !ok || isTransfer(qtype) || !o.stanza.tree.Synced(p.Labels[0]) {
 		o.count[resultNext].Inc()
 		return h.next(ctx, w, r)
 	}
@@ -86,77 +94,43 @@ func (h *Headless) serveGuest(ctx context.Context, w dns.ResponseWriter, r *dns.
 		o.count[resultNext].Inc()
 		return h.next(ctx, w, r)
 	case len(a.Addrs) > 0:
-		return o.write(w, resultAnswer, reply.Addresses(r, o.stanza.TTL, a.Addrs))
+		return o.count.write(w, resultAnswer, reply.Addresses(r, o.stanza.TTL, a.Addrs))
+	case qtype == dns.TypeSRV:
+		if targets := o.stanza.tree.GuestTargets(&p, o.stanza.NotReady); len(targets) > 0 {
+			name := r.Question[0].Name // a pod's ports are the pod's
+			return o.count.write(w, resultAnswer, reply.Services(r, o.stanza.TTL, targets, func(string) (string, bool) { return name, true }))
+		}
 	}
-	return o.write(w, resultNoData, reply.Negative(r, dns.RcodeSuccess, h.guestSOA(w, r, o)))
+	return o.count.write(w, resultNoData, reply.Negative(r, dns.RcodeSuccess, h.guestSOA(w, r, o.zone, o.stanza)))
+}
+
+// guestPath is where in the tree a name leads that can be a guest's.
+func (o *origin) guestPath(n *tree.Name, labels int) (p tree.Path, ok bool) {
+	if labels == 0 || string(n.Label(labels-1)) != "svc" {
+		return p, false
+	}
+	p, ok = o.path(n, labels-1)
+	return p, ok && (p.N == 2 || p.N == 3)
 }
 
 // guestSOA is the SOA of the plugin that serves the zone, or what it would be.
-func (h *Headless) guestSOA(w dns.ResponseWriter, r *dns.Msg, o *origin) *dns.SOA {
+func (h *Headless) guestSOA(w dns.ResponseWriter, r *dns.Msg, zone string, s *stanza) *dns.SOA {
+	zone = spelled(r, zone)
+	ns := reply.Under("ns.dns.", zone)
 	if h.zoneSOA == nil {
-		return o.soa(r)
+		return reply.SOA(zone, ns, s.TTL, s.tree.Serial(new(tree.Path)))
 	}
-	state := request.Request{W: w, Req: r, Zone: o.zone}
-	soa := reply.SOA(spelled(r, o.zone), h.zoneSOA.MinTTL(state), h.zoneSOA.Serial(state))
+	state := request.Request{W: w, Req: r, Zone: zone}
+	soa := reply.SOA(zone, ns, h.zoneSOA.MinTTL(state), h.zoneSOA.Serial(state))
 	soa.Hdr.Ttl = min(soa.Hdr.Ttl, 300) // seconds, as plugin.SOA
 	return soa
 }
 
-// serveSuffix answers everything below a suffix, or leaves the rest to whom it is shared with.
-func (h *Headless) serveSuffix(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, o *origin, n *tree.Name, labels int) (int, error) {
-	qtype := r.Question[0].Qtype
-	p, ok := o.path(n, labels)
-	switch {
-	case isTransfer(qtype) && !o.shared:
-		return dns.RcodeRefused, nil // *transfer* stands before and has declined
-	case o.shared && (labels == 0 || isTransfer(qtype)):
-		o.count[resultNext].Inc()
-		return h.next(ctx, w, r)
-	case !o.synced(&p) && o.shared:
-		d := &doubter{ResponseWriter: w, r: r}
-		code, err := h.next(ctx, d, r)
-		if d.doubted {
-			o.count[resultServfail].Inc()
-		} else {
-			o.count[resultNext].Inc()
-		}
-		return code, err
-	case !o.synced(&p):
-		o.count[resultServfail].Inc()
-		return dns.RcodeServerFailure, nil
-	case labels == 0 && qtype == dns.TypeSOA:
-		return o.write(w, resultAnswer, reply.Records(r, o.soa(r)))
-	}
-	var a tree.Answer
-	var buf [few]netip.Addr
-	if ok {
-		a = o.stanza.tree.Find(&p, tree.Query{Family: family(qtype), NotReady: o.stanza.NotReady, Buf: buf[:0]})
-	}
-	if labels == 0 && a.Status != tree.Service || a.Status == tree.None && h.above(n) {
-		// An apex exists, whether or not what it is grafted onto does; and so does what another origin lies below.
-		a = tree.Answer{Status: tree.Empty}
-	}
-	switch {
-	case o.shared && (a.Status == tree.None || a.Status == tree.Empty):
-		o.count[resultNext].Inc()
-		return h.next(ctx, w, r)
-	case len(a.Addrs) > 0:
-		return o.write(w, resultAnswer, reply.Addresses(r, o.stanza.TTL, a.Addrs))
-	case a.Status == tree.None:
-		return o.write(w, resultNXDomain, reply.Negative(r, dns.RcodeNameError, o.soa(r)))
-	}
-	return o.write(w, resultNoData, reply.Negative(r, dns.RcodeSuccess, o.soa(r)))
-}
-
 // write sends m. What WriteMsg says goes nowhere, as in the plugins of CoreDNS: the client is gone then.
-func (o *origin) write(w dns.ResponseWriter, result int, m *dns.Msg) (int, error) {
-	o.count[result].Inc()
+func (c *counters) write(w dns.ResponseWriter, result int, m *dns.Msg) (int, error) {
+	c[result].Inc()
 	_ = w.WriteMsg(m)
 	return dns.RcodeSuccess, nil // written, also where the rcode in m is another
-}
-
-func (o *origin) soa(r *dns.Msg) *dns.SOA {
-	return reply.SOA(spelled(r, o.zone), o.stanza.TTL, o.stanza.tree.Serial())
 }
 
 // spelled is zone as the query spells it, since 0x20 clients want their own case back.
@@ -179,23 +153,3 @@ func family(qtype uint16) tree.Family {
 }
 
 func isTransfer(qtype uint16) bool { return qtype == dns.TypeAXFR || qtype == dns.TypeIXFR }
-
-// doubter turns a denial into SERVFAIL: before the first sync nobody can say that a name of a shared suffix does not exist.
-type doubter struct {
-	dns.ResponseWriter
-	r       *dns.Msg
-	doubted bool
-}
-
-// WriteMsg implements dns.ResponseWriter.
-func (d *doubter) WriteMsg(m *dns.Msg) error {
-	if m.Truncated {
-		return d.ResponseWriter.WriteMsg(m) // it says nothing yet: the client asks again over TCP
-	}
-	referral := len(m.Ns) > 0 && m.Ns[0].Header().Rrtype == dns.TypeNS && !m.Authoritative
-	if m.Rcode == dns.RcodeNameError || m.Rcode == dns.RcodeSuccess && len(m.Answer) == 0 && !referral {
-		m = new(dns.Msg).SetRcode(d.r, dns.RcodeServerFailure)
-		d.doubted = true
-	}
-	return d.ResponseWriter.WriteMsg(m)
-}

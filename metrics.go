@@ -26,6 +26,16 @@ var lookups = promauto.NewCounterVec(prometheus.CounterOpts{
 	Help: "Look-ups below an origin of the plugin, by zone and result. next: handed on to the next plugin.",
 }, []string{"zone", "result"})
 
+// counters are those of a zone, by result.
+type counters [results]prometheus.Counter
+
+func newCounters(zone string) (c counters) {
+	for i := range c {
+		c[i] = lookups.WithLabelValues(zone, resultNames[i])
+	}
+	return c
+}
+
 func init() { prometheus.MustRegister(collector{}) }
 
 // collector reads what the running watches hold when it is asked, so that a watch that ended leaves no series behind.

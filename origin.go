@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/coredns/coredns/plugin"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/coredns-headless/headless/plugin/config"
 	"github.com/coredns-headless/headless/plugin/tree"
@@ -17,6 +16,8 @@ type stanza struct {
 	fresh *watch.Watch // what to start, unless the same watch runs already
 	key   string       // names that same watch
 	tree  *tree.Tree   // set at start-up, before the first query
+
+	zones, suffixes []*origin // as the Corefile has them
 }
 
 // origin is a domain that answers come from: the tree, or a node of it, under another name.
@@ -28,7 +29,10 @@ type origin struct {
 	guest  bool // another plugin has this zone
 	shared bool // another plugin has the rest of this suffix
 
-	count [results]prometheus.Counter
+	ns     []*nameserver // of a suffix
+	inside []*nameserver // those of them whose names lie in it and are answered here
+
+	count counters
 }
 
 // newOrigins lists the origins of a stanza. All of a cluster zone is one, though only what lies below svc.<zone> can be ours: a
@@ -48,13 +52,13 @@ func newOrigins(s *stanza) []*origin {
 				o.graft = append(o.graft, []byte(label))
 			}
 		}
+		o.setNameservers()
 		list = append(list, o)
 	}
 	for _, o := range list {
-		for i := range o.count {
-			o.count[i] = lookups.WithLabelValues(o.zone, resultNames[i])
-		}
+		o.count = newCounters(o.zone)
 	}
+	s.zones, s.suffixes = list[:len(s.Zones)], list[len(s.Zones):]
 	return list
 }
 
@@ -77,14 +81,6 @@ func (o *origin) synced(p *tree.Path) bool {
 		return o.stanza.tree.IsDone()
 	}
 	return o.stanza.tree.Synced(p.Labels[0])
-}
-
-// above reports whether an origin lies below n.
-func (h *Headless) above(n *tree.Name) bool {
-	return slices.ContainsFunc(h.origins, func(o *origin) bool {
-		_, ok := o.name.Below(n)
-		return ok
-	})
 }
 
 // CacheBypassZones implements the interface of *cache*: a pod's new address shows at once. A suffix that another plugin has a

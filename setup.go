@@ -1,6 +1,7 @@
 package headless
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"maps"
@@ -14,6 +15,8 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
+	"github.com/coredns/coredns/plugin/pkg/upstream"
+	"github.com/coredns/coredns/plugin/transfer"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -34,7 +37,7 @@ func setup(c *caddy.Controller) error {
 		return plugin.Error(name, err)
 	}
 	watches.Release(dead) // of a reload that failed while the plugin was not in the Corefile that stayed
-	h := &Headless{generation: generationOf(c)}
+	h := &Headless{generation: generationOf(c), upstream: upstream.New().Lookup}
 	root := dnsserver.GetConfig(c).Root
 	for _, s := range stanzas {
 		st := &stanza{Stanza: s}
@@ -43,16 +46,26 @@ func setup(c *caddy.Controller) error {
 		}
 		h.stanzas = append(h.stanzas, st)
 		h.origins = append(h.origins, newOrigins(st)...)
+		for _, n := range st.Networks {
+			h.networks = append(h.networks, newNetwork(st, n))
+		}
 	}
 	slices.SortStableFunc(h.origins, func(a, b *origin) int { return b.name.Labels() - a.name.Labels() })
+	slices.SortStableFunc(h.networks, func(a, b *network) int { return b.prefix.Bits() - a.prefix.Bits() })
 
 	h.generation.starting.Add(1)
+	notifying, stop := context.WithCancel(context.Background())
 	c.OnStartup(func() error {
 		h.zoneSOA, _ = dnsserver.GetConfig(c).Handler("kubernetes").(soaSource)
+		h.listening(dnsserver.GetConfig(c).ListenHosts)
 		h.start()
+		if t, ok := dnsserver.GetConfig(c).Handler("transfer").(*transfer.Transfer); ok {
+			h.notify(notifying, t.Notify)
+		}
 		return nil
 	})
 	c.OnShutdown(func() error {
+		stop()
 		watches.Release(func(holder any) bool { return holder == h.generation })
 		return nil
 	})
@@ -79,6 +92,9 @@ func (h *Headless) start() {
 	for i, s := range h.stanzas {
 		running[i] = watches.Acquire(s.key, h.generation, s.fresh)
 		s.tree, s.fresh = running[i].Tree(), nil
+		if len(s.Networks) > 0 {
+			s.tree.IndexAddresses()
+		}
 		waits = append(waits[:len(waits):len(waits)], wait{stanza: s, until: now.Add(s.StartupTimeout)})
 	}
 	h.generation.waits.Store(&waits)

@@ -24,7 +24,7 @@ const authority = `headless cluster.local {
 
 // soa is the SOA record of a suffix of h, in presentation format.
 func soa(h *Headless, zone string) string {
-	return fmt.Sprintf("%[1]s 7 IN SOA ns.dns.%[1]s hostmaster.%[1]s %[2]d 7200 1800 86400 7", zone, h.stanzas[0].tree.Serial())
+	return fmt.Sprintf("%[1]s 7 IN SOA ns.dns.%[1]s hostmaster.%[1]s %[2]d 7200 1800 86400 7", zone, h.stanzas[0].tree.Serial(new(tree.Path)))
 }
 
 // told is the reply to r that text describes: NXDOMAIN or NODATA and the zone whose SOA it carries, or records without

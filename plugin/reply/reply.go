@@ -6,8 +6,11 @@ package reply
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/miekg/dns"
+
+	"github.com/coredns-headless/headless/plugin/tree"
 )
 
 // single is a reply with one address: everything in one allocation, since most replies are this one.
@@ -64,38 +67,41 @@ func record(name string, ttl uint32, addr netip.Addr, v4 *dns.A, v6 *dns.AAAA, o
 // Negative replies to r that its name does not exist (dns.RcodeNameError) or has nothing of the type asked for
 // (dns.RcodeSuccess), with the zone's SOA as RFC 2308 section 3 wants it.
 func Negative(r *dns.Msg, rcode int, soa *dns.SOA) *dns.Msg {
-	m := new(dns.Msg)
-	head(m, make([]dns.Question, 1), r, rcode)
+	m := Records(r, nil, nil)
+	m.Rcode = rcode
 	m.Ns = []dns.RR{soa}
 	return m
 }
 
-// Records replies to r with rrs.
-func Records(r *dns.Msg, rrs ...dns.RR) *dns.Msg {
+// Records replies to r with records for the answer and the additional section. The slices are the message's from now on.
+func Records(r *dns.Msg, answer, extra []dns.RR) *dns.Msg {
 	m := new(dns.Msg)
 	head(m, make([]dns.Question, 1), r, dns.RcodeSuccess)
-	m.Answer = rrs
+	m.Answer, m.Extra = slices.Clip(answer), slices.Clip(extra)
 	return m
 }
 
-// SOA is a zone's SOA in the form of *kubernetes*. Its TTL is its minimum, since *cache* keeps negative replies by the
-// former and resolvers by the lower of both (RFC 2308 section 5).
-func SOA(zone string, ttl, serial uint32) *dns.SOA {
-	return &dns.SOA{
-		Hdr:     dns.RR_Header{Name: zone, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: ttl},
-		Ns:      under("ns.dns.", zone),
-		Mbox:    under("hostmaster.", zone),
-		Serial:  serial,
-		Refresh: 7200, Retry: 1800, Expire: 86400, // seconds
-		Minttl: ttl,
+// Services replies to r with a SRV record for each of targets, whose names name tells, and their addresses in the additional
+// section (RFC 2782). What has no name is left out.
+func Services(r *dns.Msg, ttl uint32, targets []tree.Target, name func(peer string) (string, bool)) *dns.Msg {
+	answer := make([]dns.RR, 0, len(targets))
+	var extra []dns.RR
+	last := ""
+	for _, t := range targets { // in order of their names
+		target, ok := name(t.Peer)
+		if !ok {
+			continue
+		}
+		answer = append(answer, SRV(r.Question[0].Name, ttl, len(targets), t.Port, target))
+		if target == last {
+			continue
+		}
+		last = target
+		for _, a := range t.Addrs {
+			extra = append(extra, Address(target, ttl, a))
+		}
 	}
-}
-
-func under(name, zone string) string {
-	if zone == "." {
-		return name
-	}
-	return name + zone
+	return Records(r, answer, extra)
 }
 
 // head makes m an authoritative reply to r without records.

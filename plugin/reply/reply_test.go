@@ -24,7 +24,7 @@ func addrs(list ...string) []netip.Addr {
 	return out
 }
 
-func soa() *dns.SOA { return SOA("mgmt.example.org.", 5, 42) }
+func soa() *dns.SOA { return SOA("mgmt.example.org.", "ns.dns.mgmt.example.org.", 5, 42) }
 
 // messages are one of each kind that the package makes.
 func messages() map[string]*dns.Msg {
@@ -36,7 +36,7 @@ func messages() map[string]*dns.Msg {
 		"many AAAA": Addresses(query(name, dns.TypeAAAA), 5, addrs("fd00::7", "fd00::8")),
 		"NODATA":    Negative(query(name, dns.TypeTXT), dns.RcodeSuccess, soa()),
 		"NXDOMAIN":  Negative(query(name, dns.TypeA), dns.RcodeNameError, soa()),
-		"records":   Records(query("mgmt.example.org.", dns.TypeSOA), soa()),
+		"records":   Records(query("mgmt.example.org.", dns.TypeSOA), []dns.RR{soa()}, nil),
 	}
 }
 
@@ -89,7 +89,7 @@ func TestMessagesAreWhole(t *testing.T) {
 }
 
 func TestSOAOfTheRootHasNoEmptyLabel(t *testing.T) {
-	got := SOA(".", 5, 1)
+	got := SOA(".", Under("ns.dns.", "."), 5, 1)
 	if _, err := dns.NewRR(got.String()); err != nil || got.Ns != "ns.dns." || got.Mbox != "hostmaster." {
 		t.Errorf("%s: %v", got, err)
 	}
@@ -119,7 +119,7 @@ func TestHeaderBitsOfTheQueryAreCopied(t *testing.T) {
 				"one":     Addresses(r, 5, addrs("10.0.0.1")),
 				"many":    Addresses(r, 5, addrs("10.0.0.1", "10.0.0.2")),
 				"NODATA":  Negative(r, dns.RcodeSuccess, soa()),
-				"records": Records(r, soa()),
+				"records": Records(r, []dns.RR{soa()}, nil),
 			} {
 				if diff := cmp.Diff(tt.want, m.MsgHdr); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", kind, diff)

@@ -53,7 +53,7 @@ func (c *collector) add(e *endpoint, s *service, addrs []netip.Addr) []netip.Add
 		c.ready = true
 		addrs = addrs[:0]
 	}
-	if e.Ready == c.ready && c.q.Family != NoFamily && c.q.Family.has(e.Addr) {
+	if e.Ready == c.ready && c.q.Family.Has(e.Addr) {
 		addrs = append(addrs, e.Addr)
 	}
 	return addrs
@@ -85,5 +85,5 @@ func (c *collector) answer(addrs []netip.Addr) Answer {
 	if !c.ready && (!c.seen || !c.q.NotReady) {
 		return Answer{}
 	}
-	return Answer{Status: Peer, Addrs: distinct(addrs)}
+	return Answer{Status: Peer, Addrs: distinct(addrs), of: c.first}
 }

@@ -169,12 +169,12 @@ func TestUnchangedEndpointsKeepTheirRecords(t *testing.T) {
 	}
 	s.Replace([]object.Object{headless("default/nginx", 1), sliceOf("default/nginx-1", "nginx", 1, list...)}, 1)
 	sl := s.slices[sliceKey("nginx-1")]
-	before := *sl.endpoints.Load()
+	before := sl.content.Load().endpoints
 
 	changed := append([]object.Endpoint{}, list[1:]...) // one gone, which moves all others
 	changed[49].Addr = netip.MustParseAddr("10.99.0.1")
 	s.Set(sliceOf("default/nginx-1", "nginx", 2, changed...))
-	after := *sl.endpoints.Load()
+	after := sl.content.Load().endpoints
 	fresh := 0
 	for i, e := range after {
 		if e != before[i+1] {

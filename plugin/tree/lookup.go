@@ -20,6 +20,10 @@ const (
 	Service
 	// Peer: an endpoint's name.
 	Peer
+	// Alias: the name of an ExternalName Service.
+	Alias
+	// Port: a Service's port, _name._protocol below its name.
+	Port
 )
 
 // Answer is what the tree says of a name.
@@ -27,6 +31,23 @@ type Answer struct {
 	Status Status
 	// Addrs are the addresses of the family asked for: without duplicates, in order.
 	Addrs []netip.Addr
+	// External is the target of an Alias, fully qualified.
+	External string
+
+	svc *service  // of a Service, an Alias, and a Port
+	of  *endpoint // of a Peer: one of its endpoints
+}
+
+// Object names what is behind a Service or a peer; pod is empty where there is none or none is known.
+func (a *Answer) Object() (namespace, service, pod string) {
+	svc := a.svc
+	if a.of != nil {
+		svc, pod = a.of.in.svc, a.of.Pod
+	}
+	if svc == nil {
+		return "", "", ""
+	}
+	return svc.ns.name, svc.name, pod
 }
 
 // Family chooses addresses.
@@ -37,6 +58,7 @@ const (
 	NoFamily Family = iota
 	IPv4
 	IPv6
+	AnyFamily
 )
 
 // Query says how to read the tree.
@@ -48,9 +70,9 @@ type Query struct {
 	Buf []netip.Addr
 }
 
-// A Path goes from the root down: namespace, then Service or peer, then peer of the Service.
+// A Path goes from the root down: namespace, then Service or peer, then peer of the Service or protocol, then port.
 type Path struct {
-	Labels [3][]byte
+	Labels [4][]byte
 	N      int
 }
 
@@ -69,21 +91,35 @@ func (t *Tree) Find(p *Path, q Query) Answer {
 	x := p.Labels[1]
 	h := hashOfBytes(x)
 	svc := ns.service(h, x)
-	switch {
-	case p.N == 3 && svc != nil:
-		return svc.peer(p.Labels[2], q)
-	case p.N == 3:
-		return Answer{}
-	case svc != nil && svc.spec.Load() != nil:
-		return Answer{Status: Service, Addrs: svc.addrs(q)}
+	var spec *object.Service
+	if svc != nil {
+		spec = svc.spec.Load()
 	}
-	return ns.peer(x, h, q)
+	switch {
+	case p.N == 2 && spec == nil:
+		return ns.peer(x, h, q)
+	case spec == nil:
+		return Answer{}
+	case p.N == 2 && spec.Type == object.ExternalName && spec.ExternalName != "":
+		return Answer{Status: Alias, External: spec.ExternalName, svc: svc}
+	case p.N == 2:
+		return Answer{Status: Service, Addrs: svc.addrs(spec, q), svc: svc}
+	case p.N == 3:
+		a := svc.peer(p.Labels[2], q)
+		if a.Status == None && svc.hasPort(spec, p.Labels[2], nil) {
+			a.Status = Empty
+		}
+		return a
+	case svc.hasPort(spec, p.Labels[2], p.Labels[3]):
+		return Answer{Status: Port, svc: svc}
+	}
+	return Answer{}
 }
 
 // FindGuest is Find for a name in a zone that another plugin serves, *kubernetes*: it finds only what that plugin has no
 // name for. A Service always wins, and a hostname or dashed address below a Service is that plugin's own.
 func (t *Tree) FindGuest(p *Path, q Query) Answer {
-	if p.N < 2 {
+	if p.N != 2 && p.N != 3 {
 		return Answer{}
 	}
 	ns := t.namespace(hashOfBytes(p.Labels[0]), p.Labels[0])
@@ -186,7 +222,7 @@ func (s *service) isHostname(leaf []entry[*endpoint], x []byte, h uint64) bool {
 		return false
 	}
 	for sl := range s.slices.all {
-		for _, e := range *sl.endpoints.Load() {
+		for _, e := range sl.content.Load().endpoints {
 			if e.Addr == addr && e.Ready && (e.Host == "" || e.Dashed) {
 				return true
 			}
@@ -196,23 +232,22 @@ func (s *service) isHostname(leaf []entry[*endpoint], x []byte, h uint64) bool {
 }
 
 // addrs are the Service's own addresses: never those of endpoints that are not ready.
-func (s *service) addrs(q Query) []netip.Addr {
-	spec := s.spec.Load()
-	if q.Family == NoFamily || spec == nil {
+func (s *service) addrs(spec *object.Service, q Query) []netip.Addr {
+	if q.Family == NoFamily {
 		return nil
 	}
 	list := q.Buf[:0]
 	if spec.Type != object.Headless {
 		for _, a := range spec.ClusterIPs {
-			if q.Family.has(a) {
+			if q.Family.Has(a) {
 				list = append(list, a)
 			}
 		}
 		return distinct(list)
 	}
 	for sl := range s.slices.all {
-		for _, e := range *sl.endpoints.Load() {
-			if e.Ready && q.Family.has(e.Addr) {
+		for _, e := range sl.content.Load().endpoints {
+			if e.Ready && q.Family.Has(e.Addr) {
 				list = append(list, e.Addr)
 			}
 		}
@@ -220,8 +255,16 @@ func (s *service) addrs(q Query) []netip.Addr {
 	return distinct(list)
 }
 
-// has reports whether a is of the family.
-func (f Family) has(a netip.Addr) bool { return a.Is4() == (f == IPv4) }
+// Has reports whether a is of the family.
+func (f Family) Has(a netip.Addr) bool {
+	switch f {
+	case IPv4:
+		return a.Is4()
+	case IPv6:
+		return !a.Is4()
+	}
+	return f == AnyFamily
+}
 
 // distinct sorts list and drops duplicates, in place.
 func distinct(list []netip.Addr) []netip.Addr {

@@ -124,6 +124,9 @@ func (m model) Find(p *Path, q Query) Answer {
 		return m.short(ns, x, q)
 	case p.N == 2:
 		s := m.service(ns, x)
+		if s.Type == object.ExternalName {
+			return Answer{Status: Alias, External: s.ExternalName}
+		}
 		if s.Type == object.Headless {
 			return Answer{Status: Service, Addrs: ofFamily(those(m.peers(ns, x), isReady), q.Family)}
 		}

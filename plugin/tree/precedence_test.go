@@ -21,7 +21,7 @@ func TestPrecedenceBelowANamespace(t *testing.T) {
 				clusterIP("default/api", 1, "10.96.0.1"), external("default/db", 1), headless("default/idle", 1),
 			},
 			want: wants{
-				"api.default": "Service 10.96.0.1", "db.default": "Service", "idle.default": "Service",
+				"api.default": "Service 10.96.0.1", "db.default": "Alias", "idle.default": "Service",
 				"nginx.default": "Service 10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4", "nginx.nginx.default": "Peer 10.0.0.3",
 				"api.nginx.default": "Peer 10.0.0.1", "db.nginx.default": "Peer 10.0.0.2",
 			},

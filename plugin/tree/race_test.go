@@ -164,7 +164,7 @@ func TestReadersAndWritersShareNoMemoryUnguarded(t *testing.T) {
 			}
 			tr.Synced([]byte("default"))
 			tr.IsDone()
-			tr.Serial()
+			tr.Serial(&Path{})
 			tr.Size()
 		}
 	})
@@ -202,8 +202,8 @@ func TestReadersAnswerWhileTheWriterIsLockedOut(t *testing.T) {
 		if got := said(t, tr.FindGuest, "ws-x.nginx.default", true); got != "Peer 10.0.0.1" {
 			t.Errorf("as a guest: got %s", got)
 		}
-		if _, peers := tr.Size(); peers != 2 || tr.Serial() != 1 || !tr.Synced([]byte("default")) || !tr.IsDone() {
-			t.Errorf("%d peers, serial %d", peers, tr.Serial())
+		if _, peers := tr.Size(); peers != 2 || tr.Serial(&Path{}) != 1 || !tr.Synced([]byte("default")) || !tr.IsDone() {
+			t.Errorf("%d peers, serial %d", peers, tr.Serial(&Path{}))
 		}
 		close(done)
 	}()

@@ -274,7 +274,7 @@ func checkIndex(t *testing.T, seed uint64, tr *Tree) {
 			}
 			slices += s.size
 			for sl := range s.slices.all {
-				for range entries(*sl.endpoints.Load()) {
+				for range entries(sl.content.Load().endpoints) {
 					want++
 				}
 			}

@@ -1,10 +1,20 @@
 package tree
 
-import "github.com/coredns-headless/headless/plugin/object"
+import (
+	"slices"
 
-// set makes list the endpoints of the slice. An endpoint that did not change keeps its record and its place in the trie; one
-// whose address or readiness changed takes its predecessor's place in one step, so that no reader finds the name gone.
-func (sl *slice) set(list []object.Endpoint) {
+	"github.com/coredns-headless/headless/plugin/object"
+)
+
+// set makes list and ports the content of the slice, and reports whether that is news. An endpoint that did not change keeps its
+// record and its place in the trie; one whose address or readiness changed takes its predecessor's place in one step, so that no
+// reader finds the name gone.
+func (sl *slice) set(list []object.Endpoint, ports []object.Port) bool {
+	old := sl.content.Load()
+	same := func(e *endpoint, o object.Endpoint) bool { return e.Endpoint == o }
+	if slices.EqualFunc(old.endpoints, list, same) && slices.Equal(old.ports, ports) {
+		return false
+	}
 	now, fresh, spare := sl.reuse(list)
 	peers := &sl.svc.ns.peers
 
@@ -25,17 +35,21 @@ func (sl *slice) set(list []object.Endpoint) {
 			peers.swap(hashOf(name), nil, e)
 		}
 	}
-	sl.endpoints.Store(&now)
+	sl.content.Store(&content{endpoints: now, ports: ports})
 	for name, list := range was {
 		for _, e := range list {
 			peers.swap(hashOf(name), e, nil)
 		}
 	}
+	if index := sl.svc.ns.tree.addrs.Load(); index != nil {
+		sl.reindex(index, old.endpoints, now)
+	}
+	return true
 }
 
 // reuse returns the records for list, those of them that are new, and the old ones that are not among them.
 func (sl *slice) reuse(list []object.Endpoint) (now, fresh, spare []*endpoint) {
-	old := *sl.endpoints.Load()
+	old := sl.content.Load().endpoints
 	now = make([]*endpoint, len(list))
 	left := make(map[object.Endpoint]*endpoint) // unchanged endpoints at another place
 	for i, e := range old {

@@ -39,80 +39,72 @@ func (t *Tree) Source(namespace string) *Source {
 func (s *Source) Set(o object.Object) {
 	s.t.mu.Lock()
 	defer s.t.mu.Unlock()
-	if s.set(o) {
-		s.t.bump(o.Version())
-	}
+	s.set(o)
+	s.t.commit(o.Version(), true)
 }
 
 // Delete removes the object with that key. Version is the deletion's own.
 func (s *Source) Delete(k object.Key, version uint64) {
 	s.t.mu.Lock()
 	defer s.t.mu.Unlock()
-	if s.remove(k) {
-		s.t.bump(version)
-	}
+	s.remove(k)
+	s.t.commit(version, true)
 }
 
 // Replace makes list all that the source holds, as it was at version, and marks the source synced.
 func (s *Source) Replace(list []object.Object, version uint64) {
 	s.t.mu.Lock()
 	defer s.t.mu.Unlock()
-	changed := false
 	kept := make(map[object.Key]bool, len(list))
 	for _, o := range list {
 		kept[o.Key()] = true
-		changed = s.set(o) || changed
+		s.set(o)
 	}
 	for k := range s.services {
-		changed = !kept[k] && s.remove(k) || changed
+		if !kept[k] {
+			s.remove(k)
+		}
 	}
 	for k := range s.slices {
-		changed = !kept[k] && s.remove(k) || changed
-	}
-	if s.synced {
-		if changed {
-			s.t.bump(version)
+		if !kept[k] {
+			s.remove(k)
 		}
+	}
+	s.t.commit(version, s.synced)
+	if s.synced {
 		return
 	}
 	s.synced = true
-	s.t.serial.Store(max(s.t.serial.Load(), version))
+	s.t.rebase(version)
 	s.scope.waiting.Add(-1)
 	if s.t.waiting--; s.t.waiting == 0 {
 		close(s.t.synced)
 	}
 }
 
-// bump numbers a change. The caller holds t.mu.
-func (t *Tree) bump(version uint64) { t.serial.Store(max(t.serial.Load()+1, version)) }
-
-// set reports whether o brought something new. The caller holds t.mu, as for all below.
-func (s *Source) set(o object.Object) bool {
+// set puts o into the tree. The caller holds t.mu and commits, as for all below.
+func (s *Source) set(o object.Object) {
 	switch o := o.(type) {
 	case *object.Service:
-		return s.setService(o)
+		s.setService(o)
 	case *object.EndpointSlice:
-		return s.setSlice(o)
+		s.setSlice(o)
 	}
-	return false
 }
 
-func (s *Source) remove(k object.Key) bool {
+func (s *Source) remove(k object.Key) {
 	if held, ok := s.services[k]; ok {
 		delete(s.services, k)
 		held.at.spec.Store(s.t.other(k))
 		if held.at.spec.Load() == nil {
 			held.at.ns.specs.Add(-1)
 		}
-		s.t.prune(held.at)
-		return true
+		s.t.mark(held.at)
 	}
 	if sl, ok := s.slices[k]; ok {
 		delete(s.slices, k)
 		s.drop(sl)
-		return true
 	}
-	return false
 }
 
 // other returns some source's copy of a Service, nil where no source has one (any more).
@@ -125,53 +117,58 @@ func (t *Tree) other(k object.Key) *object.Service {
 	return nil
 }
 
-func (s *Source) setService(o *object.Service) bool {
+func (s *Source) setService(o *object.Service) {
 	k := o.Key()
 	held := s.services[k]
 	if v := o.Version(); held.at != nil && v != 0 && v == held.spec.Version() {
-		return false
+		return
 	}
 	if held.at == nil {
 		held.at = s.t.service(k.Namespace, k.Name)
 	}
 	held.spec = o
 	s.services[k] = held
-	if held.at.spec.Swap(o) == nil {
+	was := held.at.spec.Swap(o)
+	if was == nil {
 		held.at.ns.specs.Add(1)
 	}
-	return true
+	if was == nil || !was.Same(o) {
+		s.t.mark(held.at)
+	}
 }
 
-func (s *Source) setSlice(o *object.EndpointSlice) bool {
+func (s *Source) setSlice(o *object.EndpointSlice) {
 	k := o.Key()
 	sl := s.slices[k]
 	if sl != nil && sl.svc.name == o.Service {
 		if v := o.Version(); v != 0 && v == sl.version {
-			return false
+			return
 		}
 		sl.version = o.Version()
-		sl.set(o.Endpoints)
-		return true
+		if sl.set(o.Endpoints, o.Ports) {
+			s.t.mark(sl.svc)
+		}
+		return
 	}
 	svc := s.t.service(k.Namespace, o.Service)
 	now := &slice{svc: svc, hash: hashOf(k.Name), version: o.Version()}
-	now.endpoints.Store(new([]*endpoint))
-	now.set(o.Endpoints)
+	now.content.Store(new(content))
+	now.set(o.Endpoints, o.Ports)
 	svc.slices.swap(now.hash, nil, now)
 	svc.size++
 	s.slices[k] = now
+	s.t.mark(svc)
 	if sl != nil { // it belonged to another Service until now
 		s.drop(sl)
 	}
-	return true
 }
 
 // drop takes the slice and its endpoints out of the tree.
 func (s *Source) drop(sl *slice) {
-	sl.set(nil)
+	sl.set(nil, nil)
 	sl.svc.slices.swap(sl.hash, sl, nil)
 	sl.svc.size--
-	s.t.prune(sl.svc)
+	s.t.mark(sl.svc)
 }
 
 // service returns the node for a Service, made if need be.
@@ -179,26 +176,18 @@ func (t *Tree) service(ns, name string) *service {
 	h := hashOf(ns)
 	n := t.namespace(h, []byte(ns))
 	if n == nil {
-		n = &namespace{name: ns, hash: h}
+		n = &namespace{name: ns, hash: h, tree: t}
+		n.serial.Store(t.gone.Load())
+		n.gone.Store(t.gone.Load())
 		t.namespaces.swap(h, nil, n)
 	}
 	h = hashOf(name)
 	svc := n.service(h, []byte(name))
 	if svc == nil {
 		svc = &service{ns: n, name: name, hash: h}
+		svc.serial.Store(n.gone.Load())
 		n.services.swap(h, nil, svc)
 		n.size++
 	}
 	return svc
-}
-
-// prune takes a Service's node out if nothing is known of it any more, and its namespace's with it.
-func (t *Tree) prune(svc *service) {
-	if svc.size > 0 || svc.spec.Load() != nil {
-		return
-	}
-	svc.ns.services.swap(svc.hash, svc, nil)
-	if svc.ns.size--; svc.ns.size == 0 {
-		t.namespaces.swap(svc.ns.hash, svc.ns, nil)
-	}
 }

@@ -156,7 +156,7 @@ func TestServiceThatChangesItsTypeTakesItsPeersAlong(t *testing.T) {
 	s.Set(clusterIP("default/nginx", 3, "10.96.0.1"))
 	gone("Service 10.96.0.1")
 	s.Set(external("default/nginx", 4))
-	gone("Service")
+	gone("Alias")
 	s.Set(headless("default/nginx", 5))
 	there()
 	s.Delete(serviceKey("nginx"), 6)
@@ -180,7 +180,7 @@ func TestDeleteOfTheUnknownIsNothing(t *testing.T) {
 	s.Delete(sliceKey("nginx-1"), 9)
 	s.Delete(sliceKey("nginx"), 9) // a slice's name is another thing than a Service's
 	wants{"nginx.default": "Service 10.0.0.1", "web-0.default": "Peer 10.0.0.1"}.check(t, tr)
-	if s := tr.Serial(); s != 1 {
+	if s := tr.Serial(&Path{}); s != 1 {
 		t.Errorf("serial %d, want 1", s)
 	}
 }

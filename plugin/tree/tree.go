@@ -16,8 +16,10 @@ import (
 type Tree struct {
 	namespaces trie[*namespace]
 
-	// serial numbers the state of the tree for SOA records, 64 bits wide; a zone's serial is it modulo 2^32.
-	serial atomic.Uint64
+	serials
+	// addrs finds the slices that have an address, each once; nil as long as nobody asked for it.
+	addrs atomic.Pointer[trie[*slice]]
+
 	// scopes are the namespaces that are watched one by one, or one for "" that stands for all. The map never changes.
 	scopes map[string]*scope
 	synced chan struct{} // closed when the last source has synced
@@ -25,6 +27,7 @@ type Tree struct {
 	mu      sync.Mutex // serialises writers; guards all below it, and every field marked "writer"
 	waiting int        // sources that have not synced
 	sources []*Source
+	dirty   []*service // changed since the last commit
 }
 
 // scope is a part of the cluster that syncs by itself.
@@ -34,14 +37,17 @@ type scope struct {
 
 // namespace is a namespace that some object known here is in.
 type namespace struct {
+	tree     *Tree
 	name     string
 	hash     uint64
 	services trie[*service]
 	// peers holds endpoints by the hash of their pod's name, and the first of each slice by the hash of each hostname.
 	peers trie[*endpoint]
 
-	specs atomic.Int32 // Services whose object is known: names hang below this one
-	size  int          // writer: entries of services
+	specs  atomic.Int32  // Services whose object is known: names hang below this one
+	serial atomic.Uint64 // of the last change in it
+	gone   atomic.Uint64 // the highest serial of a Service that it has no more
+	size   int           // writer: entries of services
 }
 
 // service is a Service, or what slices say of one whose object is not known (yet).
@@ -52,15 +58,22 @@ type service struct {
 	spec   atomic.Pointer[object.Service] // nil: no such Service
 	slices trie[*slice]
 
-	size int // writer: entries of slices
+	serial atomic.Uint64 // of the last change in it
+	size   int           // writer: entries of slices
 }
 
 // slice is one watch's copy of an EndpointSlice.
 type slice struct {
-	svc       *service
-	hash      uint64
-	version   uint64 // writer
-	endpoints atomic.Pointer[[]*endpoint]
+	svc     *service
+	hash    uint64
+	version uint64 // writer
+	content atomic.Pointer[content]
+}
+
+// content is immutable.
+type content struct {
+	endpoints []*endpoint
+	ports     []object.Port
 }
 
 // endpoint is immutable. 150,000 of them are the plugin's memory: 80 bytes each, count before you add a field.
@@ -105,9 +118,6 @@ func (t *Tree) IsDone() bool {
 	}
 }
 
-// Serial is the SOA serial of a zone that shows the tree as it is (RFC 1982 arithmetic).
-func (t *Tree) Serial() uint32 { return uint32(t.serial.Load()) } // #nosec G115 -- modulo 2^32 is meant
-
 // Size counts what has names.
 func (t *Tree) Size() (services, peers int) {
 	for ns := range t.namespaces.all {
@@ -119,7 +129,7 @@ func (t *Tree) Size() (services, peers int) {
 			services++
 			if spec.Type == object.Headless {
 				for sl := range s.slices.all {
-					peers += len(*sl.endpoints.Load())
+					peers += len(sl.content.Load().endpoints)
 				}
 			}
 		}

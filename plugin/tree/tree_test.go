@@ -95,7 +95,7 @@ func pathOf(name string) *Path {
 	return p
 }
 
-var statusNames = map[Status]string{None: "None", Empty: "Empty", Service: "Service", Peer: "Peer"}
+var statusNames = map[Status]string{None: "None", Empty: "Empty", Service: "Service", Peer: "Peer", Alias: "Alias", Port: "Port"}
 
 // said is what a look-up says of a name, both families in one text, such as "Peer 10.0.0.1 fd00::1".
 func said(t testing.TB, look func(*Path, Query) Answer, name string, notReady bool) string {
@@ -161,7 +161,7 @@ func TestFindAtEveryDepth(t *testing.T) {
 		"unknown":               "None",
 		"nginx.default":         "Service 10.0.0.1",
 		"api.default":           "Service 10.96.0.1 fd00:96::1",
-		"db.default":            "Service",
+		"db.default":            "Alias",
 		"idle.default":          "Service",
 		"web-0.default":         "Peer 10.0.0.1",
 		"web-1.default":         "None",

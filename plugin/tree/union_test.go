@@ -73,7 +73,7 @@ func TestAddressesAreTheUnion(t *testing.T) {
 				external("default/db", 1), sliceOf("default/db-1", "db", 1, stateful("db-0", "10.0.0.2")),
 			},
 			want: wants{
-				"api.default": "Service 10.96.0.1", "db.default": "Service", "api-0.default": "None", "api-0.api.default": "None",
+				"api.default": "Service 10.96.0.1", "db.default": "Alias", "api-0.default": "None", "api-0.api.default": "None",
 				"db-0.default": "None",
 			},
 		},

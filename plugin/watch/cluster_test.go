@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/coredns-headless/headless/plugin/object"
+	"github.com/coredns-headless/headless/plugin/tree"
 )
 
 // noLeaks checks when the test is over that no goroutine is left of it. It is called before anything that Cleanup ends.
@@ -122,7 +123,7 @@ func TestClusterBringsListsAndChanges(t *testing.T) {
 	expect(t, w, map[string]string{"default/web-0": "10.0.0.1", "default/nginx": "10.0.0.1", "default/etcd-0": "10.0.0.7"})
 	eventually(t, "the list of Services is counted", counted(w, object.KindService, 2, 0))
 	eventually(t, "the lists of slices are counted", counted(w, object.KindEndpointSlice, 2, 0))
-	if got := w.Tree().Serial(); got != 105 {
+	if got := w.Tree().Serial(new(tree.Path)); got != 105 {
 		t.Errorf("serial %d, want that of the lists, 105", got)
 	}
 	eventually(t, "the log says what was found", func() bool {
@@ -131,7 +132,7 @@ func TestClusterBringsListsAndChanges(t *testing.T) {
 
 	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.2"))
 	eventually(t, "the new address answers", func() bool { return slices.Equal(resolve(w, "default/web-0"), []string{"10.0.0.2"}) })
-	if got := w.Tree().Serial(); got != 106 {
+	if got := w.Tree().Serial(new(tree.Path)); got != 106 {
 		t.Errorf("serial %d, want the event's version, 106", got)
 	}
 	s.set(handmade("default/nginx-y", "nginx", "web-1=10.0.0.3"))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/coredns-headless/headless/plugin/object"
+	"github.com/coredns-headless/headless/plugin/tree"
 )
 
 // web is a manifest of the headless Service nginx in a namespace, with endpoints pod=address.
@@ -60,7 +61,7 @@ func TestManifestsReadFilesAndFolders(t *testing.T) {
 	if lines := log.with(); len(lines) > 0 {
 		t.Errorf("log: %q", lines)
 	}
-	if got := time.Now().Unix() - int64(w.Tree().Serial()); got < 0 || got > 10 {
+	if got := time.Now().Unix() - int64(w.Tree().Serial(new(tree.Path))); got < 0 || got > 10 {
 		t.Errorf("serial is %d s away from Unix time", got)
 	}
 }

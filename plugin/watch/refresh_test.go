@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/coredns-headless/headless/plugin/tree"
 )
 
 // following is a poller of manifests that the test moves on by itself.
@@ -34,15 +36,15 @@ func TestChangedFileCountsOnceItHasStoodStill(t *testing.T) {
 		m.refresh()
 		expect(t, m.w, map[string]string{"default/web-0": "10.0.0.1"})
 	}
-	serial := m.w.Tree().Serial()
+	serial := m.w.Tree().Serial(new(tree.Path))
 	m.refresh()
 	expect(t, m.w, map[string]string{"default/web-0": "10.0.0.4"})
-	if got := m.w.Tree().Serial(); got <= serial {
+	if got := m.w.Tree().Serial(new(tree.Path)); got <= serial {
 		t.Errorf("serial %d after %d", got, serial)
 	}
-	serial = m.w.Tree().Serial()
+	serial = m.w.Tree().Serial(new(tree.Path))
 	m.settle()
-	if got := m.w.Tree().Serial(); got != serial {
+	if got := m.w.Tree().Serial(new(tree.Path)); got != serial {
 		t.Errorf("serial %d after %d, and nothing changed", got, serial)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"github.com/coredns-headless/headless/plugin/object"
+	"github.com/coredns-headless/headless/plugin/tree"
 )
 
 // stores are the two that feed one tree.
@@ -85,11 +86,11 @@ func TestDeletionsNumberTheZone(t *testing.T) {
 	w, services, slices := stores()
 	must(t, services.Replace([]any{headlessService("default/nginx", "3")}, "10"))
 	must(t, slices.Replace(nil, "12"))
-	if got := w.Tree().Serial(); got != 12 {
+	if got := w.Tree().Serial(new(tree.Path)); got != 12 {
 		t.Errorf("serial after the lists: %d, want 12", got)
 	}
 	must(t, services.Delete(headlessService("default/nginx", "20")))
-	if got := w.Tree().Serial(); got != 20 {
+	if got := w.Tree().Serial(new(tree.Path)); got != 20 {
 		t.Errorf("serial after the deletion: %d, want its version, 20", got)
 	}
 }

@@ -1,0 +1,51 @@
+package headless
+
+import (
+	"context"
+	"sync"
+
+	"github.com/coredns/coredns/plugin/metadata"
+	"github.com/coredns/coredns/request"
+	"github.com/miekg/dns"
+
+	"github.com/coredns-headless/headless/plugin/tree"
+)
+
+// Metadata implements metadata.Provider: the namespace, the Service and the pod behind a name that is answered here. Nothing is
+// looked up unless somebody asks for one of them, and then once.
+func (h *Headless) Metadata(ctx context.Context, state request.Request) context.Context {
+	n := new(tree.Name)
+	if state.Req.Opcode != dns.OpcodeQuery || state.QClass() != dns.ClassINET || !n.Parse(state.QName()) {
+		return ctx
+	}
+	o, labels := h.origin(n)
+	if o == nil {
+		return ctx
+	}
+	var namespace, service, pod string
+	find := sync.OnceFunc(func() {
+		if a := o.object(n, labels); a.Status != tree.None {
+			namespace, service, pod = a.Object()
+		}
+	})
+	for label, value := range map[string]*string{"namespace": &namespace, "service": &service, "pod": &pod} {
+		metadata.SetValueFunc(ctx, name+"/"+label, func() string {
+			find()
+			return *value
+		})
+	}
+	return ctx
+}
+
+// object finds what is behind a name of this origin.
+func (o *origin) object(n *tree.Name, labels int) (a tree.Answer) {
+	q := tree.Query{NotReady: o.stanza.NotReady}
+	if o.guest {
+		if p, ok := o.guestPath(n, labels); ok && o.stanza.tree.Synced(p.Labels[0]) {
+			a = o.stanza.tree.FindGuest(&p, q)
+		}
+	} else if p, ok := o.path(n, labels); ok && o.nameserver(n) == nil && o.synced(&p) {
+		a = o.stanza.tree.Find(&p, q)
+	}
+	return a
+}

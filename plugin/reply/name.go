@@ -1,0 +1,51 @@
+package reply
+
+import "strings"
+
+// maxName is the most octets of a domain name in a message, the root's included (RFC 1035 section 2.3.4).
+const maxName = 255
+
+// Under is the name of a label that ends in a dot, below zone.
+func Under(label, zone string) string {
+	if zone == "." {
+		return label
+	}
+	return label + zone
+}
+
+// Name is the name that labels lead to, from zone down, escaped as miekg/dns unpacks names. It reports false for one that is too
+// long for a message: nobody can ask for it, so nothing may point at it. zone is counted as written, without escapes.
+func Name(zone string, labels ...string) (string, bool) {
+	octets, size := len(zone)+1, len(zone)
+	for _, l := range labels {
+		octets += len(l) + 1
+		size += len(l) + 1
+	}
+	if octets > maxName {
+		return "", false
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for i := len(labels) - 1; i >= 0; i-- {
+		escape(&b, labels[i])
+		b.WriteByte('.')
+	}
+	if zone != "." || len(labels) == 0 {
+		b.WriteString(zone)
+	}
+	return b.String(), true
+}
+
+// escape writes a label in presentation format (RFC 1035 section 5.1).
+func escape(b *strings.Builder, label string) {
+	for i := range len(label) {
+		switch c := label[i]; {
+		case c < '!' && c != ' ' || c > '~':
+			b.Write([]byte{'\\', '0' + c/100, '0' + c/10%10, '0' + c%10})
+		case strings.IndexByte(". '@;()\"\\", c) >= 0:
+			b.Write([]byte{'\\', c})
+		default:
+			b.WriteByte(c)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package tree
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/coredns-headless/headless/plugin/object"
+)
+
+// Entry is a name of a zone and what is there.
+type Entry struct {
+	// Labels lead to it from the node that the zone is grafted onto.
+	Labels  []string
+	Answer  Answer   // with the addresses of both families
+	Targets []Target // of a Port
+}
+
+// Zone lists the names at and below the node at p that have records, in order, as they are at one moment, and the zone's serial
+// then. Writers wait meanwhile, readers do not.
+func (t *Tree) Zone(p *Path, notReady bool) (list []Entry, serial uint32) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	z := zone{tree: t, graft: *p, q: Query{Family: AnyFamily, NotReady: notReady}}
+	switch p.N {
+	case 0:
+		for _, ns := range inOrder(t.namespaces.all, func(ns *namespace) string { return ns.name }) {
+			z.namespace(ns, ns.name)
+		}
+	case 1:
+		if ns := t.namespace(hashOfBytes(p.Labels[0]), p.Labels[0]); ns != nil {
+			z.namespace(ns)
+		}
+	case 2:
+		if svc, spec := t.known(p); spec != nil {
+			z.service(svc)
+		}
+	}
+	return z.list, t.Serial(p)
+}
+
+// zone is a Zone in the making.
+type zone struct {
+	tree  *Tree
+	graft Path
+	q     Query
+	list  []Entry
+}
+
+// add looks up the name as a query would, so that a transfer cannot say anything else than answers do.
+func (z *zone) add(labels ...string) {
+	p := z.graft
+	for _, l := range labels {
+		p.Labels[p.N] = []byte(l)
+		p.N++
+	}
+	e := Entry{Labels: labels, Answer: z.tree.Find(&p, z.q)}
+	if e.Answer.Status == Port {
+		e.Targets = z.tree.Targets(&p)
+	}
+	if len(e.Answer.Addrs) > 0 || len(e.Targets) > 0 || e.Answer.Status == Alias {
+		z.list = append(z.list, e)
+	}
+}
+
+func (z *zone) namespace(ns *namespace, at ...string) {
+	services := inOrder(ns.services.all, func(s *service) string { return s.name })
+	names := make(map[string]bool)
+	for _, svc := range services {
+		svc.names(names)
+	}
+	for _, svc := range services {
+		if svc.spec.Load() != nil {
+			delete(names, svc.name) // a Service always wins
+			z.service(svc, below(at, svc.name)...)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		z.add(below(at, name)...)
+	}
+}
+
+func (z *zone) service(svc *service, at ...string) {
+	z.add(at...)
+	names := make(map[string]bool)
+	svc.names(names)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		z.add(below(at, name)...)
+	}
+	ports := make(map[string]bool)
+	note := func(list []object.Port) {
+		for _, p := range list {
+			if p.Name != "" {
+				ports["_"+p.Protocol+"._"+p.Name] = true
+			}
+		}
+	}
+	note(svc.spec.Load().Ports)
+	for sl := range svc.slices.all {
+		note(sl.content.Load().ports)
+	}
+	for _, name := range slices.Sorted(maps.Keys(ports)) {
+		z.add(below(at, strings.Split(name, ".")...)...)
+	}
+}
+
+// names adds the labels of the Service's endpoints.
+func (s *service) names(to map[string]bool) {
+	for sl := range s.slices.all {
+		for _, e := range sl.content.Load().endpoints {
+			to[e.Pod], to[e.Host] = true, true
+		}
+	}
+	delete(to, "")
+}
+
+// below is a new slice, since an Entry keeps it.
+func below(at []string, labels ...string) []string { return slices.Concat(at, labels) }
+
+func inOrder[E any](all func(func(E) bool), name func(E) string) []E {
+	var list []E
+	for e := range all {
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(a, b E) int { return strings.Compare(name(a), name(b)) })
+	return list
+}

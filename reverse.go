@@ -1,0 +1,139 @@
+package headless
+
+import (
+	"context"
+	"net/netip"
+	"strconv"
+
+	"github.com/miekg/dns"
+
+	"github.com/coredns-headless/headless/plugin/config"
+	"github.com/coredns-headless/headless/plugin/reply"
+	"github.com/coredns-headless/headless/plugin/tree"
+)
+
+// network is a pod network whose reverse names are answered, as a guest of whoever serves the reverse zone.
+type network struct {
+	prefix netip.Prefix
+	zone   string // the smallest reverse zone around it
+	stanza *stanza
+
+	count counters
+}
+
+func newNetwork(s *stanza, p netip.Prefix) *network {
+	return &network{prefix: p, zone: config.ReverseZone(p), stanza: s, count: newCounters(p.String())}
+}
+
+// serveReverse answers names of addresses that a peer has, and no others.
+func (h *Headless) serveReverse(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, n *tree.Name) (int, error) {
+	qtype := r.Question[0].Qtype
+	addr, ok := reverseAddr(n)
+	if !ok || isTransfer(qtype) {
+		return h.next(ctx, w, r)
+	}
+	for _, nw := range h.networks {
+		if !nw.prefix.Contains(addr) {
+			continue
+		}
+		name, ok := h.pointer(nw.stanza, addr)
+		if !ok {
+			nw.count[resultNext].Inc()
+			return h.next(ctx, w, r)
+		}
+		if qtype == dns.TypePTR {
+			return nw.count.write(w, resultAnswer, reply.Records(r, []dns.RR{reply.PTR(r.Question[0].Name, nw.stanza.TTL, name)}, nil))
+		}
+		return nw.count.write(w, resultNoData, reply.Negative(r, dns.RcodeSuccess, h.guestSOA(w, r, nw.zone, nw.stanza)))
+	}
+	return h.next(ctx, w, r)
+}
+
+// reverseAddr is the address that a whole reverse name means (RFC 1035 section 3.5, RFC 3596 section 2.5).
+func reverseAddr(n *tree.Name) (netip.Addr, bool) {
+	last := n.Labels() - 1
+	if last < 1 || string(n.Label(last)) != "arpa" {
+		return netip.Addr{}, false
+	}
+	switch zone := string(n.Label(last - 1)); {
+	case zone == "in-addr" && last == 5:
+		var octets [4]byte
+		for i := range octets {
+			l := n.Label(3 - i)
+			v, err := strconv.ParseUint(string(l), 10, 8)
+			if err != nil || len(l) > 1 && l[0] == '0' {
+				return netip.Addr{}, false
+			}
+			octets[i] = byte(v)
+		}
+		return netip.AddrFrom4(octets), true
+	case zone == "ip6" && last == 33:
+		var octets [16]byte
+		for i := range 2 * len(octets) {
+			l := n.Label(31 - i)
+			v, err := strconv.ParseUint(string(l), 16, 4)
+			if err != nil || len(l) != 1 {
+				return netip.Addr{}, false
+			}
+			octets[i/2] |= byte(v) << (4 * (1 - i%2))
+		}
+		a := netip.AddrFrom16(octets)
+		return a, !a.Is4In6()
+	}
+	return netip.Addr{}, false
+}
+
+// pointer is the one name that an address points back to: a peer's short name under the first suffix that has it, else its name
+// below its Service in the cluster zone. The name leads to that address and to no other, or software that checks would balk.
+func (h *Headless) pointer(s *stanza, addr netip.Addr) (string, bool) {
+	holders := s.tree.Holders(addr)
+	for _, o := range s.suffixes {
+		for _, holder := range holders {
+			labels := []string{holder.Namespace, holder.Label}
+			if len(o.graft) > 0 {
+				if string(o.graft[0]) != holder.Namespace || len(o.graft) > 1 && string(o.graft[1]) != holder.Service {
+					continue
+				}
+				labels = labels[1:]
+			}
+			if name, ok := reply.Name(o.zone, labels...); ok && h.leadsTo(o, name, addr) {
+				return name, true
+			}
+		}
+	}
+	for _, holder := range holders {
+		name, ok := reply.Name(s.zones[0].zone, "svc", holder.Namespace, holder.Service, holder.Label)
+		if ok && h.leadsTo(s.zones[0], name, addr) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// leadsTo reports whether o answers name with addr alone, in addr's family.
+func (h *Headless) leadsTo(o *origin, name string, addr netip.Addr) bool {
+	q := tree.Query{Family: tree.IPv6, NotReady: o.stanza.NotReady}
+	if addr.Is4() {
+		q.Family = tree.IPv4
+	}
+	var n tree.Name
+	n.Parse(name)
+	at, labels := h.origin(&n)
+	if at != o {
+		return false // another suffix has it
+	}
+	var a tree.Answer
+	if o.guest {
+		p, ok := o.guestPath(&n, labels)
+		if !ok {
+			return false
+		}
+		if a = o.stanza.tree.FindGuest(&p, q); a.Status == tree.None {
+			q.NotReady = false // it is the other plugin's name
+			a = o.stanza.tree.Find(&p, q)
+		}
+	} else if p, ok := o.path(&n, labels); ok && o.nameserver(&n) == nil {
+		a = o.stanza.tree.Find(&p, q)
+	}
+	return a.Status == tree.Peer && len(a.Addrs) == 1 && a.Addrs[0] == addr
+}

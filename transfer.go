@@ -1,0 +1,168 @@
+package headless
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coredns/coredns/plugin/transfer"
+	"github.com/miekg/dns"
+
+	"github.com/coredns-headless/headless/plugin/reply"
+	"github.com/coredns-headless/headless/plugin/tree"
+)
+
+var errNotSynced = errors.New("not synced: nobody can say yet what the zone has")
+
+// Transfer implements the interface of *transfer* for suffixes that are not shared. Whoever has the serial of now, or a later one
+// (RFC 1982), gets the SOA alone; others get the whole zone, as RFC 1995 section 4 lets a server do.
+func (h *Headless) Transfer(zone string, serial uint32) (<-chan []dns.RR, error) {
+	i := slices.IndexFunc(h.origins, func(o *origin) bool { return o.zone == zone && !o.guest && !o.shared })
+	if i < 0 {
+		return nil, transfer.ErrNotAuthoritative
+	}
+	o := h.origins[i]
+	graft, _ := o.path(nil, 0)
+	if !o.synced(&graft) {
+		return nil, errNotSynced
+	}
+	ch := make(chan []dns.RR)
+	if serial != 0 && int32(serial-o.serial()) >= 0 { // #nosec G115 -- RFC 1982 section 3.2
+		go func() {
+			ch <- []dns.RR{o.zoneSOA(o.serial())}
+			close(ch)
+		}()
+		return ch, nil
+	}
+	entries, now := o.stanza.tree.Zone(&graft, o.stanza.NotReady)
+	go func() { // *transfer* takes all there is, whatever happens to its client
+		soa := o.zoneSOA(now)
+		ch <- append([]dns.RR{soa}, append(o.nsRecords(o.zone), o.glueRecords(o.zone)...)...)
+		if len(o.graft) == 0 {
+			ch <- []dns.RR{reply.TXT("dns-version."+o.zone, o.stanza.TTL, dnsVersion)}
+		}
+		for _, below := range h.cuts(o) {
+			ch <- append(below.nsRecords(below.zone), below.glueRecords(below.zone, o.inside...)...)
+		}
+		for _, e := range entries {
+			if rrs := h.records(o, e); len(rrs) > 0 {
+				ch <- rrs
+			}
+		}
+		ch <- []dns.RR{soa}
+		close(ch)
+	}()
+	return ch, nil
+}
+
+func (o *origin) zoneSOA(serial uint32) *dns.SOA {
+	return reply.SOA(o.zone, o.ns[0].text, o.stanza.TTL, serial)
+}
+
+// cuts are the suffixes next below o, which are zones of their own.
+func (h *Headless) cuts(o *origin) []*origin {
+	var list []*origin
+	for _, below := range h.origins {
+		if _, ok := below.name.Below(&o.name); ok && below != o && !below.guest && !below.shared && h.parent(below) == o {
+			list = append(list, below)
+		}
+	}
+	return list
+}
+
+// parent is the origin that o's name would lie in without o.
+func (h *Headless) parent(o *origin) *origin {
+	for _, above := range h.origins { // most labels first
+		if _, ok := o.name.Below(&above.name); ok && above != o {
+			return above
+		}
+	}
+	return nil
+}
+
+// records are what answers at a name of the tree have. Names that other origins have, and those of name servers, are left out.
+func (h *Headless) records(o *origin, e tree.Entry) []dns.RR {
+	name, ok := reply.Name(o.zone, e.Labels...)
+	if !ok {
+		return nil
+	}
+	var n tree.Name
+	n.Parse(name)
+	if at, _ := h.origin(&n); at != o || o.nameserver(&n) != nil {
+		return nil
+	}
+	var rrs []dns.RR
+	for _, a := range e.Answer.Addrs {
+		rrs = append(rrs, reply.Address(name, o.stanza.TTL, a))
+	}
+	if len(e.Targets) > 0 {
+		q := new(dns.Msg).SetQuestion(name, dns.TypeSRV)
+		service := strings.SplitN(name, ".", 3)[2] // _port._protocol
+		rrs = append(rrs, reply.Services(q, o.stanza.TTL, e.Targets, targetName(service)).Answer...)
+	}
+	if e.Answer.Status != tree.Alias {
+		return rrs
+	}
+	at := o.place(e.Answer.External, o.zone)
+	if !at.hidden && len(e.Labels) > 0 {
+		return append(rrs, reply.CNAME(name, o.stanza.TTL, at.name))
+	}
+	for range maxChain { // flat: with what the tree has. Others are asked only when a query does
+		if !at.known {
+			break
+		}
+		a := o.stanza.tree.Find(&at.path, tree.Query{Family: tree.AnyFamily, NotReady: o.stanza.NotReady})
+		for _, addr := range a.Addrs {
+			rrs = append(rrs, reply.Address(name, o.stanza.TTL, addr))
+		}
+		if a.Status != tree.Alias {
+			break
+		}
+		at = o.place(a.External, o.zone)
+	}
+	return rrs
+}
+
+// notify starts to tell secondaries of changes.
+func (h *Headless) notify(ctx context.Context, send func(zone string) error) {
+	for _, o := range h.origins {
+		if !o.guest && !o.shared {
+			go o.notify(ctx, func() bool { return !dead(h.generation) }, send)
+		}
+	}
+}
+
+// notifyEvery gathers changes: a zone's secondaries hear of it at most that often.
+const notifyEvery = time.Second
+
+// notify tells the secondaries of a suffix of each change (RFC 1996), from the first sync on, until ctx is done or the
+// generation is dead.
+func (o *origin) notify(ctx context.Context, alive func() bool, send func(zone string) error) {
+	graft, _ := o.path(nil, 0)
+	t := time.NewTicker(notifyEvery)
+	defer t.Stop()
+	var told uint32
+	first, failed := true, false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if !alive() {
+			return
+		}
+		now := o.serial()
+		if !o.synced(&graft) || now == told && !first {
+			continue
+		}
+		told, first = now, false
+		err := send(o.zone)
+		if err != nil && !failed {
+			log.Warningf("secondaries of %s may be late, until one accepts a NOTIFY no more is said of it: %v", o.zone, err)
+		}
+		failed = err != nil
+	}
+}
