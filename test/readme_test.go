@@ -57,7 +57,8 @@ func TestReadmeCorefiles(t *testing.T) {
 	}{
 		{"web-1.mgmt.pix.yun.com", []string{web["web-1"]}},
 		{"web-1.company.test", []string{web["web-1"]}},
-		{"rabbit-0.brokers.example.org", nil}, // no such Service in this cluster: NXDOMAIN
+		{"rabbit-0.brokers.example.org", nil},              // no such Service in this cluster: NXDOMAIN
+		{"web-1.mgmt.pix.yun.com", []string{web["web-1"]}}, // with transfers
 	}
 	blocks := regexp.MustCompile("(?s)``` corefile\n(.*?)```").FindAllStringSubmatch(readme(t), -1)
 	if len(blocks) != len(asked) {
@@ -66,7 +67,7 @@ func TestReadmeCorefiles(t *testing.T) {
 	for i, block := range blocks {
 		s := server.New(t)
 		text := strings.NewReplacer(":53 {", ":PORT {\n    bind 127.0.0.1", "    ready\n", "    ready READY\n", "    health {", "    health HEALTH {",
-			"prometheus :9153", "prometheus METRICS", "/etc/resolv.conf", server.Stub(t), "/etc/coredns/kubeconfig", cluster.Kubeconfig).Replace(block[1])
+			"prometheus :9153", "prometheus METRICS", "/etc/resolv.conf", server.Stub(t), "/etc/coredns/kubeconfig", cluster.Kubeconfig, "to 192.0.2.53", "to "+server.Stub(t)).Replace(block[1])
 		if !strings.Contains(text, "ready READY") {
 			text = strings.Replace(text, "    bind 127.0.0.1", "    bind 127.0.0.1\n    ready READY", 1)
 		}
