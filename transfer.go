@@ -28,14 +28,13 @@ func (h *Headless) Transfer(zone string, serial uint32) (<-chan []dns.RR, error)
 	if !o.synced(&graft) {
 		return nil, errNotSynced
 	}
-	ch := make(chan []dns.RR)
-	if serial != 0 && int32(serial-o.serial()) >= 0 { // #nosec G115 -- RFC 1982 section 3.2
-		go func() {
-			ch <- []dns.RR{o.zoneSOA(o.serial())}
-			close(ch)
-		}()
+	if now := o.serial(); serial != 0 && int32(serial-now) >= 0 { // #nosec G115 -- RFC 1982 section 3.2
+		ch := make(chan []dns.RR, 1)
+		ch <- []dns.RR{o.zoneSOA(now)}
+		close(ch)
 		return ch, nil
 	}
+	ch := make(chan []dns.RR)
 	entries, now := o.stanza.tree.Zone(&graft, o.stanza.NotReady)
 	go func() { // *transfer* takes all there is, whatever happens to its client
 		soa := o.zoneSOA(now)
