@@ -1,0 +1,106 @@
+package test
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coredns-headless/headless/test/controlplane"
+	"github.com/coredns-headless/headless/test/server"
+)
+
+// logged waits until the log has a line for each of wanted, in order of the queries.
+func logged(t *testing.T, s *server.Server, prefix string, wanted ...string) {
+	t.Helper()
+	s.Poll(t, 10*time.Second, func() error {
+		got := regexp.MustCompile(`(?m)\] `+prefix+` .*$`).FindAllString(s.Log(t), -1)
+		for i := range got {
+			got[i] = strings.TrimPrefix(got[i], "] "+prefix+" ")
+		}
+		if a, b := strings.Join(wanted, "\n"), strings.Join(got, "\n"); a != b {
+			return fmt.Errorf("want the log\n%s\ngot\n%s", a, b)
+		}
+		return nil
+	})
+}
+
+// *log* has the rcode that the client got, also where the plugin leaves it to the server to write, and *errors* has nothing
+// to say: what a client asks for, a million times a minute, is none of the administrator's errors.
+func TestLogAndErrors(t *testing.T) {
+	port, err := controlplane.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := cluster.WriteKubeconfig(nobody, "127.0.0.1:"+port, "token"); err != nil {
+		t.Fatal(err)
+	}
+	block := func(domain, kubeconfig string) string {
+		return domain + `:PORT cluster.local:PORT {
+    bind 127.0.0.1
+    errors
+    log . "asked {name} {type} {rcode}"
+    headless cluster.local {
+       kubeconfig ` + kubeconfig + `
+       startup_timeout 1s
+       suffix ` + domain + ` default.svc.cluster.local
+    }
+    kubernetes cluster.local {
+       kubeconfig KUBECONFIG
+    }
+}
+`
+	}
+	s := runCorefile(t, strings.Replace(block("synced.example.com", "KUBECONFIG"), "errors", "errors\n ready READY", 1)+
+		strings.Replace(block("never.example.com", nobody), " cluster.local:PORT", "", 1))
+	var wanted []string
+	for _, c := range []struct{ name, qtype, rcode string }{
+		{"web-0.synced.example.com.", "A", "NOERROR"},
+		{"web-0.synced.example.com.", "AAAA", "NOERROR"},
+		{"web-9.synced.example.com.", "A", "NXDOMAIN"},
+		{"a.b.c.d.synced.example.com.", "A", "NXDOMAIN"},
+		{"synced.example.com.", "SOA", "NOERROR"},
+		{"web-0.default.svc.cluster.local.", "A", "NOERROR"},
+		{"web-0.default.svc.cluster.local.", "TXT", "NOERROR"},
+		{"web-9.default.svc.cluster.local.", "A", "NXDOMAIN"},
+		{"web-0.never.example.com.", "A", "SERVFAIL"},
+		{"never.example.com.", "SOA", "SERVFAIL"},
+		{"x.y.never.example.com.", "TXT", "SERVFAIL"},
+	} {
+		if r := s.Dig(t, c.name, c.qtype); r.Status != c.rcode {
+			t.Errorf("%s %s: want %s\n%s", c.name, c.qtype, c.rcode, r.Text)
+		}
+		wanted = append(wanted, strings.Join([]string{c.name, c.qtype, c.rcode}, " "))
+	}
+	logged(t, s, "asked", wanted...)
+	for line := range strings.Lines(s.Log(t)) {
+		if strings.Contains(line, "[ERROR]") || strings.Contains(line, "plugin/errors") {
+			t.Errorf("an error for what is none: %s", line)
+		}
+	}
+}
+
+// *metadata* says of whom a name is, for whoever wants to know, here *log*.
+func TestMetadata(t *testing.T) {
+	s, ns := runWith(t, `    metadata
+    log . "who {name} [{/headless/namespace}] [{/headless/service}] [{/headless/pod}]"`)
+	var wanted []string
+	for _, c := range []struct{ name, namespace, service, pod string }{
+		{"rabbit-0.mgmt.example.com.", ns, "queue", "rabbit-0"},
+		{"rabbit-5cc96-xyz.queue.mgmt.example.com.", ns, "queue", "rabbit-5cc96-xyz"},
+		{"queue.mgmt.example.com.", ns, "queue", ""},
+		{"broker.example.com.", ns, "queue", ""},
+		{"rabbit-1.broker.example.com.", ns, "queue", "rabbit-1"},
+		{"_amqp._tcp.queue.mgmt.example.com.", ns, "queue", ""},
+		{"rabbit-1." + ns + ".svc.cluster.local.", ns, "queue", "rabbit-1"},
+		{"rabbit-9.mgmt.example.com.", "", "", ""},
+		{"www.example.org.", "-", "-", "-"}, // no origin of ours
+	} {
+		s.Dig(t, c.name)
+		wanted = append(wanted, fmt.Sprintf("%s [%s] [%s] [%s]", c.name, c.namespace, c.service, c.pod))
+	}
+	logged(t, s, "who", wanted...)
+}
