@@ -1,0 +1,100 @@
+package test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"github.com/coredns-headless/headless/test/server"
+)
+
+// makeKey writes a key for a zone where *dnssec* finds it, and a trust anchor for delv.
+func makeKey(t *testing.T, zone string) (key, anchor string) {
+	t.Helper()
+	k := &dns.DNSKEY{
+		Hdr:   dns.RR_Header{Name: zone, Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 3600},
+		Flags: dns.ZONE | dns.SEP, Protocol: 3, Algorithm: dns.ECDSAP256SHA256,
+	}
+	private, err := k.Generate(256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	key, anchor = filepath.Join(dir, fmt.Sprintf("K%s+013+%05d", zone, k.KeyTag())), filepath.Join(dir, "anchor")
+	for file, text := range map[string]string{
+		key + ".key":     k.String() + "\n",
+		key + ".private": k.PrivateKeyString(private),
+		anchor:           fmt.Sprintf("trust-anchors { %s static-key %d %d %d %q; };\n", zone, k.Flags, k.Protocol, k.Algorithm, k.PublicKey),
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return key, anchor
+}
+
+// delv looks name up as a validating resolver that trusts nothing but the zone's anchor.
+func delv(t *testing.T, s *server.Server, zone, anchor, name, qtype string) string {
+	t.Helper()
+	out, err := exec.Command("delv", "@127.0.0.1", "-p", s.Port, "-a", anchor, "+root="+zone, name, qtype).CombinedOutput()
+	if err != nil && len(out) == 0 {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// *dnssec* signs a suffix on the fly, and a validating client believes what there is, and what there is not.
+func TestDNSSEC(t *testing.T) {
+	server.Need(t, "delv", "bind9-dnsutils")
+	const zone = "mgmt.example.com."
+	key, anchor := makeKey(t, zone)
+	s, _ := runWith(t, "    dnssec "+zone+" {\n       key file "+key+"\n    }")
+	const answer, denial = "; fully validated\n", "; negative response, fully validated\n"
+	for range 2 { // the second time, *dnssec* takes the signatures from its cache
+		for _, c := range []struct{ name, qtype, said, records string }{
+			{"rabbit-0.mgmt.example.com.", "A", answer, "A 10.77.0.1"},
+			{"Rabbit-0.MGMT.example.com.", "A", answer, "A 10.77.0.1"},
+			{"rabbit-5cc96-xyz.queue.mgmt.example.com.", "A", answer, "A 10.77.0.3"},
+			{"queue.mgmt.example.com.", "A", answer, "A 10.77.0.1, A 10.77.0.2, A 10.77.0.3"},
+			{zone, "SOA", answer, "SOA"},
+			{zone, "NS", answer, "NS ns.dns.mgmt.example.com."},
+			{zone, "DNSKEY", answer, "DNSKEY 257 3 13"},
+			{"_amqp._tcp.queue.mgmt.example.com.", "SRV", answer, "SRV 0 33 5672 rabbit-0.queue.mgmt.example.com."},
+			{"_AMQP._tcp.Queue.mgmt.example.com.", "SRV", answer, "SRV 0 33 5672 rabbit-1."},
+			{"alias.mgmt.example.com.", "A", answer, "CNAME queue.mgmt.example.com., A 10.77.0.1, A 10.77.0.2, A 10.77.0.3"},
+			{"alias.mgmt.example.com.", "CNAME", answer, "CNAME queue.mgmt.example.com."},
+			{"ns.dns.mgmt.example.com.", "A", answer, "A 127.0.0.1"},
+			{"dns.mgmt.example.com.", "A", denial, ""},
+			{"rabbit-0.mgmt.example.com.", "AAAA", denial, ""},
+			{"rabbit-0.mgmt.example.com.", "DS", denial, ""},
+			{"queue.mgmt.example.com.", "TXT", denial, ""},
+			{zone, "A", denial, ""},
+			{"_tcp.queue.mgmt.example.com.", "A", denial, ""},
+			{"rabbit-9.mgmt.example.com.", "A", denial, ""},
+			{"a.b.c.mgmt.example.com.", "A", denial, ""},
+			{"rabbit-9.queue.mgmt.example.com.", "SRV", denial, ""},
+		} {
+			out := delv(t, s, zone, anchor, c.name, c.qtype)
+			flat := strings.ReplaceAll(out, "\t", " ")
+			ok := strings.Contains(out, c.said)
+			for _, rr := range strings.Split(c.records, ", ") {
+				ok = ok && strings.Contains(flat, rr)
+			}
+			if !ok {
+				t.Errorf("%s %s: want %q with %q, got\n%s", c.name, c.qtype, c.said, c.records, out)
+			}
+		}
+	}
+	// Nobody is to get signatures that did not ask for them, and what is not signed is answered as ever.
+	want(t, s, "rabbit-0.mgmt.example.com", "10.77.0.1")
+	wantStatus(t, s, "NXDOMAIN", "rabbit-9.mgmt.example.com")
+	want(t, s, "rabbit-0.broker.example.com", "10.77.0.1")
+	if r := s.Dig(t, "rabbit-0.broker.example.com", "+dnssec"); len(r.Answer) != 1 {
+		t.Errorf("signed without a key:\n%s", r.Text)
+	}
+}
