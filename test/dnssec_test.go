@@ -68,6 +68,8 @@ func TestDNSSEC(t *testing.T) {
 			{"_AMQP._tcp.Queue.mgmt.example.com.", "SRV", answer, "SRV 0 33 5672 rabbit-1."},
 			{"alias.mgmt.example.com.", "A", answer, "CNAME queue.mgmt.example.com., A 10.77.0.1, A 10.77.0.2, A 10.77.0.3"},
 			{"alias.mgmt.example.com.", "CNAME", answer, "CNAME queue.mgmt.example.com."},
+			{"outside.mgmt.example.com.", "CNAME", answer, "CNAME www.example.org."},
+			{"outside.mgmt.example.com.", "A", answer, "CNAME www.example.org., A 192.0.2.1"}, // whose zone nobody signs here
 			{"ns.dns.mgmt.example.com.", "A", answer, "A 127.0.0.1"},
 			{"dns.mgmt.example.com.", "A", denial, ""},
 			{"rabbit-0.mgmt.example.com.", "AAAA", denial, ""},

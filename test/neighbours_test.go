@@ -39,6 +39,7 @@ func runWith(t *testing.T, plugins string) (s *server.Server, namespace string) 
 	namespace = makeNamespace(t, "with")
 	makeService(t, namespace, "queue", rabbits...)
 	makeAlias(t, namespace, "alias", "queue."+namespace+".svc.cluster.local")
+	makeAlias(t, namespace, "outside", "www.example.org")
 	return runCorefile(t, neighbourly, "PLUGINS", strings.ReplaceAll(plugins, "NAMESPACE", namespace), "NAMESPACE", namespace, "STUB", server.Stub(t)), namespace
 }
 
@@ -187,6 +188,13 @@ func TestDNS64(t *testing.T) {
 			t.Errorf("%s AAAA:\n%s", name, r.Text)
 		}
 		want(t, s, name, "10.77.0.1")
+	}
+	for name, addrs := range map[string][]string{
+		"alias.mgmt.example.com": {"64:ff9b::a4d:1", "64:ff9b::a4d:2", "64:ff9b::a4d:3"}, "outside.mgmt.example.com": {"2001:db8::1"},
+	} {
+		if r := s.Dig(t, name, "AAAA"); !slices.Equal(r.Addresses(), addrs) || len(targets(r)) != 1 {
+			t.Errorf("%s AAAA:\n%s", name, r.Text)
+		}
 	}
 	if r := s.Dig(t, "dual-0.default.svc.cluster.local", "AAAA"); !slices.Equal(r.Addresses(), []string{"2001:db8::58"}) {
 		t.Errorf("a peer with an address of its own:\n%s", r.Text)
