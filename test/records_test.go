@@ -86,7 +86,7 @@ func outcome(r server.Reply) string {
 	return types(r.Answer)
 }
 
-var aside = regexp.MustCompile(` (for each|of each|of the|to the) [a-z A-Z]*|, (since|all) .*`)
+var aside = regexp.MustCompile(`( for each| of each| of the| to the) [a-z A-Z]*|, (since|all) .*`)
 
 // matches reports whether the README's words mean that outcome.
 func matches(outcome, words string) bool { return aside.ReplaceAllString(words, "") == outcome }

@@ -35,8 +35,12 @@ func main() {
 // foretell says which tests will be skipped: `go test` does not, unless asked for every word.
 func foretell() {
 	const skipped = "will be skipped (with CI=true they fail):"
-	if _, err := exec.LookPath("dig"); err != nil {
-		fmt.Fprintln(os.Stderr, "the tests that ask with dig", skipped, "it is not installed (Debian package bind9-dnsutils)")
+	for _, c := range [][2]string{
+		{"dig", "bind9-dnsutils"}, {"delv", "bind9-dnsutils"}, {"unbound", "unbound"}, {"dnsmasq", "dnsmasq-base"}, {"knotd", "knot"}, {"nsd", "nsd"},
+	} {
+		if _, err := exec.LookPath(c[0]); err != nil {
+			fmt.Fprintf(os.Stderr, "the tests that use %s %s it is not installed (Debian package %s)\n", c[0], skipped, c[1])
+		}
 	}
 	if lacks := node.Missing(); lacks != "" {
 		fmt.Fprintln(os.Stderr, "the tests in real pods", skipped, "a node needs", lacks)
