@@ -44,6 +44,8 @@ type Options struct {
 	IP string
 	// Real says that real nodes come: there is a scheduler, and no kwok.
 	Real bool
+	// Bare says that there is only an API server and its etcd: all EndpointSlices are made by hand.
+	Bare bool
 	// Tokens are lines of a token file: token, user, uid, groups.
 	Tokens []string
 }
@@ -67,8 +69,8 @@ func Start(o Options) (_ *ControlPlane, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.startAPIServer(etcd); err != nil {
-		return nil, err
+	if err := c.startAPIServer(etcd); err != nil || o.Bare {
+		return c, err
 	}
 	return c, c.startControllers()
 }
