@@ -2,6 +2,7 @@ package headless
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/coredns/coredns/plugin"
 
@@ -29,6 +30,8 @@ type origin struct {
 	guest  bool // another plugin has this zone
 	shared bool // another plugin has the rest of this suffix
 
+	// wide says that a transfer had records that change with other parts of the cluster, so the serial must, too.
+	wide   atomic.Bool
 	ns     []*nameserver // of a suffix
 	inside []*nameserver // those of them whose names lie in it and are answered here
 

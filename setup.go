@@ -1,7 +1,6 @@
 package headless
 
 import (
-	"context"
 	"crypto/sha256"
 	"fmt"
 	"maps"
@@ -36,7 +35,7 @@ func setup(c *caddy.Controller) error {
 	if err != nil {
 		return plugin.Error(name, err)
 	}
-	watches.Release(dead) // of a reload that failed while the plugin was not in the Corefile that stayed
+	release(dead) // of a reload that failed while the plugin was not in the Corefile that stayed
 	h := &Headless{generation: generationOf(c), upstream: upstream.New().Lookup}
 	root := dnsserver.GetConfig(c).Root
 	for _, s := range stanzas {
@@ -54,23 +53,21 @@ func setup(c *caddy.Controller) error {
 	slices.SortStableFunc(h.networks, func(a, b *network) int { return b.prefix.Bits() - a.prefix.Bits() })
 
 	h.generation.starting.Add(1)
-	notifying, stop := context.WithCancel(context.Background())
 	c.OnStartup(func() error {
 		h.zoneSOA, _ = dnsserver.GetConfig(c).Handler("kubernetes").(soaSource)
 		h.listening(dnsserver.GetConfig(c).ListenHosts)
 		h.start()
 		if t, ok := dnsserver.GetConfig(c).Handler("transfer").(*transfer.Transfer); ok {
-			h.notify(notifying, t.Notify)
+			h.notify(t.Notify)
 		}
 		return nil
 	})
 	c.OnShutdown(func() error {
-		stop()
-		watches.Release(func(holder any) bool { return holder == h.generation })
+		release(func(holder any) bool { return holder == h.generation })
 		return nil
 	})
 	c.OnRestartFailed(func() error {
-		watches.Release(dead)
+		release(dead)
 		return nil
 	})
 	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {
@@ -78,6 +75,12 @@ func setup(c *caddy.Controller) error {
 		return h
 	})
 	return nil
+}
+
+// release ends what the generations selected by gone hold.
+func release(gone func(generation any) bool) {
+	watches.Release(gone)
+	notifiers.release(gone)
 }
 
 // start acquires the watches and waits for them, as *kubernetes* waits for its own.
@@ -90,8 +93,11 @@ func (h *Headless) start() {
 	}
 	running := make([]*watch.Watch, len(h.stanzas))
 	for i, s := range h.stanzas {
-		running[i] = watches.Acquire(s.key, h.generation, s.fresh)
-		s.tree, s.fresh = running[i].Tree(), nil
+		w, shared := watches.Acquire(s.key, h.generation, s.fresh)
+		running[i], s.tree, s.fresh = w, w.Tree(), nil
+		if shared {
+			s.tree.Renumber() // this reading of the Corefile may have another ttl, or name server
+		}
 		if len(s.Networks) > 0 {
 			s.tree.IndexAddresses()
 		}

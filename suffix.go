@@ -135,7 +135,10 @@ func (o *origin) soa(r *dns.Msg) *dns.SOA {
 }
 
 func (o *origin) serial() uint32 {
-	p, _ := o.path(nil, 0)
+	var p tree.Path
+	if !o.wide.Load() {
+		p, _ = o.path(nil, 0)
+	}
 	return o.stanza.tree.Serial(&p)
 }
 

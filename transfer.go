@@ -3,8 +3,10 @@ package headless
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coredns/coredns/plugin/transfer"
@@ -35,7 +37,10 @@ func (h *Headless) Transfer(zone string, serial uint32) (<-chan []dns.RR, error)
 		return ch, nil
 	}
 	ch := make(chan []dns.RR)
-	entries, now := o.stanza.tree.Zone(&graft, o.stanza.NotReady)
+	entries, now, root := o.stanza.tree.Zone(&graft, o.stanza.NotReady, o.standIns)
+	if o.wide.Load() {
+		now = root
+	}
 	go func() { // *transfer* takes all there is, whatever happens to its client
 		soa := o.zoneSOA(now)
 		ch <- append([]dns.RR{soa}, append(o.nsRecords(o.zone), o.glueRecords(o.zone)...)...)
@@ -101,34 +106,74 @@ func (h *Headless) records(o *origin, e tree.Entry) []dns.RR {
 		service := strings.SplitN(name, ".", 3)[2] // _port._protocol
 		rrs = append(rrs, reply.Services(q, o.stanza.TTL, e.Targets, targetName(service)).Answer...)
 	}
-	if e.Answer.Status != tree.Alias {
-		return rrs
-	}
-	at := o.place(e.Answer.External, o.zone)
-	if !at.hidden && len(e.Labels) > 0 {
-		return append(rrs, reply.CNAME(name, o.stanza.TTL, at.name))
-	}
-	for range maxChain { // flat: with what the tree has. Others are asked only when a query does
-		if !at.known {
-			break
+	if e.Answer.Status == tree.Alias && len(e.Labels) > 0 {
+		if at := o.place(e.Answer.External, o.zone); !at.hidden {
+			rrs = append(rrs, reply.CNAME(name, o.stanza.TTL, at.name))
 		}
-		a := o.stanza.tree.Find(&at.path, tree.Query{Family: tree.AnyFamily, NotReady: o.stanza.NotReady})
-		for _, addr := range a.Addrs {
-			rrs = append(rrs, reply.Address(name, o.stanza.TTL, addr))
-		}
-		if a.Status != tree.Alias {
-			break
-		}
-		at = o.place(a.External, o.zone)
 	}
 	return rrs
 }
 
+// standIns are the addresses that stand for an alias where a CNAME record would tell a name of the cluster zone. From then on the
+// zone has records that change with other parts of the cluster. What only an upstream knows is asked when a query does.
+func (o *origin) standIns(target string) (addrs []netip.Addr) {
+	at := o.place(target, o.zone)
+	if !at.hidden {
+		return nil
+	}
+	o.wide.Store(true)
+	for range maxChain {
+		if !at.known {
+			break
+		}
+		a := o.stanza.tree.Find(&at.path, tree.Query{Family: tree.AnyFamily, NotReady: o.stanza.NotReady})
+		if a.Status != tree.Alias {
+			return a.Addrs
+		}
+		at = o.place(a.External, o.zone)
+	}
+	return nil
+}
+
+// notifiers are what tells secondaries of changes, by generation.
+var notifiers senders
+
+type senders struct {
+	mu   sync.Mutex
+	stop map[any][]context.CancelFunc
+}
+
+// add returns a context that is done once the generation is released.
+func (r *senders) add(generation any) context.Context {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stop == nil {
+		r.stop = make(map[any][]context.CancelFunc)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.stop[generation] = append(r.stop[generation], cancel)
+	return ctx
+}
+
+func (r *senders) release(gone func(generation any) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for g, stops := range r.stop {
+		if gone(g) {
+			for _, stop := range stops {
+				stop()
+			}
+			delete(r.stop, g)
+		}
+	}
+}
+
 // notify starts to tell secondaries of changes.
-func (h *Headless) notify(ctx context.Context, send func(zone string) error) {
+func (h *Headless) notify(send func(zone string) error) {
+	ctx := notifiers.add(h.generation)
 	for _, o := range h.origins {
 		if !o.guest && !o.shared {
-			go o.notify(ctx, func() bool { return !dead(h.generation) }, send)
+			go o.notify(ctx, send)
 		}
 	}
 }
@@ -136,9 +181,8 @@ func (h *Headless) notify(ctx context.Context, send func(zone string) error) {
 // notifyEvery gathers changes: a zone's secondaries hear of it at most that often.
 const notifyEvery = time.Second
 
-// notify tells the secondaries of a suffix of each change (RFC 1996), from the first sync on, until ctx is done or the
-// generation is dead.
-func (o *origin) notify(ctx context.Context, alive func() bool, send func(zone string) error) {
+// notify tells the secondaries of a suffix of each change (RFC 1996), from the first sync on, until ctx is done.
+func (o *origin) notify(ctx context.Context, send func(zone string) error) {
 	graft, _ := o.path(nil, 0)
 	t := time.NewTicker(notifyEvery)
 	defer t.Stop()
@@ -149,9 +193,6 @@ func (o *origin) notify(ctx context.Context, alive func() bool, send func(zone s
 		case <-ctx.Done():
 			return
 		case <-t.C:
-		}
-		if !alive() {
-			return
 		}
 		now := o.serial()
 		if !o.synced(&graft) || now == told && !first {

@@ -36,6 +36,14 @@ func (t *Tree) rebase(version uint64) {
 	t.serial.Store(max(t.serial.Load(), version))
 }
 
+// Renumber raises the serial of every node, for zones that say something else of the same objects from now on: a secondary takes
+// nothing that it has the serial of already.
+func (t *Tree) Renumber() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.rebase(t.serial.Load() + 1)
+}
+
 // mark notes that a Service, or one of its slices, has changed. The caller holds t.mu.
 func (t *Tree) mark(svc *service) { t.dirty = append(t.dirty, svc) }
 

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -12,16 +13,17 @@ import (
 type Entry struct {
 	// Labels lead to it from the node that the zone is grafted onto.
 	Labels  []string
-	Answer  Answer   // with the addresses of both families
+	Answer  Answer   // with the addresses of both families, for an Alias those that stand for it
 	Targets []Target // of a Port
 }
 
-// Zone lists the names at and below the node at p that have records, in order, as they are at one moment, and the zone's serial
-// then. Writers wait meanwhile, readers do not.
-func (t *Tree) Zone(p *Path, notReady bool) (list []Entry, serial uint32) {
+// Zone lists the names at and below the node at p that have records, in order, as they are at one moment, and the serials of that
+// node and of the root then. What stands for an Alias that is no CNAME record alias tells, by looking into the tree. Writers wait
+// meanwhile, readers do not.
+func (t *Tree) Zone(p *Path, notReady bool, alias func(target string) []netip.Addr) (list []Entry, serial, root uint32) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	z := zone{tree: t, graft: *p, q: Query{Family: AnyFamily, NotReady: notReady}}
+	z := zone{tree: t, graft: *p, q: Query{Family: AnyFamily, NotReady: notReady}, alias: alias}
 	switch p.N {
 	case 0:
 		for _, ns := range inOrder(t.namespaces.all, func(ns *namespace) string { return ns.name }) {
@@ -36,7 +38,7 @@ func (t *Tree) Zone(p *Path, notReady bool) (list []Entry, serial uint32) {
 			z.service(svc)
 		}
 	}
-	return z.list, t.Serial(p)
+	return z.list, t.Serial(p), t.Serial(new(Path))
 }
 
 // zone is a Zone in the making.
@@ -44,6 +46,7 @@ type zone struct {
 	tree  *Tree
 	graft Path
 	q     Query
+	alias func(target string) []netip.Addr
 	list  []Entry
 }
 
@@ -55,8 +58,11 @@ func (z *zone) add(labels ...string) {
 		p.N++
 	}
 	e := Entry{Labels: labels, Answer: z.tree.Find(&p, z.q)}
-	if e.Answer.Status == Port {
+	switch e.Answer.Status {
+	case Port:
 		e.Targets = z.tree.Targets(&p)
+	case Alias:
+		e.Answer.Addrs = z.alias(e.Answer.External)
 	}
 	if len(e.Answer.Addrs) > 0 || len(e.Targets) > 0 || e.Answer.Status == Alias {
 		z.list = append(z.list, e)

@@ -21,8 +21,9 @@ func (r *Registry) Has(key string) bool {
 	return r.entries[key] != nil
 }
 
-// Acquire returns the watch of that key for the holder. If there is none, fresh is started; else fresh is forgotten.
-func (r *Registry) Acquire(key string, holder any, fresh *Watch) *Watch {
+// Acquire returns the watch of that key for the holder, and whether somebody else has it too. If there is none, fresh is started;
+// else fresh is forgotten.
+func (r *Registry) Acquire(key string, holder any, fresh *Watch) (w *Watch, shared bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e := r.entries[key]
@@ -35,7 +36,7 @@ func (r *Registry) Acquire(key string, holder any, fresh *Watch) *Watch {
 		fresh.Start()
 	}
 	e.holders[holder] = true
-	return e.watch
+	return e.watch, len(e.holders) > 1
 }
 
 // Release takes all that holders selected by gone hold, and stops what nobody holds any more.

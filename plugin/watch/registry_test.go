@@ -34,17 +34,17 @@ func TestRegistrySharesAWatchUntilNobodyHoldsIt(t *testing.T) {
 	one, two := &holder{1}, &holder{2}
 
 	a := idle("a", &made, &stopped)
-	if r.Acquire("a", one, a) != a {
+	if w, shared := r.Acquire("a", one, a); w != a || shared {
 		t.Error("not the fresh one, and there was no other")
 	}
-	if r.Acquire("a", one, idle("a again", &made, &stopped)) != a { // another server block
+	if w, shared := r.Acquire("a", one, idle("a again", &made, &stopped)); w != a || shared { // another server block
 		t.Error("the same holder got another watch of that key")
 	}
-	if r.Acquire("a", two, idle("a reloaded", &made, &stopped)) != a {
+	if w, shared := r.Acquire("a", two, idle("a reloaded", &made, &stopped)); w != a || !shared {
 		t.Error("a second holder got another watch of that key")
 	}
 	b := idle("b", &made, &stopped)
-	if r.Acquire("b", two, b) != b {
+	if w, _ := r.Acquire("b", two, b); w != b {
 		t.Error("another key got the same watch")
 	}
 	if got := len(r.Watches()); got != 2 {
@@ -65,7 +65,7 @@ func TestRegistrySharesAWatchUntilNobodyHoldsIt(t *testing.T) {
 
 	stopped = nil
 	again := idle("a anew", &made, &stopped)
-	if r.Acquire("a", one, again) != again {
+	if w, _ := r.Acquire("a", one, again); w != again {
 		t.Error("a stopped watch came back")
 	}
 	r.Release(release(one))
