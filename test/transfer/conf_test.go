@@ -1,0 +1,78 @@
+package transfer
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/coredns-headless/headless/test/controlplane"
+)
+
+// knotConf makes Knot a secondary as its manual shows, DIR standing for a folder of its own. NOTIFYs come from a port that
+// CoreDNS gets from the kernel, which an ACL of addresses allows.
+func knotConf(port, primary string, zones []string) string {
+	conf := `server:
+    listen: 127.0.0.1@` + port + `
+    rundir: DIR
+log:
+  - target: stderr
+    any: info
+database:
+    storage: DIR
+remote:
+  - id: coredns
+    address: 127.0.0.1@` + primary + `
+acl:
+  - id: notify_from_coredns
+    address: 127.0.0.1
+    action: notify
+template:
+  - id: default
+    storage: DIR
+    semantic-checks: on
+    master: coredns
+    acl: notify_from_coredns
+zone:
+`
+	for _, z := range zones {
+		conf += "  - domain: " + z + "\n"
+	}
+	return conf
+}
+
+// nsdConf makes NSD a secondary as its manual shows: IXFR over TCP, as *transfer* refuses it over UDP.
+func nsdConf(port, primary string, zones []string) string {
+	var conf strings.Builder
+	conf.WriteString(`server:
+    ip-address: 127.0.0.1@` + port + `
+    server-count: 1
+    username: ""
+    chroot: ""
+    zonesdir: "DIR"
+    database: ""
+    zonelistfile: "DIR/zone.list"
+    xfrdfile: "DIR/xfrd.state"
+    xfrdir: "DIR"
+    pidfile: "DIR/nsd.pid"
+    verbosity: 2
+remote-control:
+    control-enable: no
+`)
+	for _, z := range zones {
+		conf.WriteString(`zone:
+    name: "` + z + `"
+    zonefile: "` + z + `zone"
+    request-xfr: 127.0.0.1@` + primary + ` NOKEY
+    allow-notify: 127.0.0.1 NOKEY
+`)
+	}
+	return conf.String()
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	port, err := controlplane.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}

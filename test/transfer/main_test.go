@@ -1,0 +1,124 @@
+// Package transfer tests zone transfers: what they hold, that they are whole while the cluster changes, and that Knot and NSD
+// follow as secondaries.
+package transfer
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/coredns-headless/headless/test/controlplane"
+	"github.com/coredns-headless/headless/test/server"
+)
+
+// cluster is the control plane of all tests here.
+var cluster *controlplane.ControlPlane
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (int, error) {
+	if testing.Short() {
+		fmt.Fprintln(os.Stderr, "skipped in -short: the tests here need a control plane")
+		return 0, nil
+	}
+	var err error
+	if cluster, err = controlplane.Start(controlplane.Options{}); err != nil {
+		return 0, err
+	}
+	defer cluster.Stop()
+	ctx := context.Background()
+	if err := cluster.Create(ctx, "testdata/objects.yaml"); err != nil {
+		return 0, err
+	}
+	for service, ready := range map[string]int{"nginx": 2, "ws": 1} {
+		if err := cluster.WaitReady(ctx, "default", service, ready); err != nil {
+			return 0, err
+		}
+	}
+	return m.Run(), nil
+}
+
+// The suffixes of most tests: grafted on a namespace, on the root, on a Service, and on the namespace that tests change.
+const (
+	mgmt     = "mgmt.pix.yun.com."
+	root     = "k8s.example.org."
+	service  = "storm.example.org."
+	changing = "changing.example.org."
+)
+
+var suffixes = []string{
+	"suffix " + mgmt + " default.svc.cluster.local",
+	"suffix " + root + " svc.cluster.local",
+	"suffix " + service + " nginx.default.svc.cluster.local",
+	"suffix " + changing + " changing.svc.cluster.local",
+}
+
+// settings are what tests vary of a Corefile that is kubeadm's otherwise.
+type settings struct {
+	kubeconfig string   // of *headless*; default the cluster's
+	options    []string // of *headless*; default the suffixes
+	absent     bool     // no *headless* at all
+	zones      string   // of *transfer*; default those of the server block
+	to         []string // of *transfer*; default anybody
+	also       string   // more stanzas
+}
+
+func (c settings) corefile(stub string) string {
+	if c.kubeconfig == "" {
+		c.kubeconfig = cluster.Kubeconfig
+	}
+	if c.options == nil {
+		c.options = suffixes
+	}
+	if c.to == nil {
+		c.to = []string{"*"}
+	}
+	headless := "headless cluster.local {\n        kubeconfig " + c.kubeconfig + "\n        " + strings.Join(c.options, "\n        ") + "\n    }"
+	if c.absent {
+		headless = ""
+	}
+	return `.:PORT {
+    bind 127.0.0.1
+    errors
+    health HEALTH
+    ready READY
+    transfer ` + c.zones + ` {
+        to ` + strings.Join(c.to, " ") + `
+    }
+    ` + c.also + `
+    ` + headless + `
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+        kubeconfig ` + cluster.Kubeconfig + `
+        pods insecure
+        fallthrough in-addr.arpa ip6.arpa
+        ttl 30
+    }
+    prometheus METRICS
+    forward . ` + stub + `
+    cache 30
+    reload
+}
+`
+}
+
+// start runs CoreDNS, and waits until it is ready.
+func start(t *testing.T, c settings) *server.Server {
+	t.Helper()
+	s := server.New(t)
+	s.Start(t, c.corefile(server.Stub(t)))
+	s.WaitReady(t)
+	return s
+}
+
+func address(s *server.Server) string { return "127.0.0.1:" + s.Port }

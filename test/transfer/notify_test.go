@@ -1,0 +1,156 @@
+package transfer
+
+import (
+	"errors"
+	"net"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/coredns-headless/headless/test/controlplane"
+	"github.com/coredns-headless/headless/test/server"
+)
+
+// startNotifying runs CoreDNS with a secondary, and waits for what the secondary is told after the first sync.
+func startNotifying(t *testing.T, before ...string) (*server.Server, *secondary) {
+	t.Helper()
+	sec := startSecondary(t)
+	s := server.New(t)
+	sec.primary = address(s)
+	s.Start(t, settings{to: append(before, sec.address)}.corefile(server.Stub(t)))
+	s.WaitReady(t)
+	for _, zone := range []string{mgmt, root, service, changing} {
+		sec.follow(t, zone)
+	}
+	return s, sec
+}
+
+// A hundred changes within a second bring few NOTIFYs, and one after the last.
+func TestNotifiesAreGathered(t *testing.T) {
+	s, sec := startNotifying(t)
+	before := len(sec.of(changing))
+	begun := time.Now()
+	state := 0
+	for range 100 {
+		state = change(t, 2)
+	}
+	took := time.Since(begun)
+	poll(t, patience, func() error { return shows(address(s), changing, state, 2) })
+	sec.follow(t, changing)
+	list := sec.of(changing)[before:]
+	t.Logf("100 changes in %s: %d NOTIFYs, the last after %s", took, len(list), list[len(list)-1].at.Sub(begun))
+	// One at once, then one for each second.
+	if most := 2 + int(took/time.Second); len(list) > most {
+		t.Errorf("%d NOTIFYs for changes within %s, want at most %d", len(list), took, most)
+	}
+	wantApart(t, list)
+	if late := list[len(list)-1].at.Sub(begun) - took; late > 3*time.Second {
+		t.Errorf("the last NOTIFY came %s after the last change", late)
+	}
+}
+
+// wantApart checks that NOTIFYs of one zone are a second apart, less what the machine is late by.
+func wantApart(t *testing.T, list []notify) {
+	t.Helper()
+	for i := 1; i < len(list); i++ {
+		if apart := list[i].at.Sub(list[i-1].at); apart < 900*time.Millisecond {
+			t.Errorf("NOTIFYs %s apart, want a second", apart)
+		}
+	}
+}
+
+// A change elsewhere in the cluster is none of the zone: its serial stays, and its secondaries are left in peace.
+func TestChangesElsewhereAreNotNotified(t *testing.T) {
+	s, sec := startNotifying(t)
+	quiet := []string{mgmt, service}
+	before := map[string]uint32{}
+	counts := map[string]int{}
+	for _, zone := range quiet {
+		before[zone], counts[zone] = mustSerial(t, address(s), zone), len(sec.of(zone))
+	}
+	// The root's NOTIFY of the second change comes later than any of the first.
+	for range 2 {
+		had := len(sec.of(root))
+		state := change(t, 2)
+		poll(t, patience, func() error { return shows(address(s), changing, state, 2) })
+		if sec.follow(t, root) == had {
+			t.Error("the root was not notified")
+		}
+	}
+	for _, zone := range quiet {
+		if n := mustSerial(t, address(s), zone); n != before[zone] {
+			t.Errorf("%s has serial %d, and had %d before a change in another namespace", zone, n, before[zone])
+		}
+		if n := len(sec.of(zone)); n != counts[zone] {
+			t.Errorf("%s: %d NOTIFYs for changes in another namespace", zone, n-counts[zone])
+		}
+	}
+}
+
+// What changes nothing in the zone does not make secondaries transfer it again: here an annotation.
+func TestWhatIsNotInTheZoneIsNotNotified(t *testing.T) {
+	s, sec := startNotifying(t)
+	before, count := mustSerial(t, address(s), changing), len(sec.of(changing))
+	client := cluster.Client.CoreV1().Services("changing")
+	many, err := client.Get(t.Context(), "many", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	many.Annotations = map[string]string{"example.org/touched": time.Now().String()}
+	if _, err := client.Update(t.Context(), many, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	// A Service that is made after that shows when both were seen.
+	other := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: "later", Namespace: "other"},
+		Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: "www.example.org"},
+	}
+	if _, err := cluster.Client.CoreV1().Services("other").Create(t.Context(), other, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := cluster.Client.CoreV1().Services("other").Delete(t.Context(), "later", metav1.DeleteOptions{}); err != nil {
+			t.Error(err)
+		}
+	}()
+	poll(t, patience, func() error {
+		z, err := axfr(address(s), root)
+		if err == nil && z.rrsets[key{"later.other." + root, 5}] == nil {
+			err = errors.New("the new Service does not show")
+		}
+		return err
+	})
+	sec.follow(t, root)
+	if n := mustSerial(t, address(s), changing); n != before || len(sec.of(changing)) != count {
+		t.Errorf("an annotation made serial %d of %d, and %d NOTIFYs", n, before, len(sec.of(changing))-count)
+	}
+}
+
+// A zone whose secondary does not answer does not hold up the NOTIFYs of others.
+func TestNotifyPastASilentSecondary(t *testing.T) {
+	port, err := controlplane.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent, err := net.ListenPacket("udp", "127.0.0.1:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	s, sec := server.New(t), startSecondary(t)
+	sec.primary = address(s)
+	c := settings{zones: changing, to: []string{sec.address}}
+	c.also = "transfer " + mgmt + " " + root + " " + service + " {\n        to " + silent.LocalAddr().String() + "\n    }"
+	s.Start(t, c.corefile(server.Stub(t)))
+	s.WaitReady(t)
+	begun := time.Now()
+	sec.follow(t, changing)
+	state := change(t, 2)
+	poll(t, patience, func() error { return shows(address(s), changing, state, 2) })
+	sec.follow(t, changing)
+	if d := time.Since(begun); d > 5*time.Second { // *transfer* gives the silent one up after six
+		t.Errorf("NOTIFYs of %s took %s beside a zone whose secondary is silent", changing, d)
+	}
+}

@@ -1,0 +1,92 @@
+package transfer
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/coredns-headless/headless/test/controlplane"
+)
+
+// secondary is a name server that takes NOTIFYs, and does as RFC 1996 section 3.11 says: it asks for the serial.
+type secondary struct {
+	address string
+	primary string // set before the first NOTIFY
+
+	mu       sync.Mutex
+	notified map[string][]notify // by zone
+}
+
+type notify struct {
+	at     time.Time
+	serial uint32
+	err    error
+}
+
+func startSecondary(t *testing.T) *secondary {
+	t.Helper()
+	port, err := controlplane.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.ListenPacket("udp", "127.0.0.1:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &secondary{address: conn.LocalAddr().String(), notified: make(map[string][]notify)}
+	started := make(chan struct{})
+	server := &dns.Server{PacketConn: conn, Handler: s, NotifyStartedFunc: func() { close(started) }}
+	go func() { _ = server.ActivateAndServe() }() // ends with Shutdown
+	<-started
+	t.Cleanup(func() { _ = server.Shutdown() })
+	return s
+}
+
+// ServeDNS implements dns.Handler.
+func (s *secondary) ServeDNS(w dns.ResponseWriter, r *dns.Msg) {
+	m := new(dns.Msg).SetReply(r)
+	m.Authoritative = true
+	if r.Opcode != dns.OpcodeNotify {
+		_ = w.WriteMsg(m.SetRcode(r, dns.RcodeNotImplemented))
+		return
+	}
+	_ = w.WriteMsg(m)
+	n := notify{at: time.Now()}
+	zone := r.Question[0].Name
+	if n.serial, n.err = serial(s.primary, zone); !r.Authoritative || r.Question[0].Qtype != dns.TypeSOA {
+		n.err = errors.New("not of the form of RFC 1996 section 3: " + r.String())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.notified[zone] = append(s.notified[zone], n)
+}
+
+// of are the NOTIFYs of a zone so far.
+func (s *secondary) of(zone string) []notify {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.notified[zone][:len(s.notified[zone]):len(s.notified[zone])]
+}
+
+// follow waits until a NOTIFY has brought the secondary to the serial that the zone has now, and returns how many there were.
+func (s *secondary) follow(t *testing.T, zone string) int {
+	t.Helper()
+	want := mustSerial(t, s.primary, zone)
+	count := 0
+	poll(t, patience, func() error {
+		list := s.of(zone)
+		count = len(list)
+		if count == 0 {
+			return errors.New("no NOTIFY of " + zone)
+		}
+		if last := list[count-1]; last.err != nil || newer(want, last.serial) {
+			return errors.Join(last.err, errors.New("the last NOTIFY of "+zone+" came before the last change"))
+		}
+		return nil
+	})
+	return count
+}
