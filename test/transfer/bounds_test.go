@@ -109,9 +109,8 @@ func TestTransferBeforeTheFirstSync(t *testing.T) {
 	if err := cluster.WriteKubeconfig(kubeconfig, listener.Addr().String(), config.BearerToken); err != nil {
 		t.Fatal(err)
 	}
-	sec := startSecondary(t)
 	s := server.New(t)
-	sec.primary = address(s)
+	sec := startSecondary(t, s)
 	c := settings{kubeconfig: kubeconfig, to: []string{sec.address}, options: append(slices.Clone(suffixes), "startup_timeout 100ms")}
 	s.Start(t, c.corefile(server.Stub(t)))
 	s.WaitReady(t)

@@ -79,11 +79,11 @@ func stateOf(z *zone, in string, endpoints int) (state int, err error) {
 		}
 		for _, text := range set {
 			data := strings.Fields(text)[4:]
-			switch {
-			case k.qtype == dns.TypeSRV:
+			switch k.qtype {
+			case dns.TypeSRV:
 				port, _ := strconv.Atoi(data[2]) // a number, as it was made from one
 				saw("SRV", port-firstPort)
-			case k.qtype == dns.TypeA:
+			case dns.TypeA:
 				b := netip.MustParseAddr(data[0]).As4()
 				saw(below, int(b[1])<<8|int(b[2]))
 			}

@@ -10,7 +10,7 @@ import (
 // knotConf makes Knot a secondary as its manual shows, DIR standing for a folder of its own. NOTIFYs come from a port that
 // CoreDNS gets from the kernel, which an ACL of addresses allows.
 func knotConf(port, primary string, zones []string) string {
-	conf := `server:
+	return `server:
     listen: 127.0.0.1@` + port + `
     rundir: DIR
 log:
@@ -31,15 +31,15 @@ template:
     semantic-checks: on
     master: coredns
     acl: notify_from_coredns
-zone:
-`
-	for _, z := range zones {
-		conf += "  - domain: " + z + "\n"
-	}
-	return conf
+` + knotZones(zones)
 }
 
-// nsdConf makes NSD a secondary as its manual shows: IXFR over TCP, as *transfer* refuses it over UDP.
+func knotZones(zones []string) string {
+	return "zone:\n  - domain: " + strings.Join(zones, "\n  - domain: ") + "\n"
+}
+
+// nsdConf makes NSD a secondary as its manual shows: IXFR over TCP, as *transfer* refuses it over UDP. Its limit
+// for answers to one network is off, since tests ask as much as they can.
 func nsdConf(port, primary string, zones []string) string {
 	var conf strings.Builder
 	conf.WriteString(`server:
@@ -53,6 +53,7 @@ func nsdConf(port, primary string, zones []string) string {
     xfrdfile: "DIR/xfrd.state"
     xfrdir: "DIR"
     pidfile: "DIR/nsd.pid"
+    rrl-ratelimit: 0
     verbosity: 2
 remote-control:
     control-enable: no

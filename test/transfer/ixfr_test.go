@@ -4,12 +4,13 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+
+	"github.com/coredns-headless/headless/test/server"
 )
 
 // RFC 1995: who has the current serial, or a newer one, gets the SOA alone; who has an older one gets the zone, since no
 // differences are kept.
-func TestIXFR(t *testing.T) {
-	s := start(t, settings{})
+func asIXFR(t *testing.T, s *server.Server) {
 	z := mustAXFR(t, address(s), mgmt)
 	for _, tt := range []struct {
 		name   string
@@ -55,8 +56,7 @@ func wantSOA(t *testing.T, port string, z *zone, have uint32) {
 }
 
 // A change makes the serial that was current an older one.
-func TestIXFRAfterAChange(t *testing.T) {
-	s := start(t, settings{})
+func asIXFRAfterAChange(t *testing.T, s *server.Server) {
 	before := mustAXFR(t, address(s), changing)
 	state := change(t, 3)
 	poll(t, patience, func() error { return shows(address(s), changing, state, 3) })

@@ -69,6 +69,7 @@ type settings struct {
 	kubeconfig string   // of *headless*; default the cluster's
 	options    []string // of *headless*; default the suffixes
 	absent     bool     // no *headless* at all
+	alone      bool     // no *kubernetes*, in which the race detector finds one with each reload (v1.15.0, klog.SetLogger)
 	zones      string   // of *transfer*; default those of the server block
 	to         []string // of *transfer*; default anybody
 	also       string   // more stanzas
@@ -88,6 +89,15 @@ func (c settings) corefile(stub string) string {
 	if c.absent {
 		headless = ""
 	}
+	kubernetes := `kubernetes cluster.local in-addr.arpa ip6.arpa {
+        kubeconfig ` + cluster.Kubeconfig + `
+        pods insecure
+        fallthrough in-addr.arpa ip6.arpa
+        ttl 30
+    }`
+	if c.alone {
+		kubernetes = ""
+	}
 	return `.:PORT {
     bind 127.0.0.1
     errors
@@ -98,12 +108,7 @@ func (c settings) corefile(stub string) string {
     }
     ` + c.also + `
     ` + headless + `
-    kubernetes cluster.local in-addr.arpa ip6.arpa {
-        kubeconfig ` + cluster.Kubeconfig + `
-        pods insecure
-        fallthrough in-addr.arpa ip6.arpa
-        ttl 30
-    }
+    ` + kubernetes + `
     prometheus METRICS
     forward . ` + stub + `
     cache 30

@@ -9,17 +9,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/coredns-headless/headless/test/controlplane"
 	"github.com/coredns-headless/headless/test/server"
 )
 
 // startNotifying runs CoreDNS with a secondary, and waits for what the secondary is told after the first sync.
-func startNotifying(t *testing.T, before ...string) (*server.Server, *secondary) {
+func startNotifying(t *testing.T) (*server.Server, *secondary) {
 	t.Helper()
-	sec := startSecondary(t)
 	s := server.New(t)
-	sec.primary = address(s)
-	s.Start(t, settings{to: append(before, sec.address)}.corefile(server.Stub(t)))
+	sec := startSecondary(t, s)
+	s.Start(t, settings{to: []string{sec.address}, alone: true}.corefile(server.Stub(t)))
 	s.WaitReady(t)
 	for _, zone := range []string{mgmt, root, service, changing} {
 		sec.follow(t, zone)
@@ -27,9 +25,15 @@ func startNotifying(t *testing.T, before ...string) (*server.Server, *secondary)
 	return s, sec
 }
 
-// A hundred changes within a second bring few NOTIFYs, and one after the last.
-func TestNotifiesAreGathered(t *testing.T) {
+func TestNotify(t *testing.T) {
 	s, sec := startNotifying(t)
+	t.Run("gathered", func(t *testing.T) { gathered(t, s, sec) })
+	t.Run("not for changes elsewhere", func(t *testing.T) { notForChangesElsewhere(t, s, sec) })
+	t.Run("not for what is not in the zone", func(t *testing.T) { notForWhatIsNotInTheZone(t, s, sec) })
+}
+
+// A hundred changes within a second bring few NOTIFYs, and one after the last.
+func gathered(t *testing.T, s *server.Server, sec *secondary) {
 	before := len(sec.of(changing))
 	begun := time.Now()
 	state := 0
@@ -62,8 +66,7 @@ func wantApart(t *testing.T, list []notify) {
 }
 
 // A change elsewhere in the cluster is none of the zone: its serial stays, and its secondaries are left in peace.
-func TestChangesElsewhereAreNotNotified(t *testing.T) {
-	s, sec := startNotifying(t)
+func notForChangesElsewhere(t *testing.T, s *server.Server, sec *secondary) {
 	quiet := []string{mgmt, service}
 	before := map[string]uint32{}
 	counts := map[string]int{}
@@ -90,8 +93,7 @@ func TestChangesElsewhereAreNotNotified(t *testing.T) {
 }
 
 // What changes nothing in the zone does not make secondaries transfer it again: here an annotation.
-func TestWhatIsNotInTheZoneIsNotNotified(t *testing.T) {
-	s, sec := startNotifying(t)
+func notForWhatIsNotInTheZone(t *testing.T, s *server.Server, sec *secondary) {
 	before, count := mustSerial(t, address(s), changing), len(sec.of(changing))
 	client := cluster.Client.CoreV1().Services("changing")
 	many, err := client.Get(t.Context(), "many", metav1.GetOptions{})
@@ -130,17 +132,13 @@ func TestWhatIsNotInTheZoneIsNotNotified(t *testing.T) {
 
 // A zone whose secondary does not answer does not hold up the NOTIFYs of others.
 func TestNotifyPastASilentSecondary(t *testing.T) {
-	port, err := controlplane.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	silent, err := net.ListenPacket("udp", "127.0.0.1:"+port)
+	silent, err := net.ListenPacket("udp", "127.0.0.1:"+freePort(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	s, sec := server.New(t), startSecondary(t)
-	sec.primary = address(s)
+	s := server.New(t)
+	sec := startSecondary(t, s)
 	c := settings{zones: changing, to: []string{sec.address}}
 	c.also = "transfer " + mgmt + " " + root + " " + service + " {\n        to " + silent.LocalAddr().String() + "\n    }"
 	s.Start(t, c.corefile(server.Stub(t)))

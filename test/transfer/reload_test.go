@@ -61,8 +61,7 @@ func reload(t *testing.T, s *server.Server, corefile, logged string) {
 // nobody behind who tells it twice.
 func TestNotifyAfterAReload(t *testing.T) {
 	s, old := startNotifying(t)
-	next := startSecondary(t)
-	next.primary = address(s)
+	next := startSecondary(t, s)
 	stub := server.Stub(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -73,7 +72,7 @@ func TestNotifyAfterAReload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := settings{to: []string{next.address}}
+	c := settings{to: []string{next.address}, alone: true}
 	late := ".:" + port + " {\n    bind 127.0.0.1\n    whoami\n}\n"
 	before := mustSerial(t, address(s), changing)
 	reload(t, s, c.corefile(stub)+late, failed)
@@ -99,7 +98,7 @@ func TestReloadThatChangesTheZone(t *testing.T) {
 	stub := server.Stub(t)
 	for _, option := range []string{"ttl 60", "not_ready", "nameserver ns.example.net"} {
 		before, count := mustAXFR(t, address(s), mgmt), len(sec.of(mgmt))
-		reload(t, s, settings{to: []string{sec.address}, options: append(slices.Clone(suffixes), option)}.corefile(stub), complete)
+		reload(t, s, settings{to: []string{sec.address}, alone: true, options: append(slices.Clone(suffixes), option)}.corefile(stub), complete)
 		after := mustAXFR(t, address(s), mgmt)
 		if before.rrsets.String() == after.rrsets.String() {
 			t.Fatalf("%s changes nothing", option)

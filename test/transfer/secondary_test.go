@@ -9,13 +9,12 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/coredns-headless/headless/test/controlplane"
+	"github.com/coredns-headless/headless/test/server"
 )
 
 // secondary is a name server that takes NOTIFYs, and does as RFC 1996 section 3.11 says: it asks for the serial.
 type secondary struct {
-	address string
-	primary string // set before the first NOTIFY
+	address, primary string
 
 	mu       sync.Mutex
 	notified map[string][]notify // by zone
@@ -27,22 +26,18 @@ type notify struct {
 	err    error
 }
 
-func startSecondary(t *testing.T) *secondary {
+func startSecondary(t *testing.T, primary *server.Server) *secondary {
 	t.Helper()
-	port, err := controlplane.FreePort()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:"+freePort(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := net.ListenPacket("udp", "127.0.0.1:"+port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &secondary{address: conn.LocalAddr().String(), notified: make(map[string][]notify)}
+	s := &secondary{address: conn.LocalAddr().String(), primary: address(primary), notified: make(map[string][]notify)}
 	started := make(chan struct{})
-	server := &dns.Server{PacketConn: conn, Handler: s, NotifyStartedFunc: func() { close(started) }}
-	go func() { _ = server.ActivateAndServe() }() // ends with Shutdown
+	listener := &dns.Server{PacketConn: conn, Handler: s, NotifyStartedFunc: func() { close(started) }}
+	go func() { _ = listener.ActivateAndServe() }() // ends with Shutdown
 	<-started
-	t.Cleanup(func() { _ = server.Shutdown() })
+	t.Cleanup(func() { _ = listener.Shutdown() })
 	return s
 }
 
