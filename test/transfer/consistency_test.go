@@ -68,7 +68,7 @@ func (h *history) note(z *zone, state int) error {
 
 // While a slice changes 20 times a second, every transfer is of one of its states, whole.
 func TestTransfersWhileTheClusterChanges(t *testing.T) {
-	const endpoints, changes = 200, 80
+	const endpoints, changes = 250, 60
 	s := start(t, settings{})
 	first := change(t, endpoints)
 	poll(t, patience, func() error { return shows(address(s), changing, first, endpoints) })

@@ -13,7 +13,7 @@ import (
 )
 
 // asked are the types that are asked of every name.
-var asked = []uint16{dns.TypeSOA, dns.TypeNS, dns.TypeA, dns.TypeAAAA, dns.TypeCNAME, dns.TypeSRV, dns.TypeTXT, dns.TypeMX}
+var asked = []uint16{dns.TypeSOA, dns.TypeNS, dns.TypeA, dns.TypeAAAA, dns.TypeCNAME, dns.TypeSRV, dns.TypeTXT}
 
 // names are all that the API's objects could give rise to below a node of the tree, whether or not they do: every label that
 // an object has, in every place.
