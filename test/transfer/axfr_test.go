@@ -107,17 +107,20 @@ func holdsEveryKindOfRecord(t *testing.T, s *server.Server) {
 	})
 }
 
-// Name servers that the Corefile names: their addresses are in the zone that they lie in, and in no other.
-func TestTransferWithNameServers(t *testing.T) {
+// Name servers that the Corefile names: their addresses are in the zone that they lie in, and in no other. What `not_ready` lets
+// queries find is there, too.
+func TestTransferWithOptions(t *testing.T) {
 	s := start(t, settings{options: append([]string{
 		"nameserver ns1." + mgmt + " 192.0.2.1 2001:db8::1",
 		"nameserver ns.example.net",
+		"not_ready",
 	}, suffixes...)})
 	ns := []string{"ns1." + mgmt, "ns.example.net."}
 	z := mustAXFR(t, address(s), mgmt)
 	has(t, z, map[string][]string{
 		mgmt + " NS": ns, "ns1." + mgmt + " A": {"192.0.2.1"}, "ns1." + mgmt + " AAAA": {"2001:db8::1"},
 		"ns.dns." + mgmt + " A": {"10.151.30.63"}, // the peer, as the name is free
+		"late-0." + mgmt + " A": {"10.151.30.61"}, "starting." + mgmt + " A": {"10.151.30.60", "10.151.30.62"},
 	})
 	if z.soa.Ns != ns[0] {
 		t.Errorf("MNAME %s, want %s", z.soa.Ns, ns[0])

@@ -37,8 +37,8 @@ func asIXFR(t *testing.T, s *server.Server) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.rrsets.String() != z.rrsets.String() {
-				t.Errorf("got\n%s\nwant\n%s", got.rrsets, z.rrsets)
+			if d := diff(z.rrsets, got.rrsets); d != "" {
+				t.Errorf("not as AXFR:\n%s", d)
 			}
 		})
 	}

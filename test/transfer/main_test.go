@@ -73,6 +73,7 @@ type settings struct {
 	zones      string   // of *transfer*; default those of the server block
 	to         []string // of *transfer*; default anybody
 	also       string   // more stanzas
+	keys       string   // of the server block, beside the root
 }
 
 func (c settings) corefile(stub string) string {
@@ -98,7 +99,7 @@ func (c settings) corefile(stub string) string {
 	if c.alone {
 		kubernetes = ""
 	}
-	return `.:PORT {
+	return ".:PORT " + c.keys + ` {
     bind 127.0.0.1
     errors
     health HEALTH

@@ -152,3 +152,17 @@ func TestNotifyPastASilentSecondary(t *testing.T) {
 		t.Errorf("NOTIFYs of %s took %s beside a zone whose secondary is silent", changing, d)
 	}
 }
+
+// A server block of several keys is one CoreDNS to its secondaries.
+func TestNotifyFromSeveralKeys(t *testing.T) {
+	s := server.New(t)
+	sec := startSecondary(t, s)
+	s.Start(t, settings{keys: "example.net:PORT example.com:PORT", to: []string{sec.address}, alone: true}.corefile(server.Stub(t)))
+	s.WaitReady(t)
+	for range 2 {
+		state := change(t, 2)
+		poll(t, patience, func() error { return shows(address(s), changing, state, 2) })
+		sec.follow(t, changing)
+	}
+	wantApart(t, sec.of(changing))
+}

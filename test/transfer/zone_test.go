@@ -53,6 +53,24 @@ func (r rrsets) String() string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
+// diff is what only one of two zones has, as lines: most of a zone is of no interest where two differ.
+func diff(a, b rrsets) string {
+	var lines []string
+	list := func(sign string, of, other rrsets) {
+		for k, set := range of {
+			for _, rr := range set {
+				if !slices.Contains(other[k], rr) {
+					lines = append(lines, sign+" "+rr)
+				}
+			}
+		}
+	}
+	list("-", a, b)
+	list("+", b, a)
+	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[1:], b[1:]) })
+	return strings.Join(lines[:min(len(lines), 20)], "\n")
+}
+
 // receive asks for a transfer and returns the records as they came.
 func receive(q *dns.Msg, address string) ([]dns.RR, error) {
 	transfer := dns.Transfer{DialTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second}
