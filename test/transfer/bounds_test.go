@@ -14,9 +14,17 @@ import (
 	"github.com/coredns-headless/headless/test/server"
 )
 
+const shared = "company.test."
+
+func TestTransferAsAGuest(t *testing.T) {
+	with := start(t, settings{options: append([]string{"suffix " + shared + " default.svc.cluster.local", "fallthrough " + shared}, suffixes...)})
+	plain := start(t, settings{absent: true})
+	t.Run("of the cluster zone", func(t *testing.T) { ofTheClusterZone(t, with, plain) })
+	t.Run("of a shared suffix", func(t *testing.T) { ofASharedSuffix(t, with, plain) })
+}
+
 // In the cluster zone the plugin is a guest: the zone that is transferred is that of *kubernetes*.
-func TestClusterZoneIsTransferredByKubernetes(t *testing.T) {
-	with, plain := start(t, settings{}), start(t, settings{absent: true})
+func ofTheClusterZone(t *testing.T, with, plain *server.Server) {
 	for _, apex := range []string{"cluster.local.", "10.in-addr.arpa."} {
 		theirs, err := receive(new(dns.Msg).SetAxfr(apex), address(plain))
 		ours, err2 := receive(new(dns.Msg).SetAxfr(apex), address(with))
@@ -43,10 +51,7 @@ func texts(records []dns.RR) []string {
 }
 
 // A shared suffix is the company's zone, of which the plugin knows but a part: whoever serves it transfers it.
-func TestSharedSuffixIsNotTransferred(t *testing.T) {
-	const shared = "company.test."
-	with := start(t, settings{options: []string{"suffix " + shared + " default.svc.cluster.local", "fallthrough"}})
-	plain := start(t, settings{absent: true})
+func ofASharedSuffix(t *testing.T, with, plain *server.Server) {
 	q := new(dns.Msg).SetAxfr(shared)
 	theirs, err := exchangeTCP(q, address(plain))
 	if err != nil {
@@ -67,8 +72,7 @@ func TestSharedSuffixIsNotTransferred(t *testing.T) {
 // Only an apex has a zone, and only those that *transfer* lists get it.
 func TestTransferRefused(t *testing.T) {
 	anybody := start(t, settings{})
-	nobody := start(t, settings{to: []string{"127.0.0.9"}})
-	none := start(t, settings{zones: root})
+	some := start(t, settings{zones: root, also: "transfer " + service + " {\n        to 127.0.0.9\n    }"})
 	for _, tt := range []struct {
 		what, name string
 		server     *server.Server
@@ -76,8 +80,8 @@ func TestTransferRefused(t *testing.T) {
 		{"below the apex, a Service", "nginx." + mgmt, anybody},
 		{"below the apex, nothing", "nowhere." + mgmt, anybody},
 		{"below the apex, a namespace", "default." + root, anybody},
-		{"from a client that is not listed", mgmt, nobody},
-		{"of a zone that is not listed", mgmt, none},
+		{"from a client that is not listed", service, some},
+		{"of a zone that is not listed", mgmt, some},
 	} {
 		for _, q := range []*dns.Msg{new(dns.Msg).SetAxfr(tt.name), new(dns.Msg).SetIxfr(tt.name, 1, "ns."+mgmt, "root."+mgmt)} {
 			m, err := exchangeTCP(q, address(tt.server))

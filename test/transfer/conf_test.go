@@ -8,7 +8,7 @@ import (
 )
 
 // knotConf makes Knot a secondary as its manual shows, DIR standing for a folder of its own. NOTIFYs come from a port that
-// CoreDNS gets from the kernel, which an ACL of addresses allows.
+// CoreDNS gets from the kernel, which an ACL of addresses allows. Tests transfer the zones from it, to see what it has.
 func knotConf(port, primary string, zones []string) string {
 	return `server:
     listen: 127.0.0.1@` + port + `
@@ -22,15 +22,15 @@ remote:
   - id: coredns
     address: 127.0.0.1@` + primary + `
 acl:
-  - id: notify_from_coredns
+  - id: loopback
     address: 127.0.0.1
-    action: notify
+    action: [notify, transfer]
 template:
   - id: default
     storage: DIR
     semantic-checks: on
     master: coredns
-    acl: notify_from_coredns
+    acl: loopback
 ` + knotZones(zones)
 }
 
@@ -64,6 +64,7 @@ remote-control:
     zonefile: "` + z + `zone"
     request-xfr: 127.0.0.1@` + primary + ` NOKEY
     allow-notify: 127.0.0.1 NOKEY
+    provide-xfr: 127.0.0.1 NOKEY
 `)
 	}
 	return conf.String()
