@@ -62,7 +62,7 @@ func gathered(t *testing.T, s *server.Server, sec *secondary) {
 func wantApart(t *testing.T, list []notify) {
 	t.Helper()
 	for i := 1; i < len(list); i++ {
-		if apart := list[i].at.Sub(list[i-1].at); apart < 900*time.Millisecond {
+		if apart := list[i].at.Sub(list[i-1].at); apart < 700*time.Millisecond {
 			t.Errorf("NOTIFYs %s apart, want a second", apart)
 		}
 	}
