@@ -23,6 +23,7 @@ var _ cache.TransformingStore = (*store)(nil)
 // whole of it never stands in memory as the API server sent it.
 func (s *store) Transformer() cache.TransformFunc {
 	return func(o any) (any, error) {
+		s.w.count[s.kind].received.Add(1)
 		if slim := s.slim(o); slim != nil {
 			return slim, nil
 		}

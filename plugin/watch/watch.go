@@ -33,7 +33,10 @@ type Watch struct {
 	warned map[object.Key]bool
 }
 
-type count struct{ applied, skipped atomic.Uint64 }
+type count struct{ received, applied, skipped atomic.Uint64 }
+
+// tellEvery is how often the log says how far a first list has come, if it goes on.
+var tellEvery = 2 * time.Second
 
 // warnedMax bounds what is remembered of objects that were warned of. Beyond it only the metrics tell.
 const warnedMax = 1000
@@ -71,15 +74,31 @@ func (w *Watch) Start() {
 	for _, run := range w.runs {
 		w.wg.Go(func() { run(ctx) })
 	}
+	w.wg.Go(func() { w.tell(ctx) })
+}
+
+// tell says in the log how far the first lists have come, and that they are complete.
+func (w *Watch) tell(ctx context.Context) {
 	begun := time.Now()
-	w.wg.Go(func() {
+	t := time.NewTicker(tellEvery)
+	defer t.Stop()
+	var told uint64
+	for {
 		select {
 		case <-w.tree.Done():
 			services, peers := w.tree.Size()
 			log.Infof("%s: synced after %s: Services %d, endpoints of headless Services %d", w.name, time.Since(begun).Round(time.Millisecond), services, peers)
+			return
 		case <-ctx.Done():
+			return
+		case <-t.C:
+			services, slices := w.count[object.KindService].received.Load(), w.count[object.KindEndpointSlice].received.Load()
+			if services+slices > told {
+				told = services + slices
+				log.Infof("%s: not synced after %s: received so far Services %d, EndpointSlices %d", w.name, time.Since(begun).Round(time.Second), services, slices)
+			}
 		}
-	})
+	}
 }
 
 // Stop ends what Start began, and waits for it. The tree stays as it is.
