@@ -41,7 +41,7 @@ func (h *Headless) serveAlias(ctx context.Context, w dns.ResponseWriter, r *dns.
 	a := alias{h: h, o: o, r: r, owner: r.Question[0].Name, flat: apex}
 	fam := family(r.Question[0].Qtype)
 	seen := make([]string, 0, 1)
-	for ; ; seen = append(seen, target) {
+	for {
 		at := o.place(target, spelled(r, o.zone))
 		loops := slices.Contains(seen, target) || len(seen) == maxChain
 		a.flat = a.flat || at.hidden
@@ -64,7 +64,7 @@ func (h *Headless) serveAlias(ctx context.Context, w dns.ResponseWriter, r *dns.
 		found := o.stanza.tree.Find(&at.path, tree.Query{Family: fam, NotReady: o.stanza.NotReady})
 		switch {
 		case found.Status == tree.Alias:
-			target = found.External
+			seen, target = append(seen, target), found.External
 			continue
 		case len(found.Addrs) > 0:
 			for _, addr := range found.Addrs {
@@ -132,33 +132,35 @@ func (a *alias) ask(ctx context.Context, w dns.ResponseWriter, target string) (i
 	default:
 		return a.o.servfail()
 	}
-	found := a.gather(m)
-	a.answer = append(a.answer, found...)
-	if len(found) == 0 {
-		if a.flat {
-			return a.negative(w, resultNoData, dns.RcodeSuccess, a.o.soa(a.r))
-		}
-		result := resultNoData
-		if m.Rcode == dns.RcodeNameError {
-			result = resultNXDomain
-		}
-		return a.negative(w, result, m.Rcode, soaOf(m))
+	a.answer = append(a.answer, a.gather(m)...)
+	qtype := a.r.Question[0].Qtype
+	switch {
+	case m.Truncated || slices.ContainsFunc(a.answer, func(rr dns.RR) bool { return rr.Header().Rrtype == qtype }):
+		out := reply.Records(a.r, a.answer, nil)
+		out.Truncated = m.Truncated // even if nothing is there: the client asks again over TCP
+		return a.o.count.write(w, resultAnswer, out)
+	case a.flat:
+		return a.negative(w, resultNoData, dns.RcodeSuccess, a.o.soa(a.r))
+	case m.Rcode == dns.RcodeNameError: // RFC 6604: the rcode is that of the end of the chain
+		return a.negative(w, resultNXDomain, m.Rcode, soaOf(m))
 	}
-	out := reply.Records(a.r, a.answer, nil)
-	out.Rcode, out.Truncated = m.Rcode, m.Truncated // RFC 6604: the rcode is that of the end of the chain
-	return a.o.count.write(w, resultAnswer, out)
+	return a.negative(w, resultNoData, m.Rcode, soaOf(m))
 }
 
 // gather takes over what CoreDNS answered: all of it behind a CNAME, else the addresses under the owner's name.
 func (a *alias) gather(m *dns.Msg) []dns.RR {
 	var rrs []dns.RR
+	ttl := a.o.stanza.TTL
+	for _, rr := range m.Answer {
+		ttl = min(ttl, rr.Header().Ttl) // of a chain the shortest
+	}
 	for _, rr := range m.Answer {
 		switch {
 		case !a.flat:
 			rrs = append(rrs, dns.Copy(rr)) // it may be a cache's
 		case rr.Header().Rrtype == a.r.Question[0].Qtype:
 			rr = dns.Copy(rr)
-			rr.Header().Name, rr.Header().Ttl = a.owner, min(rr.Header().Ttl, a.o.stanza.TTL)
+			rr.Header().Name, rr.Header().Ttl = a.owner, ttl
 			rrs = append(rrs, rr)
 		}
 	}
