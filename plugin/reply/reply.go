@@ -101,6 +101,9 @@ func Services(r *dns.Msg, ttl uint32, targets []tree.Target, name func(peer stri
 			extra = append(extra, Address(target, ttl, a))
 		}
 	}
+	for _, rr := range answer { // those that are left share the load
+		rr.(*dns.SRV).Weight = weight(len(answer))
+	}
 	return Records(r, answer, extra)
 }
 
