@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"cmp"
 	"hash/maphash"
 	"net/netip"
 	"slices"
@@ -11,7 +12,7 @@ import (
 type Holder struct {
 	Namespace, Service, Label string
 
-	ready bool
+	ready, host bool
 }
 
 // IndexAddresses lets the tree be asked for Holders from now on. It costs memory that trees without a reverse zone save.
@@ -73,28 +74,31 @@ func (t *Tree) Holders(a netip.Addr) []Holder {
 			if e.Addr != a || !e.headless() {
 				continue
 			}
-			add := func(label string) {
-				list = append(list, Holder{Namespace: sl.svc.ns.name, Service: sl.svc.name, Label: label, ready: e.Ready})
+			add := func(label string, host bool) {
+				list = append(list, Holder{Namespace: sl.svc.ns.name, Service: sl.svc.name, Label: label, ready: e.Ready, host: host})
 			}
-			if e.Host != "" && e.Host != e.Pod {
-				add(e.Host)
+			if e.Host != "" {
+				add(e.Host, true)
 			}
-			if e.Pod != "" {
-				add(e.Pod)
+			if e.Pod != "" && e.Pod != e.Host {
+				add(e.Pod, false)
 			}
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Holder) int {
-		if a.ready != b.ready {
-			if a.ready {
-				return -1
-			}
-			return 1
-		}
-		if c := strings.Compare(a.Namespace, b.Namespace); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Service, b.Service)
+	slices.SortFunc(list, func(a, b Holder) int {
+		return cmp.Or(compareBools(b.ready, a.ready), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Service, b.Service),
+			compareBools(b.host, a.host), strings.Compare(a.Label, b.Label))
 	})
 	return list
+}
+
+// compareBools compares false and true.
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
