@@ -8,6 +8,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/coredns-headless/headless/plugin/config"
+	"github.com/coredns-headless/headless/plugin/object"
 	"github.com/coredns-headless/headless/plugin/reply"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
@@ -129,7 +130,11 @@ func (h *Headless) leadsTo(o *origin, name string, addr netip.Addr) bool {
 			return false
 		}
 		if a = o.stanza.tree.FindGuest(&p, q); a.Status == tree.None {
-			q.NotReady = false // it is the other plugin's name
+			// It is the other plugin's name: a hostname or a dashed address, whatever the pod is called.
+			if dashed, ok := object.UnDashed(n.Label(0)); ok && dashed != addr {
+				return false
+			}
+			q.NotReady = false
 			a = o.stanza.tree.Find(&p, q)
 		}
 	} else if p, ok := o.path(&n, labels); ok && o.nameserver(&n) == nil {
