@@ -9,9 +9,9 @@ type collector struct {
 	seen  bool // some endpoint has the name
 	ready bool // some ready one has it
 
-	first    *endpoint
-	services bool // endpoints of several Services have it
-	peers    bool // several peers have it: pods or, where no pod is known, addresses of one family
+	first    *endpoint // the first ready one, where one is
+	services bool      // endpoints of several Services have it
+	peers    bool      // several peers have it: pods or, where no pod is known, addresses of one family
 	v4, v6   netip.Addr
 }
 
@@ -50,7 +50,7 @@ func (c *collector) add(e *endpoint, s *service, addrs []netip.Addr) []netip.Add
 	c.compare(e)
 	c.seen = true
 	if e.Ready && !c.ready {
-		c.ready = true
+		c.ready, c.first = true, e
 		addrs = addrs[:0]
 	}
 	if e.Ready == c.ready && c.q.Family.Has(e.Addr) {
