@@ -75,7 +75,7 @@ type row struct {
 	qname string
 	qtype uint16
 	// want is the rcode where it is not NOERROR, TC where that is set, and the records in presentation format, one a line. They are those of the answer up to a line
-	// "authority:" or "additional:". @ is the query's name, > the target of the record before, $ the TTL and the class; SOA and a zone is that
+	// "authority:" or "additional:". @ is the query's name, > the last target before, $ the TTL and the class; SOA and a zone is that
 	// zone's SOA record. "next" is the reply of the plugin behind, SERVFAIL nothing written.
 	want string
 }
@@ -118,7 +118,12 @@ func compose(m *dns.Msg, text string, soa func(zone string) string) {
 			if data, ok := strings.CutPrefix(rest, "$ "); ok {
 				rest = "7 IN " + data
 			}
-			last = rest[strings.LastIndex(rest, " ")+1:]
+			if t := strings.TrimSuffix(rest, " @"); t != rest {
+				rest = t + " " + m.Question[0].Name
+			}
+			if target := rest[strings.LastIndex(rest, " ")+1:]; dns.IsFqdn(target) {
+				last = target
+			}
 			*section = append(*section, records(owner+" "+rest)...)
 		}
 	}
