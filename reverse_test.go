@@ -1,0 +1,213 @@
+package headless
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"github.com/coredns-headless/headless/plugin/object"
+	"github.com/coredns-headless/headless/plugin/tree"
+)
+
+// pointed has addresses with one name, several, and none that leads back.
+var pointed = []string{
+	svc("default/nginx", none),
+	eps("default/nginx", "v4", web, "10.244.0.10 host=web-0 pod=web-0", "10.244.0.12 host=web-2 pod=web-2 unready", "10.244.0.13,10.244.0.14 host=two pod=two", "10.244.0.15"),
+	eps("default/nginx", "v6", web, "fd00::a host=web-0 pod=web-0"),
+	svc("default/kafka", none), eps("default/kafka", "v4", web, "10.244.0.31 host=broker pod=kafka-0", "10.244.0.32 pod=kafka-1"),
+	// On the host network many pods have one address, and here one of them is ready.
+	svc("default/node", none), eps("default/node", "v4", web, "10.244.9.1 pod=agent-1 unready", "10.244.9.1 pod=proxy-1", "10.244.9.1 pod=zeta-1"),
+	// A pod that ended has an address that another has now.
+	svc("aaa/job", none), eps("aaa/job", "v4", web, "10.244.0.10 pod=done unready"),
+	// Names that a Service hides, and a hostname of two pods in two Services.
+	svc("default/same", none), eps("default/same", "v4", web, "10.244.0.40 host=same pod=same", "10.244.0.41 host=nginx pod=behind-nginx", "10.244.0.42 host=api pod=nginx"),
+	svc("default/left", none), eps("default/left", "v4", web, "10.244.0.51 host=db pod=left-0", "10.244.0.53 host=dup"),
+	svc("default/right", none), eps("default/right", "v4", web, "10.244.0.52 host=db pod=right-0", "10.244.0.54 host=dup"),
+	svc("default/api", "clusterIP: 10.244.0.200"),
+	svc("default/ext", "type: ExternalName, externalName: web-0.nginx.default.svc.cluster.local"),
+	svc("worker/nimbus", none), eps("worker/nimbus", "v4", web, "10.244.1.1 host=nimbus-0 pod=nimbus-0", "192.168.0.1 pod=outside"),
+}
+
+func TestPTR(t *testing.T) {
+	h := openFor(t, "cluster.local 10.244.0.0/16 fd00::/64", "suffix m.test default.svc.cluster.local\nsuffix nginx.test nginx.default.svc.cluster.local", pointed...)
+	checkAll(t, h, []row{
+		{"a peer, under the first suffix", "10.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR web-0.m.test."},
+		{"IPv6", "a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa.", dns.TypePTR, "@ $ PTR web-0.m.test."},
+		{"IPv6 in capitals", "A.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.D.F.IP6.arpa.", dns.TypePTR, "@ $ PTR web-0.m.test."},
+		{"a 0x20 client", "10.0.244.10.In-Addr.ARPA.", dns.TypePTR, "@ $ PTR web-0.m.test."},
+		{"a dashed address", "15.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR 10-244-0-15.m.test."},
+		{"a hostname before the pod's name", "31.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR broker.m.test."},
+		{"a pod's name", "32.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR kafka-1.m.test."},
+		{"several ready pods, in alphabetical order", "1.9.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR proxy-1.m.test."},
+		{"no suffix: the cluster zone", "1.1.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR nimbus-0.nimbus.worker.svc.cluster.local."},
+		{"a hostname that a Service hides", "41.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR behind-nginx.m.test."},
+		{"a hostname and a pod that Services hide", "42.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR api.same.default.svc.cluster.local."},
+		{"the Service's own pod", "40.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR same.same.default.svc.cluster.local."},
+		{"an ambiguous hostname", "51.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR left-0.m.test."},
+		{"an ambiguous hostname of no pod", "53.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR dup.left.default.svc.cluster.local."},
+		{"two addresses of one pod", "13.0.244.10.in-addr.arpa.", dns.TypePTR, "next"},
+		{"not ready", "12.0.244.10.in-addr.arpa.", dns.TypePTR, "next"},
+		{"a cluster IP", "200.0.244.10.in-addr.arpa.", dns.TypePTR, "next"},
+		{"nobody's", "99.0.244.10.in-addr.arpa.", dns.TypePTR, "next"},
+		{"outside the networks, though a peer's", "1.0.168.192.in-addr.arpa.", dns.TypePTR, "next"},
+		{"another type", "10.0.244.10.in-addr.arpa.", dns.TypeA, noPointer(h, "244.10.in-addr.arpa.")},
+		{"SOA", "10.0.244.10.in-addr.arpa.", dns.TypeSOA, noPointer(h, "244.10.in-addr.arpa.")},
+		{"ANY", "10.0.244.10.in-addr.arpa.", dns.TypeANY, noPointer(h, "244.10.in-addr.arpa.")},
+		{"another type for a 0x20 client", "10.0.244.10.In-Addr.ARPA.", dns.TypeTXT, noPointer(h, "244.10.In-Addr.ARPA.")},
+		{"another type of IPv6", "a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa.", dns.TypeTXT, noPointer(h, "0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa.")},
+		{"another type of nobody's", "99.0.244.10.in-addr.arpa.", dns.TypeA, "next"},
+		{"a transfer", "10.0.244.10.in-addr.arpa.", dns.TypeAXFR, "next"},
+		{"an incremental transfer", "10.0.244.10.in-addr.arpa.", dns.TypeIXFR, "next"},
+	})
+	for name, change := range map[string]func(*dns.Msg){
+		"class CH": func(r *dns.Msg) { r.Question[0].Qclass = dns.ClassCHAOS },
+		"NOTIFY":   func(r *dns.Msg) { r.Opcode = dns.OpcodeNotify },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := query("10.0.244.10.in-addr.arpa.", dns.TypePTR)
+			change(r)
+			goesOn(t, h, r)
+		})
+	}
+}
+
+// noPointer is NODATA in a reverse zone that nobody behind serves.
+func noPointer(h *Headless, zone string) string {
+	return "authority:\n" + soa(h, zone)
+}
+
+func TestReverseNamesThatAreNone(t *testing.T) {
+	h := openFor(t, "cluster.local 10.0.0.0/8 fd00::/64", "suffix m.test default.svc.cluster.local", svc("default/s", none),
+		eps("default/s", "v4", web, "10.0.0.0 pod=zero", "10.10.10.10 pod=ten"), eps("default/s", "v6", web, "fd00::a pod=six"))
+	const six = "a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa."
+	checkAll(t, h, []row{
+		{"whole", "10.10.10.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR ten.m.test."},
+		{"zeros", "0.0.0.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR zero.m.test."},
+		{"whole IPv6", six, dns.TypePTR, "@ $ PTR six.m.test."},
+	})
+	for _, qname := range []string{
+		"010.10.10.10.in-addr.arpa.", "10.10.10.010.in-addr.arpa.", "00.0.0.10.in-addr.arpa.", "10.10.10.in-addr.arpa.", "10.in-addr.arpa.", "in-addr.arpa.", "arpa.",
+		"10.10.10.10.10.in-addr.arpa.", "0.10.10.10.10.in-addr.arpa.", "266.10.10.10.in-addr.arpa.", "+10.10.10.10.in-addr.arpa.", "-0.0.0.10.in-addr.arpa.",
+		"0x0a.10.10.10.in-addr.arpa.", "1_0.10.10.10.in-addr.arpa.", `\048.0.0.1\.10.in-addr.arpa.`, "a.10.10.10.in-addr.arpa.",
+		"10.10.10.10.ip6.arpa.", "10.10.10.10.in-addr.arpa.example.org.", "10.10.10.10.in-addr.arpax.",
+		six[2:], "0." + six, "0" + six, strings.Replace(six, "a.", "g.", 1), strings.Replace(six, "a.", "+a.", 1), strings.Replace(six, "a.", "_.", 1),
+		strings.Replace(six, "ip6", "in-addr", 1), strings.Replace(six, "ip6", "ip6.int", 1),
+		// 10.10.10.10, as IPv4 in IPv6
+		"a.0.a.0.a.0.a.0.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa.",
+	} {
+		t.Run(qname, func(t *testing.T) { goesOn(t, h, query(qname, dns.TypePTR)) })
+	}
+	r := query(`1\048.10.10.10.in-addr.arpa.`, dns.TypePTR) // an escaped 0
+	answers(t, h, r, authoritative(r, dns.RcodeSuccess, records(r.Question[0].Name+" 7 IN PTR ten.m.test."), nil))
+}
+
+func TestPTRTakesTheFirstSuffixThatHasTheAddress(t *testing.T) {
+	const ten, nimbus = "10.0.244.10.in-addr.arpa.", "1.1.244.10.in-addr.arpa."
+	long := strings.Repeat("a.", 92) + "zone."
+	for _, tt := range []struct {
+		name    string
+		options string
+		ten     string // 10.244.0.10
+		nimbus  string // 10.244.1.1
+	}{
+		{"no suffix", "", "web-0.nginx.default.svc.cluster.local.", "nimbus-0.nimbus.worker.svc.cluster.local."},
+		{"the root", "suffix k.test svc.cluster.local", "web-0.default.k.test.", "nimbus-0.worker.k.test."},
+		{"a Service", "suffix s.test nginx.default.svc.cluster.local", "web-0.s.test.", "nimbus-0.nimbus.worker.svc.cluster.local."},
+		{"another Service", "suffix s.test kafka.default.svc.cluster.local", "web-0.nginx.default.svc.cluster.local.", "nimbus-0.nimbus.worker.svc.cluster.local."},
+		{"in the Corefile's order", "suffix n.test nginx.default.svc.cluster.local\nsuffix k.test svc.cluster.local", "web-0.n.test.", "nimbus-0.worker.k.test."},
+		{"in the other order", "suffix k.test svc.cluster.local\nsuffix n.test nginx.default.svc.cluster.local", "web-0.default.k.test.", "nimbus-0.worker.k.test."},
+		{"the first though its name is shorter", "suffix m.test default.svc.cluster.local\nsuffix x.m.test worker.svc.cluster.local", "web-0.m.test.", "nimbus-0.x.m.test."},
+		{"a shared one", "suffix m.test default.svc.cluster.local\nfallthrough", "web-0.m.test.", "nimbus-0.nimbus.worker.svc.cluster.local."},
+		{"a suffix below has the name", "suffix m.test default.svc.cluster.local\nsuffix web-0.m.test worker.svc.cluster.local", "web-0.nginx.default.svc.cluster.local.", "nimbus-0.web-0.m.test."},
+		{"a name server has the name", "suffix m.test default.svc.cluster.local\nnameserver web-0.m.test 192.0.2.1", "web-0.nginx.default.svc.cluster.local.", "nimbus-0.nimbus.worker.svc.cluster.local."},
+		{"a long one", "suffix " + long + " default.svc.cluster.local", "web-0." + long, "nimbus-0.nimbus.worker.svc.cluster.local."},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := openFor(t, "cluster.local 10.244.0.0/16", tt.options, pointed...)
+			checkAll(t, h, []row{
+				{"nginx", ten, dns.TypePTR, "@ $ PTR " + tt.ten},
+				{"nimbus", nimbus, dns.TypePTR, "@ $ PTR " + tt.nimbus},
+			})
+		})
+	}
+}
+
+func TestPTRWithNotReady(t *testing.T) {
+	h := openFor(t, "cluster.local 10.244.0.0/16", "not_ready\nsuffix m.test default.svc.cluster.local", pointed...)
+	checkAll(t, h, []row{
+		{"a peer that is not ready", "12.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR web-2.m.test."},
+		{"ready ones first", "1.9.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR proxy-1.m.test."},
+		{"ready ones first, of any namespace", "10.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR web-0.m.test."},
+	})
+	h = openFor(t, "cluster.local 10.244.0.0/16", "not_ready", pointed...)
+	// The hostname is *kubernetes*' own where it is ready, and ours where it is not.
+	checkAll(t, h, []row{{"in the cluster zone", "12.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR web-2.nginx.default.svc.cluster.local."}})
+	checkAll(t, h, []row{{"and forth", "web-2.nginx.default.svc.cluster.local.", dns.TypeA, "@ $ A 10.244.0.12"}})
+}
+
+func TestPTROfNestedNetworksIsTheSmallest(t *testing.T) {
+	objects := strings.Join([]string{svc("default/s", none), eps("default/s", "v4", web, "10.0.1.1 pod=in", "10.0.2.1 pod=out", "10.0.1.2 pod=pair")}, "")
+	other := strings.Join([]string{svc("default/s", none), eps("default/s", "v4", web, "10.0.1.1 pod=theirs", "10.0.2.1 pod=theirs-too")}, "")
+	h := open(t, "headless a.local 10.0.0.0/8 {\nttl 7\nmanifests "+manifest(t, objects)+"\n}\nheadless b.local 10.0.1.0/24 {\nttl 7\nmanifests "+manifest(t, other)+"\n}", new(behind))
+	checkAll(t, h, []row{
+		{"the smaller", "1.1.0.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR theirs.s.default.svc.b.local."},
+		{"the larger", "1.2.0.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR out.s.default.svc.a.local."},
+		{"not in the smaller, which has it all", "2.1.0.10.in-addr.arpa.", dns.TypePTR, "next"},
+	})
+}
+
+func TestPTRBeforeTheFirstSync(t *testing.T) {
+	h := openFor(t, "cluster.local 10.244.0.0/16", "suffix k.test svc.cluster.local", pointed...)
+	s := h.stanzas[0]
+	s.tree = tree.New("default", "worker")
+	s.tree.IndexAddresses()
+	late := s.tree.Source("worker")
+	now := s.tree.Source("default")
+	var worker, rest []object.Object
+	for _, o := range objectsOf(t, pointed...) {
+		switch o.Key().Namespace {
+		case "worker":
+			worker = append(worker, o)
+		case "default":
+			rest = append(rest, o)
+		}
+	}
+	now.Replace(rest, 42)
+	late.Set(worker[0])
+	late.Set(worker[1])
+	ten := row{qname: "10.0.244.10.in-addr.arpa.", qtype: dns.TypePTR, want: "@ $ PTR web-0.default.k.test."}
+	nimbus := row{qname: "1.1.244.10.in-addr.arpa.", qtype: dns.TypePTR, want: "next"}
+	ten.check(t, h)
+	nimbus.check(t, h)
+	late.Replace(worker, 43)
+	nimbus.want = "@ $ PTR nimbus-0.worker.k.test."
+	nimbus.check(t, h)
+	late.Replace(nil, 44)
+	nimbus.want = "next"
+	nimbus.check(t, h)
+}
+
+// Two replicas, or one that starts again, must not tell different names.
+func TestPTRDoesNotDependOnOrder(t *testing.T) {
+	manifests := []string{
+		svc("default/node", none), svc("default/also", none),
+		eps("default/node", "a", web, "10.0.0.1 pod=zeta", "10.0.0.1 pod=mid"), eps("default/node", "b", web, "10.0.0.1 pod=alpha"), eps("default/node", "c", web, "10.0.0.1 pod=beta"),
+		eps("default/node", "d", web, "10.0.0.2 host=h pod=two"), eps("default/node", "e", web, "10.0.0.2 host=g pod=three"),
+	}
+	h := openFor(t, "cluster.local 10.0.0.0/8", "suffix m.test default.svc.cluster.local", manifests...)
+	objects := objectsOf(t, manifests...)
+	for i := range 6 {
+		tr := tree.New()
+		tr.IndexAddresses()
+		tr.Source("").Replace(append(slices.Clone(objects[i:]), objects[:i]...), 1)
+		h.stanzas[0].tree = tr
+		for qname, want := range map[string]string{"1.0.0.10.in-addr.arpa.": "alpha.m.test.", "2.0.0.10.in-addr.arpa.": "g.m.test."} {
+			m, _, _ := ask(h, query(qname, dns.TypePTR))
+			if len(m.Answer) != 1 || m.Answer[0].(*dns.PTR).Ptr != want {
+				t.Errorf("turned by %d: %v, want %s", i, m.Answer, want)
+			}
+		}
+	}
+}
