@@ -28,6 +28,12 @@ func tenOrigins() string {
 	return b.String() + "}"
 }
 
+// withNetworks is a stanza that also answers reverse names.
+const withNetworks = `headless cluster.local 10.244.0.0/16 10.0.0.0/8 fd00::/64 fd00:1::/64 {
+    manifests $CLUSTER
+    suffix mgmt.example.org default.svc.cluster.local
+}`
+
 // TestAllocations counts what the plugin allocates for a query. CoreDNS's own call of the next plugin is taken off.
 func TestAllocations(t *testing.T) {
 	const stanza = `headless cluster.local {
@@ -57,6 +63,11 @@ func TestAllocations(t *testing.T) {
 		{name: "a hostname in the cluster zone", qname: "web-0.nginx.default.svc.cluster.local.", qtype: dns.TypeA, limit: 0, goesOn: true},
 		{name: "a miss under a shared suffix", qname: "x.shared.test.", qtype: dns.TypeA, limit: 0, goesOn: true},
 		{name: "outside", qname: "www.example.net.", qtype: dns.TypeA, limit: 0, goesOn: true},
+		{name: "outside, with networks", stanza: withNetworks, qname: "www.example.net.", qtype: dns.TypeA, limit: 0, goesOn: true},
+		{name: "a reverse name outside the networks", stanza: withNetworks, qname: "1.0.168.192.in-addr.arpa.", qtype: dns.TypePTR, limit: 0, goesOn: true},
+		{name: "a reverse name of IPv6 outside the networks", stanza: withNetworks, qname: strings.Repeat("a.", 32) + "ip6.arpa.", qtype: dns.TypePTR, limit: 0, goesOn: true},
+		{name: "a reverse name of nobody's", stanza: withNetworks, qname: "9.9.244.10.in-addr.arpa.", qtype: dns.TypePTR, limit: 0, goesOn: true},
+		{name: "a reverse zone's apex", stanza: withNetworks, qname: "244.10.in-addr.arpa.", qtype: dns.TypeSOA, limit: 0, goesOn: true},
 		{name: "outside ten origins", stanza: tenOrigins(), qname: "www.example.net.", qtype: dns.TypeA, limit: 0, goesOn: true},
 		{name: "beside ten origins", stanza: tenOrigins(), qname: "WWW.team-x.apps.example.com.", qtype: dns.TypeA, limit: 0, goesOn: true},
 	}
