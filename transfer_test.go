@@ -22,8 +22,6 @@ import (
 	"github.com/coredns-headless/headless/plugin/tree"
 )
 
-var _ transfer.Transferer = new(Headless)
-
 // moved is a zone of every sort of record.
 var moved = []string{
 	svc("default/nginx", none+", ports: [{name: web, port: 80}]"),
@@ -221,15 +219,14 @@ func TestSecondariesAreToldOfTheirZonesChanges(t *testing.T) {
 	h.stanzas[0].tree = tr
 	ofDefault, ofWorker := tr.Source("default"), tr.Source("worker")
 	service := func(key string) object.Object { return objectsOf(t, svc(key, "clusterIP: 10.96.0.9"))[0] }
-	n, alive, ctx := new(notices), new(atomic.Bool), t.Context()
-	ctx, cancel := context.WithCancel(ctx)
+	n := new(notices)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	alive.Store(true)
 	ofDefault.Replace([]object.Object{service("default/a")}, 1000)
 	var running sync.WaitGroup
 	for _, o := range h.origins {
 		if !o.guest && !o.shared {
-			running.Go(func() { o.notify(ctx, alive.Load, n.send) })
+			running.Go(func() { o.notify(ctx, n.send) })
 		}
 	}
 	for _, step := range []struct {
@@ -247,7 +244,7 @@ func TestSecondariesAreToldOfTheirZonesChanges(t *testing.T) {
 		}},
 		{what: "nothing, or nothing that shows", do: func() { ofDefault.Set(service("default/a")) }},
 		{what: "a change of the other", do: func() { ofWorker.Set(service("worker/a")) }, want: "k.test. w.test."},
-		{what: "the end of one generation", do: func() { alive.Store(false); ofWorker.Set(service("worker/b")) }},
+		{what: "the end", do: func() { cancel(); ofWorker.Set(service("worker/b")) }},
 	} {
 		n.take(step.fail)
 		step.do()
@@ -256,7 +253,7 @@ func TestSecondariesAreToldOfTheirZonesChanges(t *testing.T) {
 			t.Errorf("%s: told %q, want %q", step.what, got, step.want)
 		}
 	}
-	running.Wait() // though ctx is not done
+	running.Wait()
 	for zone, want := range map[string]int{"m.test.": 1, "w.test.": 1, "k.test.": 1, "s.test.": 0} {
 		if got := log.with("secondaries of "+zone, errUpstream.Error()); got != want {
 			t.Errorf("%d warnings of %s, want %d", got, zone, want)
