@@ -49,10 +49,8 @@ func TXT(name string, ttl uint32, text string) dns.RR {
 
 // SRV is one of n SRV records that share the load evenly, as *kubernetes* weighs them (RFC 2782).
 func SRV(name string, ttl uint32, n int, port uint16, target string) dns.RR {
-	return &dns.SRV{Hdr: header(name, dns.TypeSRV, ttl), Weight: weight(n), Port: port, Target: target}
+	return &dns.SRV{Hdr: header(name, dns.TypeSRV, ttl), Weight: uint16(max(1, 100/n)), Port: port, Target: target} // #nosec G115 -- at most 100
 }
-
-func weight(n int) uint16 { return uint16(max(1, 100/n)) } // #nosec G115 -- at most 100
 
 func header(name string, rrtype uint16, ttl uint32) dns.RR_Header {
 	return dns.RR_Header{Name: name, Rrtype: rrtype, Class: dns.ClassINET, Ttl: ttl}

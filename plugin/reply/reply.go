@@ -84,25 +84,29 @@ func Records(r *dns.Msg, answer, extra []dns.RR) *dns.Msg {
 // Services replies to r with a SRV record for each of targets, whose names name tells, and their addresses in the additional
 // section (RFC 2782). What has no name is left out.
 func Services(r *dns.Msg, ttl uint32, targets []tree.Target, name func(peer string) (string, bool)) *dns.Msg {
-	answer := make([]dns.RR, 0, len(targets))
-	var extra []dns.RR
-	last := ""
-	for _, t := range targets { // in order of their names
-		target, ok := name(t.Peer)
-		if !ok {
-			continue
-		}
-		answer = append(answer, SRV(r.Question[0].Name, ttl, len(targets), t.Port, target))
-		if target == last {
-			continue
-		}
-		last = target
-		for _, a := range t.Addrs {
-			extra = append(extra, Address(target, ttl, a))
+	names := make([]string, len(targets))
+	n := 0
+	for i, t := range targets {
+		if target, ok := name(t.Peer); ok {
+			names[i] = target
+			n++
 		}
 	}
-	for _, rr := range answer { // those that are left share the load
-		rr.(*dns.SRV).Weight = weight(len(answer))
+	answer := make([]dns.RR, 0, n)
+	var extra []dns.RR
+	last := ""
+	for i, t := range targets { // in order of their names
+		if names[i] == "" {
+			continue
+		}
+		answer = append(answer, SRV(r.Question[0].Name, ttl, n, t.Port, names[i]))
+		if names[i] == last {
+			continue
+		}
+		last = names[i]
+		for _, a := range t.Addrs {
+			extra = append(extra, Address(last, ttl, a))
+		}
 	}
 	return Records(r, answer, extra)
 }
