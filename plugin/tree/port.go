@@ -151,15 +151,15 @@ func (t *Tree) GuestTargets(p *Path, notReady bool) []Target {
 		return nil
 	}
 	a := svc.guestPod(p.Labels[2], Query{Family: AnyFamily, NotReady: notReady})
+	if a.Status != Peer {
+		return nil
+	}
 	h := hashOfBytes(p.Labels[2])
 	var list []Target
 	for _, en := range svc.ns.peers.at(h) {
 		e := en.val
-		if en.hash != h || e.Pod != string(p.Labels[2]) || e.in.svc != svc {
-			continue
-		}
-		if _, ok := slices.BinarySearchFunc(a.Addrs, e.Addr, netip.Addr.Compare); !ok {
-			continue // it does not count
+		if en.hash != h || e.Pod != string(p.Labels[2]) || e.in.svc != svc || e.Ready != a.of.Ready {
+			continue // those that are not ready count only where none is
 		}
 		for _, port := range e.in.content.Load().ports {
 			if !slices.ContainsFunc(list, func(t Target) bool { return t.Port == port.Port }) {
