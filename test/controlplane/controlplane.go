@@ -46,6 +46,8 @@ type Options struct {
 	Real bool
 	// Bare says that there is only an API server and its etcd: all EndpointSlices are made by hand.
 	Bare bool
+	// ServiceRange is what cluster IPs are from; default 10.96.0.0/12.
+	ServiceRange string
 	// Tokens are lines of a token file: token, user, uid, groups.
 	Tokens []string
 }
@@ -58,6 +60,9 @@ func Start(o Options) (_ *ControlPlane, err error) {
 	}
 	if o.IP == "" {
 		o.IP = "127.0.0.1"
+	}
+	if o.ServiceRange == "" {
+		o.ServiceRange = "10.96.0.0/12"
 	}
 	c := &ControlPlane{dir: dir, options: o}
 	defer func() {
@@ -133,7 +138,7 @@ func (c *ControlPlane) startAPIServer(etcd string) error {
 	p, err := c.start(parts.APIServer, "--audit-policy-file="+policy, "--audit-log-path="+c.auditLog(), "--etcd-servers="+etcd, "--bind-address="+c.options.IP, "--secure-port="+port, "--cert-dir="+certs,
 		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-signing-key-file="+key,
 		"--service-account-key-file="+key, "--token-auth-file="+tokens, "--authorization-mode=Node,RBAC", "--kubelet-preferred-address-types=InternalIP",
-		"--service-cluster-ip-range=10.96.0.0/12", "--allow-privileged=true")
+		"--service-cluster-ip-range="+c.options.ServiceRange, "--allow-privileged=true")
 	if err != nil {
 		return err
 	}
