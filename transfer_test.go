@@ -52,7 +52,8 @@ func sent(t *testing.T, h *Headless, zone string, serial uint32) (first, last *d
 }
 
 func TestTransferOfAWholeZone(t *testing.T) {
-	h := openFor(t, "cluster.local", "suffix m.test default.svc.cluster.local\nsuffix deep.m.test worker.svc.cluster.local", moved...)
+	h := openFor(t, "cluster.local", "suffix m.test default.svc.cluster.local\nsuffix deep.m.test worker.svc.cluster.local\n"+
+		"suffix x.deep.m.test worker.svc.cluster.local", moved...)
 	h.listening([]string{"192.0.2.1"})
 	first, last, got := sent(t, h, "m.test.", 0)
 	want := []string{
