@@ -271,23 +271,27 @@ func (a *authority) end(owner, target string, path []string, inTree, flat bool) 
 		return
 	}
 	m := a.resolve(target+".", a.q.qtype)
+	ttl, found := uint32(headlessTTL), false
 	for _, rr := range m.Answer {
+		ttl = min(ttl, rr.Header().Ttl)
+	}
+	for _, rr := range m.Answer {
+		wanted := rr.Header().Rrtype == a.q.qtype
+		found = found || wanted
 		switch {
 		case !flat:
 			a.r.Answer = append(a.r.Answer, rr)
-		case rr.Header().Rrtype == a.q.qtype:
-			rr.Header().Name, rr.Header().Ttl = owner, min(rr.Header().Ttl, headlessTTL)
+		case wanted:
+			rr.Header().Name, rr.Header().Ttl = owner, ttl
 			a.r.Answer = append(a.r.Answer, rr)
 		}
 	}
 	switch {
-	case !flat:
-		a.r.Rcode = m.Rcode
-		if len(m.Answer) == 0 {
-			a.r.Ns = m.Ns
-		}
-	case len(a.r.Answer) == 0:
+	case found:
+	case flat:
 		a.r.Ns = []dns.RR{soa(a.origin, headlessTTL)}
+	default:
+		a.r.Rcode, a.r.Ns = m.Rcode, m.Ns
 	}
 }
 
