@@ -1,6 +1,8 @@
 package object
 
 import (
+	"net/netip"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,12 +20,12 @@ func checkLabel(t *testing.T, what, s string) {
 
 // FuzzEndpointSlice feeds anything to FromEndpointSlice: it never panics, and what it keeps can stand in a domain name.
 func FuzzEndpointSlice(f *testing.F) {
-	f.Add("default", "web-abc", "web", "web-0", "Pod", "default", "web-0", "10.0.0.1", "10.0.0.2", byte(0))
-	f.Add("Default", "WEB", "Web", "", "Pod", "", "Web-0", "FD00::", "fe80::1%eth0", byte(3))
-	f.Add("", "", "", "", "", "", "", "", "", byte(7))
-	f.Add("a", "", "a", "*", "Pod", "a", "a b\x00\\", "::ffff:10.0.0.1", "fd00::10.0.0.1", byte(1))
-	f.Add("a.b", "x", "web", ".", "Pod", "a.b", "..", "::", "::1", byte(2))
-	f.Fuzz(func(t *testing.T, ns, name, svc, host, kind, podNs, pod, a1, a2 string, bits byte) {
+	f.Add("default", "web-abc", "web", "web-0", "Pod", "default", "web-0", "10.0.0.1", "10.0.0.2", "web", "TCP", int32(80), byte(0))
+	f.Add("Default", "WEB", "Web", "", "Pod", "", "Web-0", "FD00::", "fe80::1%eth0", "WEB.ui", "udp", int32(65536), byte(3))
+	f.Add("", "", "", "", "", "", "", "", "", "", "", int32(0), byte(7))
+	f.Add("a", "", "a", "*", "Pod", "a", "a b\x00\\", "::ffff:10.0.0.1", "fd00::10.0.0.1", "\x00", "SCTP", int32(-1), byte(1))
+	f.Add("a.b", "x", "web", ".", "Pod", "a.b", "..", "::", "::1", ".", "", int32(1), byte(2))
+	f.Fuzz(func(t *testing.T, ns, name, svc, host, kind, podNs, pod, a1, a2, port, protocol string, number int32, bits byte) {
 		ready := bits&1 != 0
 		s := &discoveryv1.EndpointSlice{
 			ObjectMeta: metav1.ObjectMeta{
@@ -42,6 +44,8 @@ func FuzzEndpointSlice(f *testing.F) {
 		if bits&4 != 0 {
 			s.AddressType = discoveryv1.AddressTypeFQDN
 		}
+		p := corev1.Protocol(protocol)
+		s.Ports = []discoveryv1.EndpointPort{{Name: &port, Protocol: &p, Port: &number}, {Name: &port, Protocol: &p}}
 		got, err := FromEndpointSlice(s)
 		if got == nil {
 			if err == nil {
@@ -57,6 +61,7 @@ func FuzzEndpointSlice(f *testing.F) {
 		for _, e := range got.Endpoints {
 			checkEndpoint(t, e)
 		}
+		checkPorts(t, number, got.Ports)
 	})
 }
 
@@ -76,15 +81,38 @@ func checkEndpoint(t *testing.T, e Endpoint) {
 	}
 }
 
+// checkPorts wants the port of that number, if there can be one, with names that queries can ask for.
+func checkPorts(t *testing.T, number int32, got []Port) {
+	t.Helper()
+	if number < 1 || number > 65535 {
+		if len(got) > 0 {
+			t.Errorf("ports %+v of number %d", got, number)
+		}
+		return
+	}
+	if len(got) != 1 || int32(got[0].Port) != number {
+		t.Fatalf("ports %+v, want one of number %d", got, number)
+	}
+	if got[0].Name != "" {
+		checkLabel(t, "port", "_"+got[0].Name)
+	}
+	if p := got[0].Protocol; p == "" || p != asciiLower(p) {
+		t.Errorf("protocol %q", p)
+	}
+}
+
 // FuzzService feeds anything to FromService: it never panics, and a Service has the addresses of its type and no other.
 func FuzzService(f *testing.F) {
-	f.Add("default", "web", "ClusterIP", "None", "None", "", "", "1")
-	f.Add("Default", "WEB", "", "10.96.0.1", "10.96.0.1", "fd00::1", "", "18446744073709551616")
-	f.Add("a", "b", "ExternalName", "", "", "", "db.example.org", "")
-	f.Add("", "a.b", "NodePort", "none", "fe80::1%eth0", "::ffff:10.0.0.1", "\x00", "-1")
-	f.Fuzz(func(t *testing.T, ns, name, typ, ip, ip1, ip2, external, version string) {
+	f.Add("default", "web", "ClusterIP", "None", "None", "", "", "1", "web", "TCP", int32(80))
+	f.Add("Default", "WEB", "", "10.96.0.1", "10.96.0.1", "fd00::1", "", "18446744073709551616", "Web", "", int32(65535))
+	f.Add("a", "b", "ExternalName", "", "", "", "DB.example.org.", "", "", "", int32(0))
+	f.Add("a", "b", "ExternalName", "", "", "", "fe80::1%eth0", "", "", "", int32(0))
+	f.Add("a", "b", "ExternalName", "", "", "", "1.2.3.4.", "", "", "", int32(0))
+	f.Add("", "a.b", "NodePort", "none", "fe80::1%eth0", "::ffff:10.0.0.1", "\x00", "-1", ".", "SCTP", int32(-1))
+	f.Fuzz(func(t *testing.T, ns, name, typ, ip, ip1, ip2, external, version, port, protocol string, number int32) {
 		s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name, ResourceVersion: version}}
 		s.Spec = corev1.ServiceSpec{Type: corev1.ServiceType(typ), ClusterIP: ip, ExternalName: external}
+		s.Spec.Ports = []corev1.ServicePort{{Name: port, Protocol: corev1.Protocol(protocol), Port: number}}
 		for _, ip := range []string{ip1, ip2} {
 			if ip != "" {
 				s.Spec.ClusterIPs = append(s.Spec.ClusterIPs, ip)
@@ -107,5 +135,30 @@ func FuzzService(f *testing.F) {
 				t.Errorf("address %v", a)
 			}
 		}
+		if got.Type != ExternalName {
+			checkPorts(t, number, got.Ports)
+			return
+		}
+		if got.Ports != nil || (got.ExternalName == "") != (err != nil) {
+			t.Errorf("%+v, error %v", got, err)
+		}
+		if got.ExternalName != "" {
+			checkName(t, got.ExternalName)
+		}
 	})
+}
+
+// checkName wants a fully qualified domain name that fits a message.
+func checkName(t *testing.T, name string) {
+	t.Helper()
+	relative, qualified := strings.CutSuffix(name, ".")
+	if !qualified || len(name) > 254 {
+		t.Errorf("external name %q of %d octets", name, len(name))
+	}
+	for label := range strings.SplitSeq(relative, ".") {
+		checkLabel(t, "external name's", label)
+	}
+	if _, err := netip.ParseAddr(relative); err == nil {
+		t.Errorf("external name %q is an address", name)
+	}
 }
