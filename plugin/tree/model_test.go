@@ -102,7 +102,7 @@ func peer(list []member, q Query) Answer {
 
 func ofFamily(list []member, f Family) (as []netip.Addr) {
 	for _, e := range list {
-		if f == IPv4 && e.Addr.Is4() || f == IPv6 && e.Addr.Is6() {
+		if f == AnyFamily || f == IPv4 && e.Addr.Is4() || f == IPv6 && e.Addr.Is6() {
 			as = append(as, e.Addr)
 		}
 	}
@@ -125,6 +125,9 @@ func (m model) Find(p *Path, q Query) Answer {
 	case p.N == 2:
 		s := m.service(ns, x)
 		if s.Type == object.ExternalName {
+			if s.ExternalName == "" { // what it had was no name
+				return Answer{Status: Service}
+			}
 			return Answer{Status: Alias, External: s.ExternalName}
 		}
 		if s.Type == object.Headless {
@@ -136,12 +139,32 @@ func (m model) Find(p *Path, q Query) Answer {
 		}
 		return Answer{Status: Service, Addrs: ofFamily(ips, q.Family)}
 	}
-	y := string(p.Labels[2])
+	y, z := string(p.Labels[2]), string(p.Labels[3])
+	switch {
+	case p.N == 3:
+		if a := m.peer(ns, x, y, q); a.Status != None {
+			return a
+		}
+		if m.hasPort(ns, x, y, "") {
+			return Answer{Status: Empty}
+		}
+	case m.hasPort(ns, x, y, z):
+		return Answer{Status: Port}
+	}
+	return Answer{}
+}
+
+// peer is the peer y of the Service x: a hostname first, as with kubernetes, unless only the pod of that name counts. Where neither is
+// ready the pod has it, as everywhere else.
+func (m model) peer(ns, x, y string, q Query) Answer {
 	hosts := those(m.peers(ns, x), func(e member) bool { return e.Host == y })
 	if slices.ContainsFunc(hosts, isReady) {
 		return peer(hosts, q)
 	}
-	return peer(append(hosts, those(m.peers(ns, x), func(e member) bool { return e.Pod == y })...), q)
+	if a := peer(those(m.peers(ns, x), func(e member) bool { return e.Pod == y }), q); a.Status == Peer {
+		return a
+	}
+	return peer(hosts, q)
 }
 
 // short is the peer x right below a namespace.
@@ -160,7 +183,7 @@ func (m model) short(ns, x string, q Query) Answer {
 func (m model) FindGuest(p *Path, q Query) Answer {
 	ns, x, y := string(p.Labels[0]), string(p.Labels[1]), string(p.Labels[2])
 	switch {
-	case p.N < 2 || p.N == 2 && m.service(ns, x) != nil:
+	case p.N < 2 || p.N > 3 || p.N == 2 && m.service(ns, x) != nil:
 		return Answer{}
 	case p.N == 2:
 		return m.short(ns, x, q)

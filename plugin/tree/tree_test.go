@@ -52,6 +52,17 @@ func sliceOf(key, svc string, version uint64, list ...object.Endpoint) object.Ob
 	return s
 }
 
+// withPorts gives a Service or an EndpointSlice ports.
+func withPorts(o object.Object, ports ...object.Port) object.Object {
+	switch o := o.(type) {
+	case *object.Service:
+		o.Ports = ports
+	case *object.EndpointSlice:
+		o.Ports = ports
+	}
+	return o
+}
+
 // named is a ready endpoint, "" for a name that it has not.
 func named(pod, host, addr string) object.Endpoint {
 	return object.Endpoint{Pod: pod, Host: host, Addr: netip.MustParseAddr(addr), Ready: true}
