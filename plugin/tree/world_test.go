@@ -87,6 +87,9 @@ func (w *world) object(f *feed) object.Object {
 	list := make([]object.Endpoint, 0, 8)
 	if was, ok := f.held[object.NewKey(object.KindEndpointSlice, ns, name)].(*object.EndpointSlice); ok && w.IntN(3) > 0 {
 		svc, list = was.Service, append(list, was.Endpoints...) // most changes are small
+		if w.IntN(4) == 0 {                                     // or only of ports
+			return withPorts(sliceOf(ns+"/"+name, svc, version, list...), w.ports()...)
+		}
 		w.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 		list = list[:w.IntN(len(list)+1)]
 	}

@@ -1,0 +1,152 @@
+package tree
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/coredns-headless/headless/plugin/object"
+)
+
+// churn has one writer change all there is, nodes that come and go among it, while readers read.
+func churn(t *testing.T, rounds int, readers ...func(tr *Tree)) {
+	t.Helper()
+	tr := New()
+	services, endpoints := tr.Source(""), tr.Source("")
+	services.Replace(nil, 1<<32-100) // near RFC 1982's new beginning
+	endpoints.Replace(nil, 1)
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	for _, read := range readers {
+		wg.Go(func() {
+			for !stop.Load() {
+				read(tr)
+			}
+		})
+	}
+	web := port("web", "tcp", 80)
+	for i := range rounds {
+		if i == rounds/10 {
+			tr.IndexAddresses()
+		}
+		key := []string{"default/nginx", "default/api", "other/nginx"}[i%3]
+		kind := []object.Object{
+			withPorts(headless(key, 0), web), withPorts(clusterIP(key, 0, "10.96.0.1"), web), headless(key, 0), external(key, 0),
+		}
+		services.Set(kind[i/3%len(kind)])
+		svc := []string{"nginx", "api"}[i/5%2]
+		endpoints.Set(withPorts(sliceOf("default/nginx-1", svc, 0, stateful("web-0", addrOf(i%7)), named("web-1", "db", addrOf(i%5)), deployed("ws-x", "fd00::1")), web))
+		endpoints.Set(withPorts(sliceOf("other/nginx-1", "nginx", 0, stateful("web-0", addrOf(i%3))), []object.Port{web}[:i%2]...))
+		switch i % 11 {
+		case 3:
+			services.Delete(object.NewKey(object.KindService, "default", "nginx"), 0)
+		case 5: // the namespace goes
+			endpoints.Delete(object.NewKey(object.KindEndpointSlice, "other", "nginx-1"), 0)
+			services.Delete(object.NewKey(object.KindService, "other", "nginx"), 0)
+		case 9: // everything goes
+			services.Replace(nil, 0)
+			endpoints.Replace(nil, 0)
+		}
+	}
+	stop.Store(true)
+	wg.Wait()
+}
+
+// What readers see is of some moment: lists in order, and no address that nobody ever had.
+func TestReadersOfPortsAndHoldersSeeWholeRecords(t *testing.T) {
+	had := []netip.Addr{netip.MustParseAddr("fd00::1"), netip.MustParseAddr("10.96.0.1")}
+	for i := range 7 {
+		had = append(had, netip.MustParseAddr(addrOf(i)))
+	}
+	check := func(what string, list []Target) {
+		for _, target := range list {
+			if target.Port != 80 || len(target.Addrs) == 0 || slices.ContainsFunc(target.Addrs, func(a netip.Addr) bool { return !slices.Contains(had, a) }) {
+				t.Errorf("%s: a reader saw %v", what, target)
+			}
+		}
+	}
+	churn(t, 1500, func(tr *Tree) {
+		for _, name := range []string{"_web._tcp.nginx.default", "_web._tcp.api.default", "_web._tcp.nginx.other", "_tcp.nginx.default"} {
+			check(name, tr.Targets(pathOf(name)))
+			tr.Find(pathOf(name), Query{Family: AnyFamily})
+		}
+		check("ws-x", tr.GuestTargets(pathOf("ws-x.nginx.default"), true))
+	}, func(tr *Tree) {
+		for _, a := range had {
+			for _, h := range tr.Holders(a) {
+				if !slices.Contains([]string{"web-0", "web-1", "db", "ws-x"}, h.Label) || h.Namespace != "default" && h.Namespace != "other" {
+					t.Errorf("%s: a reader saw %v", a, h)
+				}
+			}
+		}
+	})
+}
+
+// A transfer is of one moment: the writer waits, so that no record in it is older than another.
+func TestTransfersAreOfOneMoment(t *testing.T) {
+	tr := plant(headless("default/nginx", 1))
+	s := tr.Source("")
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			states := make(map[uint32]string)
+			var last uint32
+			for !stop.Load() {
+				list, serial := tr.Zone(pathOf("default"), false)
+				text := ""
+				for _, e := range list {
+					text = fmt.Sprint(text, e.Labels, e.Answer.Addrs)
+				}
+				if was, ok := states[serial]; ok && was != text || serial < last {
+					t.Errorf("serial %d, after %d, has\n%s\nand\n%s", serial, last, was, text)
+					return
+				}
+				states[serial], last = text, serial
+				if peers := len(list) / 2; peers > 0 && len(list[0].Answer.Addrs) != peers { // the Service, and each peer with and without its label
+					t.Errorf("%d addresses of the Service, %d peers: %s", len(list[0].Answer.Addrs), peers, text)
+					return
+				}
+			}
+		})
+	}
+	for i := range 1500 {
+		list := make([]object.Endpoint, 2+i%5)
+		for j := range list {
+			list[j] = stateful(fmt.Sprintf("web-%d", j), addrOf(256*i+j))
+		}
+		s.Set(sliceOf("default/nginx-1", "nginx", 0, list...))
+	}
+	stop.Store(true)
+	wg.Wait()
+}
+
+func TestPortsAndHoldersAreToldWhileTheWriterIsLockedOut(t *testing.T) {
+	tr := plant(headless("default/nginx", 1), withPorts(sliceOf("default/nginx-1", "nginx", 1, deployed("ws-x", "10.0.0.1")), port("web", "tcp", 80)))
+	tr.IndexAddresses()
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	done := make(chan bool)
+	go func() {
+		if got := texts(tr.Targets(pathOf("_web._tcp.nginx.default"))); !slices.Equal(got, []string{"ws-x:80 10.0.0.1"}) {
+			t.Errorf("targets %v", got)
+		}
+		if got := texts(tr.GuestTargets(pathOf("ws-x.nginx.default"), false)); !slices.Equal(got, []string{"ws-x:80 10.0.0.1"}) {
+			t.Errorf("as a guest %v", got)
+		}
+		checkHolders(t, tr, "10.0.0.1", "default/nginx/ws-x")
+		if tr.Serial(pathOf("nginx.default")) != 1 {
+			t.Error("another serial")
+		}
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Fatal("a reader waits for the writer's lock")
+	}
+}
