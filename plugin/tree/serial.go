@@ -17,17 +17,24 @@ func (t *Tree) Serial(p *Path) uint32 {
 	if p.N == 0 {
 		return uint32(max(base, t.serial.Load())) // #nosec G115 -- modulo 2^32 is meant
 	}
-	at := &t.gone
-	if ns := t.namespace(hashOfBytes(p.Labels[0]), p.Labels[0]); ns != nil {
-		at = &ns.serial
-		if p.N > 1 {
-			at = &ns.gone
+	for {
+		gone := &t.gone
+		highest := gone.Load()
+		if ns := t.namespace(hashOfBytes(p.Labels[0]), p.Labels[0]); ns != nil {
+			if p.N == 1 {
+				return uint32(max(base, ns.serial.Load())) // #nosec G115 -- modulo 2^32 is meant
+			}
+			gone = &ns.gone
+			highest = gone.Load()
 			if svc := ns.service(hashOfBytes(p.Labels[1]), p.Labels[1]); svc != nil {
-				at = &svc.serial
+				return uint32(max(base, svc.serial.Load())) // #nosec G115 -- modulo 2^32 is meant
 			}
 		}
+		// While another node went, this one may have come, with a serial below the other's.
+		if gone.Load() == highest {
+			return uint32(max(base, highest)) // #nosec G115 -- modulo 2^32 is meant
+		}
 	}
-	return uint32(max(base, at.Load())) // #nosec G115 -- modulo 2^32 is meant
 }
 
 // rebase notes the version of what a source had when it synced. The caller holds t.mu.
