@@ -95,6 +95,7 @@ func checkPorts(t *testing.T, number int32, got []Port) {
 	}
 	if got[0].Name != "" {
 		checkLabel(t, "port", "_"+got[0].Name)
+		checkLabel(t, "protocol", "_"+got[0].Protocol)
 	}
 	if p := got[0].Protocol; p == "" || p != asciiLower(p) {
 		t.Errorf("protocol %q", p)

@@ -110,7 +110,7 @@ func newHead(k Kind, o *metav1.ObjectMeta) (head, error) {
 
 // Port is a port of a Service or an EndpointSlice. Its names are in lower case.
 type Port struct {
-	// Name is empty for an unnamed port, and for a name that is no DNS label.
+	// Name is empty for an unnamed port, and for one that is no DNS label, or whose Protocol is none.
 	Name string
 	// Protocol is tcp, udp or another.
 	Protocol string
@@ -131,7 +131,7 @@ func newPort(name string, protocol corev1.Protocol, number int32) (Port, bool) {
 	default:
 		p.Protocol = lower(string(protocol))
 	}
-	if IsLabel("_" + name) {
+	if IsLabel("_"+name) && IsLabel("_"+p.Protocol) { // both are labels of a SRV record
 		p.Name = lower(name)
 	}
 	return p, true

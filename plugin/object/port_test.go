@@ -30,6 +30,8 @@ func TestPortsOfBothKinds(t *testing.T) {
 		{name: "name with dots", port: "web.ui", number: 80, want: []Port{{Protocol: "tcp", Port: 80}}},
 		{name: "name of 62 octets, a label with its underscore", port: long[1:], number: 80, want: []Port{{Name: long[1:], Protocol: "tcp", Port: 80}}},
 		{name: "name of 63 octets", port: long, number: 80, want: []Port{{Protocol: "tcp", Port: 80}}},
+		{name: "protocol with dots, from a manifest", port: "web", protocol: "T.C", number: 80, want: []Port{{Protocol: "t.c", Port: 80}}},
+		{name: "protocol of 63 octets", port: "web", protocol: corev1.Protocol(long), number: 80, want: []Port{{Protocol: long, Port: 80}}},
 		{name: "least number", port: "web", number: 1, want: []Port{{Name: "web", Protocol: "tcp", Port: 1}}},
 		{name: "greatest number", port: "web", number: 65535, want: []Port{{Name: "web", Protocol: "tcp", Port: 65535}}},
 		{name: "number 0", port: "web"},
