@@ -3,13 +3,15 @@ package config
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 )
 
 func (p *parser) nameserver(args []string) error {
 	name, err := zoneName(args[0])
-	if _, aerr := netip.ParseAddr(args[0]); err != nil || aerr == nil || name == "." {
+	_, aerr := netip.ParseAddr(strings.TrimSuffix(args[0], "."))
+	if err != nil || aerr == nil || name == "." || strings.Contains(args[0], "/") {
 		return p.Errf("nameserver %q is no domain name: allowed is nameserver NAME [ADDRESS...]", args[0])
 	}
 	if slices.ContainsFunc(p.s.Nameservers, func(n Nameserver) bool { return n.Name == name }) {
@@ -18,7 +20,7 @@ func (p *parser) nameserver(args []string) error {
 	n := Nameserver{Name: name, At: position(p.Controller)}
 	for _, text := range args[1:] {
 		a, err := netip.ParseAddr(text)
-		if err != nil || a.Zone() != "" || a.IsUnspecified() {
+		if err != nil || a.Zone() != "" || a.Unmap().IsUnspecified() {
 			return p.Errf("nameserver address %q: allowed are addresses of IPv4 and IPv6", text)
 		}
 		if a = a.Unmap(); !slices.Contains(n.Addrs, a) {
