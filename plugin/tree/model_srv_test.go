@@ -72,9 +72,13 @@ func (m model) Targets(p *Path) (list []Target) {
 func (m model) GuestTargets(p *Path, notReady bool) (list []Target) {
 	ns, x, y := string(p.Labels[0]), string(p.Labels[1]), string(p.Labels[2])
 	addrs := m.FindGuest(p, Query{Family: AnyFamily, NotReady: notReady}).Addrs
+	if len(addrs) == 0 {
+		return nil
+	}
+	ready := slices.ContainsFunc(m.peers(ns, x), func(e member) bool { return e.Pod == y && e.Ready })
 	for _, sl := range m.slices {
 		for _, e := range sl.Endpoints {
-			if sl.Key().Namespace != ns || sl.Service != x || e.Pod != y || !slices.Contains(addrs, e.Addr) {
+			if sl.Key().Namespace != ns || sl.Service != x || e.Pod != y || e.Ready != ready {
 				continue
 			}
 			for _, sp := range sl.Ports {
@@ -108,22 +112,21 @@ func (m model) Holders(a netip.Addr) (list []Holder) {
 			}
 			names := slices.Compact([]string{e.Host, e.Pod})
 			for _, label := range slices.DeleteFunc(names, func(l string) bool { return l == "" }) {
-				list = append(list, Holder{Namespace: ns, Service: sl.Service, Label: label, ready: e.Ready})
+				list = append(list, Holder{Namespace: ns, Service: sl.Service, Label: label, ready: e.Ready, host: label == e.Host})
 			}
 		}
 	}
 	return list
 }
 
-// byRank is the order of Holders, as far as it is promised.
+// byRank is the order of Holders.
 func byRank(a, b Holder) int {
-	rank := func(h Holder) int {
-		if h.ready {
+	first := func(yes bool) int {
+		if yes {
 			return 0
 		}
 		return 1
 	}
-	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service))
+	return cmp.Or(cmp.Compare(first(a.ready), first(b.ready)), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service),
+		cmp.Compare(first(a.host), first(b.host)), cmp.Compare(a.Label, b.Label))
 }
-
-func byLabel(a, b Holder) int { return cmp.Or(byRank(a, b), cmp.Compare(a.Label, b.Label)) }

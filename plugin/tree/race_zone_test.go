@@ -97,7 +97,7 @@ func TestTransfersAreOfOneMoment(t *testing.T) {
 			states := make(map[uint32]string)
 			var last uint32
 			for !stop.Load() {
-				list, serial := tr.Zone(pathOf("default"), false)
+				list, serial, _ := tr.Zone(pathOf("default"), false, noStandIns)
 				text := ""
 				for _, e := range list {
 					text = fmt.Sprint(text, e.Labels, e.Answer.Addrs)
