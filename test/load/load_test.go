@@ -1,0 +1,154 @@
+package load
+
+import (
+	"bytes"
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coredns-headless/headless/test/server"
+)
+
+// TestLoadShort runs what `make load` does, for seconds. It looks for answers, never for their speed: that is the business of a
+// machine that does nothing else.
+func TestLoadShort(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped in -short: it needs a control plane")
+	}
+	server.Need(t, "dnsperf", "dnsperf")
+	var tables, progress bytes.Buffer
+	o := Options{
+		Settings: []string{UDP, TCP}, Sizes: []int{1, 100}, Rounds: 1, RecordSizes: []int{100}, RecordRounds: 1, Duration: 300 * time.Millisecond,
+		Folder: t.TempDir(), Tables: &tables, Progress: &progress,
+	}
+	if err := Run(t.Context(), o); err != nil {
+		t.Fatalf("%v\n%s", err, &progress)
+	}
+	t.Log(tables.String())
+	answered := readCSV(t, o.Folder)
+	for _, c := range contenders {
+		for _, row := range []string{"udp 1", "udp 100", "tcp 100"} {
+			if c.once && row == "udp 100" {
+				continue
+			}
+			if answered[row+" "+c.name] == 0 {
+				t.Errorf("%s: no queries answered", row+" "+c.name)
+			}
+		}
+		if explained[c.name] == "" || !c.once && style[c.name].label == "" {
+			t.Errorf("%s is not explained, or not drawn", c.name)
+		}
+	}
+	svg, err := os.ReadFile(filepath.Join(o.Folder, "qps.svg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Count(string(svg), "<polyline"), len(style); got != want {
+		t.Errorf("%d lines are drawn, want %d", got, want)
+	}
+}
+
+// readCSV returns queries answered by setting, size and contender.
+func readCSV(t *testing.T, folder string) map[string]int {
+	t.Helper()
+	f, err := os.Open(filepath.Join(folder, "load.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := make(map[string]int)
+	for _, row := range rows[1:] {
+		n, err := strconv.Atoi(row[4])
+		if err != nil {
+			t.Fatal(err)
+		}
+		answered[strings.Join(row[:3], " ")] += n
+	}
+	return answered
+}
+
+const perfect = `[Status] Testing complete (time limit)
+
+Statistics:
+
+  Queries sent:         30234
+  Queries completed:    30234 (100.00%)
+  Queries lost:         0 (0.00%)
+
+  Response codes:       NOERROR 30234 (100.00%)
+  Average packet size:  request 45, response 90
+  Run time (s):         0.300207
+  Queries per second:   100710.509748
+`
+
+func TestParse(t *testing.T) {
+	for _, tt := range []struct {
+		name, old, new string
+		want           perf
+		err            string
+	}{
+		{name: "perfect", want: perf{sent: 30234, completed: 30234, elapsed: 300207 * time.Microsecond}},
+		{name: "lost", old: "lost:         0", new: "lost:         7", want: perf{sent: 30234, completed: 30234, lost: 7, elapsed: 300207 * time.Microsecond}},
+		{name: "denied", old: "NOERROR 30234 (100.00%)", new: "NOERROR 30233 (100.00%), NXDOMAIN 1 (0.00%)", err: "not all of 30234 replies are NOERROR: NOERROR 30233 (100.00%), NXDOMAIN 1 (0.00%)"},
+		{name: "none", old: "NOERROR 30234 (100.00%)", new: "", err: "not all of 30234 replies are NOERROR: "},
+		{name: "nothing", old: "completed:    30234", new: "completed:    0", err: "no query was answered"},
+		{name: "other", old: perfect, new: "Usage: dnsperf", err: "invalid syntax"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := parse(strings.Replace(perfect, tt.old, tt.new, 1))
+			switch {
+			case tt.err == "" && (err != nil || got != tt.want):
+				t.Errorf("got %+v, %v, want %+v", got, err, tt.want)
+			case tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)):
+				t.Errorf("error %v, want %q", err, tt.err)
+			}
+		})
+	}
+}
+
+func TestPairs(t *testing.T) {
+	run := func(queries ...int) (fs figures) {
+		for _, n := range queries {
+			fs = append(fs, figure{queries: n, elapsed: time.Second})
+		}
+		return fs
+	}
+	a, b := run(90, 50, 100), run(100, 50, 200) // the second round was disturbed
+	if got := pairs(a, b, qps); !slices.Equal(got, []float64{0.9, 1, 0.5}) || median(got) != 0.9 {
+		t.Errorf("pairs %v, median %v", got, median(got))
+	}
+	if got := median([]float64{4, 1, 3, 2}); got != 2.5 {
+		t.Errorf("median %v, want 2.5", got)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*Options)
+		err    string
+	}{
+		{"setting", func(o *Options) { o.Settings = []string{"doh"} }, `no setting "doh": allowed are udp, udp+cache, tcp, dot`},
+		{"contender", func(o *Options) { o.Contenders = []string{"bind"} }, `no contender "bind": allowed are k8s_external, rewrite,`},
+		{"sizes", func(o *Options) { o.Sizes = []int{100, 1} }, "sizes [100 1]: allowed are ascending ones of 1 to 100000"},
+		{"record", func(o *Options) { o.RecordSizes = []int{7} }, "size 7 for the record: allowed are [1 10 100 1000 5000]"},
+		{"rounds", func(o *Options) { o.Rounds = 0 }, "nothing to measure"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := Defaults()
+			tt.change(&o)
+			if err := o.check(); err == nil || !strings.HasPrefix(err.Error(), tt.err) {
+				t.Errorf("error %v, want %q", err, tt.err)
+			}
+		})
+	}
+}
