@@ -44,7 +44,7 @@ bench: ## Go benchmarks, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 load: ## queries a second of headless and others, to docs/performance, in ten minutes (LOAD='-rounds 3 -settings udp', LOAD=-h)
-	cd test && $(GO) run ./cmd/load -folder '$(CURDIR)/docs/performance' $(LOAD)
+	@cd test && $(GO) run ./cmd/load -folder '$(CURDIR)/docs/performance' $(LOAD)
 
 examples/cluster.yaml: ## dump the tests' cluster anew, as kubectl prints it
 	cd test && $(GO) test -run '^TestDump$$' . -args -dump $(CURDIR)/$@

@@ -93,11 +93,11 @@ func (a axes) x(size int) float64 {
 func (a axes) draw(b *bytes.Buffer, step, most float64) {
 	for v := 0.0; v <= most; v += step {
 		fmt.Fprintf(b, `<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" stroke="#d0d0cc"/>`, left, right, a.y(v), a.y(v))
-		fmt.Fprintf(b, `<text x="%d" y="%.1f" text-anchor="end">%s</text>`+"\n", left-8, a.y(v)+4, thousands(v))
+		fmt.Fprintf(b, `<text x="%d" y="%.1f" text-anchor="end">%s</text>`+"\n", left-8, a.y(v)+4, hundreds(v))
 	}
 	for _, size := range a.sizes {
 		fmt.Fprintf(b, `<line x1="%.1f" x2="%.1f" y1="%d" y2="%d" stroke="#888888"/>`, a.x(size), a.x(size), bottom, bottom+5)
-		fmt.Fprintf(b, `<text x="%.1f" y="%d" text-anchor="middle">%d</text>`+"\n", a.x(size), bottom+20, size)
+		fmt.Fprintf(b, `<text x="%.1f" y="%d" text-anchor="middle">%s</text>`+"\n", a.x(size), bottom+20, grouped(size))
 	}
 	fmt.Fprintf(b, `<line x1="%d" x2="%d" y1="%d" y2="%d" stroke="#888888"/>`+"\n", left, right, bottom, bottom)
 	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="middle">endpoints of the Service (medians; bars from the lowest round to the highest)</text>`+"\n", (left+right)/2, bottom+44)
@@ -133,6 +133,6 @@ func (a axes) line(b *bytes.Buffer, l line) {
 		fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s" stroke="none"/>`, a.x(p.size), a.y(p.median), s.colour)
 	}
 	last := l.points[len(l.points)-1]
-	fmt.Fprintf(b, `<line stroke-width="1" x1="%.1f" x2="%d" y1="%.1f" y2="%.1f" opacity="0.5"/></g>`, a.x(last.size)+5, right+10, a.y(last.median), l.label)
-	fmt.Fprintf(b, `<text x="%d" y="%.1f" fill="%s">%s</text>`+"\n", right+14, l.label+4, s.colour, s.label)
+	fmt.Fprintf(b, `<line stroke-width="1" x1="%.1f" x2="%d" y1="%.1f" y2="%.1f"/></g>`, a.x(last.size)+5, right+10, a.y(last.median), l.label)
+	fmt.Fprintf(b, `<text x="%d" y="%.1f">%s</text>`+"\n", right+14, l.label+4, s.label)
 }

@@ -36,8 +36,7 @@ func main() {
 func foretell() {
 	const skipped = "will be skipped (with CI=true they fail):"
 	for _, c := range [][2]string{
-		{"dig", "bind9-dnsutils"}, {"delv", "bind9-dnsutils"}, {"unbound", "unbound"}, {"dnsmasq", "dnsmasq-base"}, {"knotd", "knot"}, {"nsd", "nsd"},
-		{"dnsperf", "dnsperf"},
+		{"dig", "bind9-dnsutils"}, {"delv", "bind9-dnsutils"}, {"unbound", "unbound"}, {"dnsmasq", "dnsmasq-base"}, {"knotd", "knot"}, {"nsd", "nsd"}, {"dnsperf", "dnsperf"},
 	} {
 		if _, err := exec.LookPath(c[0]); err != nil {
 			fmt.Fprintf(os.Stderr, "the tests that use %s %s it is not installed (Debian package %s)\n", c[0], skipped, c[1])
