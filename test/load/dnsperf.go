@@ -46,10 +46,10 @@ func (m *measuring) try(ctx context.Context, s *coreDNS, c contender, size int) 
 		return f, p, err
 	}
 	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return f, p, ctx.Err()
+	}
 	if err != nil {
-		if ctx.Err() != nil {
-			err = ctx.Err()
-		}
 		return f, p, errors.Join(fmt.Errorf("dnsperf: %w", err), s.process.Exited(), errors.New(tail(string(out))))
 	}
 	after, err := spentBy(s.process.Pid())

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/coredns-headless/headless/test/server"
 )
 
@@ -109,6 +111,43 @@ func TestParse(t *testing.T) {
 			case tt.err == "" && (err != nil || got != tt.want):
 				t.Errorf("got %+v, %v, want %+v", got, err, tt.want)
 			case tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)):
+				t.Errorf("error %v, want %q", err, tt.err)
+			}
+		})
+	}
+}
+
+// TestHas checks that no wrong answer is measured.
+func TestHas(t *testing.T) {
+	const qname, right = "web-0.load-1.svc.cluster.local.", "web-0.load-1.svc.cluster.local. 5 IN A 10.64.0.1"
+	for _, tt := range []struct {
+		name   string
+		rcode  int
+		answer []string
+		addr   string
+		err    string
+	}{
+		{name: "right", answer: []string{right}, addr: "10.64.0.1"},
+		{name: "blank"},
+		{name: "denied", rcode: dns.RcodeNameError, addr: "10.64.0.1", err: "no address"},
+		{name: "refused", rcode: dns.RcodeRefused, err: "no address"},
+		{name: "nodata", addr: "10.64.0.1", err: "0 records of " + qname},
+		{name: "not blank", answer: []string{right}, err: "want " + qname + " A "},
+		{name: "another's", answer: []string{right}, addr: "10.64.0.2", err: "want " + qname + " A 10.64.0.2"},
+		{name: "rewritten", answer: []string{"web-0." + right}, addr: "10.64.0.1", err: "want " + qname + " A 10.64.0.1"},
+		{name: "too many", answer: []string{right, right}, addr: "10.64.0.1", err: "2 records of " + qname},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := new(dns.Msg)
+			r.Rcode = tt.rcode
+			for _, text := range tt.answer {
+				rr, err := dns.NewRR(text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Answer = append(r.Answer, rr)
+			}
+			if err := has(r, qname, tt.addr); (err == nil) != (tt.err == "") || err != nil && err.Error() != tt.err {
 				t.Errorf("error %v, want %q", err, tt.err)
 			}
 		})
