@@ -81,7 +81,7 @@ func (o Options) check() error {
 		}
 	}
 	for _, n := range o.RecordSizes {
-		if !slices.Contains(o.Sizes, n) {
+		if !slices.Contains(o.Sizes, n) && !slices.Equal(o.Settings, []string{UDP}) {
 			return fmt.Errorf("size %d for the record: allowed are %v", n, o.Sizes)
 		}
 	}
