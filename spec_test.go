@@ -33,7 +33,7 @@ type rule struct {
 	disagrees     string // why the rule is not followed
 }
 
-// rules are all of version 1.1.0 (https://github.com/kubernetes/dns/blob/master/docs/specification.md). Those that say disagrees are the list of
+// rules are all of version 1.1.0. Those that say disagrees are the list of
 // what is not followed.
 var rules = []rule{
 	{section: "2.1", rule: "ttl is the record's", qname: "kubernetes.default.", qtype: dns.TypeA, want: "@ 7 IN A 10.3.0.1"},
