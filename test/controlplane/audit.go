@@ -29,6 +29,14 @@ type Request struct {
 	Verb       string `json:"verb"`
 	RequestURI string `json:"requestURI"`
 	UserAgent  string `json:"userAgent"`
+	User       struct {
+		Username string `json:"username"`
+	} `json:"user"`
+}
+
+// Lists reports whether the request asks for all there is, be it by a watch that begins with a list.
+func (r Request) Lists() bool {
+	return r.Verb == "list" || strings.Contains(r.RequestURI, "sendInitialEvents=true")
 }
 
 // Requests are the list and watch requests for Services and EndpointSlices so far, of clients whose user agent contains agent.

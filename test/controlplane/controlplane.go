@@ -34,6 +34,10 @@ type ControlPlane struct {
 	options   Options
 	dir       string
 	processes []*Process // in the order of their start
+	apiServer struct {
+		args []string
+		at   int // in processes
+	}
 }
 
 const adminToken = "admin-of-a-cluster-that-lives-for-minutes"
@@ -116,6 +120,7 @@ func (c *ControlPlane) startEtcd() (url string, err error) {
 	return url, err
 }
 
+// startAPIServer takes a port, writes what kube-apiserver reads, and starts it.
 func (c *ControlPlane) startAPIServer(etcd string) error {
 	port, err := FreePort()
 	if err != nil {
@@ -135,12 +140,33 @@ func (c *ControlPlane) startAPIServer(etcd string) error {
 	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
 		return err
 	}
-	p, err := c.start(parts.APIServer, "--audit-policy-file="+policy, "--audit-log-path="+c.auditLog(), "--etcd-servers="+etcd, "--bind-address="+c.options.IP, "--secure-port="+port, "--cert-dir="+certs,
-		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-signing-key-file="+key,
-		"--service-account-key-file="+key, "--token-auth-file="+tokens, "--authorization-mode=Node,RBAC", "--kubelet-preferred-address-types=InternalIP",
-		"--service-cluster-ip-range="+c.options.ServiceRange, "--allow-privileged=true")
+	c.Kubeconfig = filepath.Join(c.dir, "admin.kubeconfig")
+	if err := c.WriteKubeconfig(c.Kubeconfig, c.Address, adminToken); err != nil {
+		return err
+	}
+	c.apiServer.args = []string{
+		"--audit-policy-file=" + policy, "--audit-log-path=" + c.auditLog(), "--etcd-servers=" + etcd, "--bind-address=" + c.options.IP, "--secure-port=" + port, "--cert-dir=" + certs,
+		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-signing-key-file=" + key,
+		"--service-account-key-file=" + key, "--token-auth-file=" + tokens, "--authorization-mode=Node,RBAC", "--kubelet-preferred-address-types=InternalIP",
+		"--service-cluster-ip-range=" + c.options.ServiceRange, "--allow-privileged=true",
+	}
+	c.apiServer.at = len(c.processes)
+	return c.StartAPIServer()
+}
+
+// StopAPIServer ends kube-apiserver as a crash does: connections break, etcd stays.
+func (c *ControlPlane) StopAPIServer() { c.processes[c.apiServer.at].Stop() }
+
+// StartAPIServer starts kube-apiserver, again after StopAPIServer: on the same port, with the same certificate and etcd. It
+// returns when that is ready.
+func (c *ControlPlane) StartAPIServer() error {
+	p, err := c.start(parts.APIServer, c.apiServer.args...)
 	if err != nil {
 		return err
+	}
+	if last := len(c.processes) - 1; last != c.apiServer.at { // started again: it takes its old place
+		c.processes[c.apiServer.at] = p
+		c.processes = c.processes[:last]
 	}
 	err = poll(2*time.Minute, p, func() error {
 		_, err := os.Stat(c.CA())
@@ -149,18 +175,10 @@ func (c *ControlPlane) startAPIServer(etcd string) error {
 	if err != nil {
 		return fmt.Errorf("kube-apiserver: %w", err)
 	}
-	c.Kubeconfig = filepath.Join(c.dir, "admin.kubeconfig")
-	if err := c.WriteKubeconfig(c.Kubeconfig, c.Address, adminToken); err != nil {
-		return err
-	}
-	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
-	if err != nil {
-		return err
-	}
-	config.QPS = -1
-	config.WarningHandler = rest.NoWarnings{} // that Endpoints are deprecated is known
-	if c.Client, err = kubernetes.NewForConfig(config); err != nil {
-		return err
+	if c.Client == nil {
+		if c.Client, err = c.client(); err != nil {
+			return err
+		}
 	}
 	return poll(2*time.Minute, p, func() error {
 		// Ready, and the bootstrap roles and namespaces are there.
@@ -170,6 +188,17 @@ func (c *ControlPlane) startAPIServer(etcd string) error {
 		_, err := c.Client.CoreV1().Namespaces().Get(context.Background(), metav1.NamespaceSystem, metav1.GetOptions{})
 		return err
 	})
+}
+
+// client is the administrator's. The CA is there.
+func (c *ControlPlane) client() (kubernetes.Interface, error) {
+	config, err := c.RESTConfig()
+	if err != nil {
+		return nil, err
+	}
+	config.QPS = -1
+	config.WarningHandler = rest.NoWarnings{} // that Endpoints are deprecated is known
+	return kubernetes.NewForConfig(config)
 }
 
 func (c *ControlPlane) startControllers() error {
