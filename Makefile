@@ -6,7 +6,7 @@ PORT ?= 1053
 RACE ?= $(shell command -v $${CC:-gcc} >/dev/null && echo -race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit e2e lint bench load examples/cluster.yaml
+.PHONY: help build run test unit e2e lint bench load scale examples/cluster.yaml
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9./-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | while read -r name text; do printf 'make %-22s %s\n' "$$name" "$$text"; done
@@ -45,6 +45,9 @@ bench: ## Go benchmarks, with allocations
 
 load: ## queries a second of headless and others, to docs/performance, in ten minutes (LOAD='-rounds 3 -settings udp', LOAD=-h)
 	@cd test && $(GO) run ./cmd/load -folder '$(CURDIR)/docs/performance' $(LOAD)
+
+scale: ## what 150,000 endpoints cost, beside *kubernetes*, in a quarter of an hour (SCALE='-endpoints 15000 -services 150')
+	cd test && $(GO) run ./cmd/scale -csv $(CURDIR)/docs/performance/scale.csv $(SCALE)
 
 examples/cluster.yaml: ## dump the tests' cluster anew, as kubectl prints it
 	cd test && $(GO) test -run '^TestDump$$' . -args -dump $(CURDIR)/$@

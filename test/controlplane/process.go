@@ -59,9 +59,6 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Signal sends the process a signal.
 func (p *Process) Signal(sig os.Signal) error { return p.cmd.Process.Signal(sig) }
 
-// Pid is the process's id.
-func (p *Process) Pid() int { return p.cmd.Process.Pid }
-
 // Log is all that the process has printed.
 func (p *Process) Log() (string, error) {
 	text, err := os.ReadFile(p.log)

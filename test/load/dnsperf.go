@@ -41,7 +41,7 @@ func (m *measuring) try(ctx context.Context, s *coreDNS, c contender, size int) 
 	cmd := exec.CommandContext(ctx, "dnsperf", "-m", mode, "-s", "127.0.0.1", "-p", s.ports[c.name], "-d", m.queries(c, size),
 		"-l", strconv.FormatFloat(m.Duration.Seconds(), 'f', 3, 64), "-c", clients, "-q", outstanding, "-t", timeout)
 	cmd.WaitDelay = time.Second
-	before, err := spentBy(s.process.Pid())
+	before, err := spentBy(s.process.PID())
 	if err != nil {
 		return f, p, err
 	}
@@ -52,7 +52,7 @@ func (m *measuring) try(ctx context.Context, s *coreDNS, c contender, size int) 
 	if err != nil {
 		return f, p, errors.Join(fmt.Errorf("dnsperf: %w", err), s.process.Exited(), errors.New(tail(string(out))))
 	}
-	after, err := spentBy(s.process.Pid())
+	after, err := spentBy(s.process.PID())
 	if err != nil {
 		return f, p, errors.Join(err, s.process.Exited())
 	}
