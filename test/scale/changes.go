@@ -78,6 +78,10 @@ func (b *bench) noteLatency(phase string, c *churned) {
 		b.result.add(phase, t.label, "samples", "", float64(len(list)))
 		b.result.add(phase, t.label, "p50", "ms", ms(quantile(list, 0.5)))
 		b.result.add(phase, t.label, "p99", "ms", ms(quantile(list, 0.99)))
+		if later := c.later[t.label]; later != nil {
+			b.result.add(phase, t.label, "later than kubernetes, p50", "ms", ms(quantile(later, 0.5)))
+			b.result.add(phase, t.label, "later than kubernetes, p99", "ms", ms(quantile(later, 0.99)))
+		}
 	}
 }
 

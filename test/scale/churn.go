@@ -12,6 +12,7 @@ type churned struct {
 	changes int
 	took    time.Duration
 	latency map[string][]time.Duration // by target: from the sending of a change to the new answer
+	later   map[string][]time.Duration // by target with *headless*: than *kubernetes* answered the same change
 	cpu     map[string]time.Duration   // by instance
 	bytes   map[string]int64           // by instance: from the API server
 }
@@ -25,7 +26,7 @@ const (
 // churn changes one endpoint after another, rate of them a second or as many as the API server takes (0), for a time; sampled
 // of them a second are watched until every target answers the new address.
 func (b *bench) churn(ctx context.Context, g *group, rate, sampled int, d time.Duration) (*churned, error) {
-	c := &churned{latency: make(map[string][]time.Duration)}
+	c := newChurned()
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	measured, err := b.usage()
@@ -61,8 +62,17 @@ func (b *bench) churn(ctx context.Context, g *group, rate, sampled int, d time.D
 	return c, err
 }
 
+func newChurned() *churned {
+	return &churned{latency: make(map[string][]time.Duration), later: make(map[string][]time.Duration)}
+}
+
 func (c *churned) note(latency map[string]time.Duration) {
 	c.changes++
+	for h, k := range map[string]string{headless: kubernetes, bothHeadless: bothKubernetes} {
+		if d, ok := latency[h]; ok {
+			c.later[h] = append(c.later[h], d-latency[k])
+		}
+	}
 	for label, d := range latency {
 		c.latency[label] = append(c.latency[label], d)
 	}
@@ -130,7 +140,7 @@ func (b *bench) apply(ctx context.Context, s *slot, watched bool, pods ...int) (
 
 // roll rewrites every slice of the group, several at a time, all addresses new.
 func (b *bench) roll(ctx context.Context, g *group) (*churned, error) {
-	c := &churned{latency: make(map[string][]time.Duration)}
+	c := newChurned()
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	measured, err := b.usage()

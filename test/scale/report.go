@@ -109,6 +109,11 @@ func (s *sheet) latency() {
 			s.of(phase, headless, "p99"), s.of(phase, kubernetes, "p99"), 1.1, 20)
 		s.add(Row{What: "the same in one CoreDNS", Kubernetes: text(bothKubernetes), Headless: text(bothHeadless)},
 			s.of(phase, bothHeadless, "p99"), s.of(phase, bothKubernetes, "p99"), 1.1, 20)
+		later := func(target string) string {
+			const name = "later than kubernetes, "
+			return fmt.Sprintf("p50 %.1f ms, p99 %.1f ms", s.of(phase, target, name+"p50"), s.of(phase, target, name+"p99"))
+		}
+		s.add(Row{What: "the same change, later than kubernetes", Headless: later(headless), Both: later(bothHeadless)}, math.NaN(), 1, 0, 0)
 	}
 }
 
@@ -194,7 +199,7 @@ func (s *sheet) skipped(phase string) bool {
 func unit(v float64, u string) string {
 	switch u {
 	case "":
-		return fmt.Sprintf("%.0f", v)
+		return fmt.Sprintf("%.3g", v)
 	case "ms", "µs":
 		return fmt.Sprintf("%.0f %s", v, u)
 	}
