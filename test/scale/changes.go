@@ -46,6 +46,9 @@ func (b *bench) bigOnes(ctx context.Context) error {
 
 // twice churns unwatched for the processor time, and again watched for the latency: asking costs the instances time too.
 func (b *bench) twice(ctx context.Context, phase string, g *group, rate int, d time.Duration) error {
+	if d == 0 {
+		return nil
+	}
 	b.say("%s: %d changes a second for %s, then for as long again with the answers watched", phase, rate, d)
 	s, pod := g.next() // all have caught up when they have this one
 	if _, err := b.apply(ctx, s, true, pod); err != nil {
@@ -87,6 +90,9 @@ func (b *bench) noteLatency(phase string, c *churned) {
 
 // lookups times look-ups at rest, and while there are as many changes as the API server takes.
 func (b *bench) lookups(ctx context.Context) error {
+	if b.Lookups == 0 {
+		return nil
+	}
 	b.say("look-ups at rest for %s, then as long with as many changes as the API server takes", b.Lookups)
 	rest, err := b.ask(ctx, b.Lookups)
 	if err != nil {

@@ -33,6 +33,20 @@ func (s *sheet) of(phase, instance, name string) float64 {
 	return v
 }
 
+// each is a figure each time that it was taken.
+func (s *sheet) each(phase, instance, name string) string {
+	f := s.r.figure(phase, instance, name)
+	if f == nil {
+		s.of(phase, instance, name)
+		return ""
+	}
+	texts := make([]string, len(f.Values))
+	for i, v := range f.Values {
+		texts[i] = fmt.Sprintf("%g", v)
+	}
+	return strings.Join(texts, ", ")
+}
+
 // over is a figure less the idle instance's.
 func (s *sheet) over(phase, instance, name string) float64 {
 	return s.of(phase, instance, name) - s.of(phase, idle, name)
@@ -77,8 +91,13 @@ func (s *sheet) memory() {
 		if s.skipped(phase) {
 			continue
 		}
-		s.threeWay("resident peak, "+phase+": both to kubernetes", phase, "resident peak", "MB", both, 1.5, 0)
-		s.threeWay("lists that this forced: both to kubernetes", phase, "lists", "", both, 0, 0)
+		most := 1.5
+		if lists, _ := s.r.value(phase, both, "lists"); phase == phaseRestart && lists == 0 {
+			most = 0 // all went on where they had been: no re-list to measure
+		}
+		s.threeWay("resident peak, "+phase+": both to kubernetes", phase, "resident peak", "MB", both, most, 0)
+		lists := func(i string) string { return s.each(phase, i, "lists") }
+		s.add(Row{What: "lists that this forced, each time", Kubernetes: lists(kubernetes), Headless: lists(headless), Both: lists(both)}, math.NaN(), 1, 0, 0)
 		s.threeWay("received then", phase, "received", "MB", both, 0, 0)
 	}
 }
@@ -111,7 +130,7 @@ func (s *sheet) latency() {
 			s.of(phase, bothHeadless, "p99"), s.of(phase, bothKubernetes, "p99"), 1.1, 20)
 		later := func(target string) string {
 			const name = "later than kubernetes, "
-			return fmt.Sprintf("p50 %.1f ms, p99 %.1f ms", s.of(phase, target, name+"p50"), s.of(phase, target, name+"p99"))
+			return fmt.Sprintf("p50 %+.1f ms, p99 %+.1f ms", s.of(phase, target, name+"p50"), s.of(phase, target, name+"p99"))
 		}
 		s.add(Row{What: "the same change, later than kubernetes", Headless: later(headless), Both: later(bothHeadless)}, math.NaN(), 1, 0, 0)
 	}
@@ -133,7 +152,7 @@ func (s *sheet) cost() {
 		s.add(Row{What: "processor, " + s.title(phase) + ": headless to kubernetes", Kubernetes: text(kubernetes), Headless: text(headless), Both: text(both)}, h, k, 0, 0)
 	}
 	for _, phase := range []string{phaseBigService, phaseBigNamespace} {
-		if s.skipped(phase) {
+		if s.skipped(phase) || s.skipped(phaseChurn) {
 			continue
 		}
 		h, ordinary := s.over(phase, headless, "processor time per change"), s.over(phaseChurn, headless, "processor time per change")
@@ -144,6 +163,9 @@ func (s *sheet) cost() {
 // lookups has no bar: on a machine where the API server, the changes and the clients share the processors, *whoami*'s are late
 // too. It is what the others are to be compared with.
 func (s *sheet) lookups() {
+	if s.r.options.Lookups == 0 {
+		return
+	}
 	for _, t := range []string{idle, kubernetes, headless, bothHeadless} {
 		rest, full := s.of(phaseRest, t, "p99"), s.of(phaseFull, t, "p99")
 		row := Row{What: fmt.Sprintf("p99 of a look-up at %.0f changes a second, to that at rest", s.of(phaseFull, "", "changes a second"))}
@@ -188,6 +210,10 @@ func (s *sheet) skipped(phase string) bool {
 		return o.Relists < 1
 	case phaseRestart:
 		return o.Relists < 2
+	case phaseChurn:
+		return o.Steady == 0
+	case phaseFast:
+		return o.Other == 0
 	case phaseBigService, phaseRoll:
 		return o.BigService == 0
 	case phaseBigNamespace:
@@ -198,8 +224,6 @@ func (s *sheet) skipped(phase string) bool {
 
 func unit(v float64, u string) string {
 	switch u {
-	case "":
-		return fmt.Sprintf("%.3g", v)
 	case "ms", "µs":
 		return fmt.Sprintf("%.0f %s", v, u)
 	}

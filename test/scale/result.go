@@ -36,11 +36,9 @@ type Result struct {
 }
 
 func (r *Result) add(phase, instance, name, unit string, v float64) {
-	for _, f := range r.Figures {
-		if f.Phase == phase && f.Instance == instance && f.Name == name {
-			f.Values = append(f.Values, v)
-			return
-		}
+	if f := r.figure(phase, instance, name); f != nil {
+		f.Values = append(f.Values, v)
+		return
 	}
 	r.Figures = append(r.Figures, &Figure{Phase: phase, Instance: instance, Name: name, Unit: unit, Values: []float64{v}})
 }
@@ -51,12 +49,19 @@ func (f *Figure) Value() float64 {
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
-// value finds a figure.
-func (r *Result) value(phase, instance, name string) (float64, bool) {
+// figure is nil where none was taken.
+func (r *Result) figure(phase, instance, name string) *Figure {
 	for _, f := range r.Figures {
 		if f.Phase == phase && f.Instance == instance && f.Name == name {
-			return f.Value(), true
+			return f
 		}
+	}
+	return nil
+}
+
+func (r *Result) value(phase, instance, name string) (float64, bool) {
+	if f := r.figure(phase, instance, name); f != nil {
+		return f.Value(), true
 	}
 	return 0, false
 }

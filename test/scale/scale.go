@@ -15,7 +15,7 @@ import (
 	"github.com/coredns-headless/headless/test/controlplane"
 )
 
-// Options say how large the cluster is, and how long it is measured.
+// Options say how large the cluster is, and how long it is measured. Where a number or a time is 0, that is left out.
 type Options struct {
 	// The cluster: headless Services of as many endpoints each.
 	Endpoints, Services, Namespaces int
