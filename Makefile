@@ -40,8 +40,11 @@ lint: ## golangci-lint, gofumpt and go.mod files
 	cd test && $(GO) run ./cmd/parts golangci-lint
 	@for m in . build test; do echo "lint $$m"; (cd $$m && export CGO_ENABLED=0 && $(CURDIR)/.cache/bin/golangci-lint run -c $(CURDIR)/.golangci.yml ./... && $(GO) mod tidy -diff) || exit 1; done
 
-bench: ## Go benchmarks, with allocations
+bench: ## Go benchmarks, with allocations, and ServeDNS beside other plugins as a table of ratios
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	@cd test && $(GO) run ./cmd/parts benchstat
+	cd test && $(GO) test ./bench -run '^$$' -bench . -count 6 -benchtime 0.2s >$(CURDIR)/.cache/bench.txt || (cat $(CURDIR)/.cache/bench.txt; exit 1)
+	@.cache/bin/benchstat -row .name,/endpoints -col '/handler@(headless headless-suffix headless-of-service headless-outside kubernetes k8s_external hosts whoami)' .cache/bench.txt
 
 load: ## queries a second of headless and others, to docs/performance, in ten minutes (LOAD='-rounds 3 -settings udp', LOAD=-h)
 	@cd test && $(GO) run ./cmd/load -folder '$(CURDIR)/docs/performance' $(LOAD)

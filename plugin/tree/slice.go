@@ -16,8 +16,24 @@ func (sl *slice) set(list []object.Endpoint, ports []object.Port) bool {
 		return false
 	}
 	now, fresh, spare := sl.reuse(list)
-	peers := &sl.svc.ns.peers
+	next := &content{endpoints: now, ports: ports}
+	if len(old.endpoints) == 0 { // as all are while the first list is put in
+		for name, e := range entries(fresh) {
+			sl.svc.ns.peers.swap(hashOf(name), nil, e)
+		}
+		sl.content.Store(next)
+	} else {
+		sl.exchange(spare, fresh, next)
+	}
+	if index := sl.svc.ns.tree.addrs.Load(); index != nil {
+		sl.reindex(index, old.endpoints, now)
+	}
+	return true
+}
 
+// exchange puts fresh records where spare ones stood.
+func (sl *slice) exchange(spare, fresh []*endpoint, next *content) {
+	peers := &sl.svc.ns.peers
 	was, will := make(map[string][]*endpoint), make(map[string][]*endpoint)
 	for name, e := range entries(spare) {
 		was[name] = append(was[name], e)
@@ -35,16 +51,12 @@ func (sl *slice) set(list []object.Endpoint, ports []object.Port) bool {
 			peers.swap(hashOf(name), nil, e)
 		}
 	}
-	sl.content.Store(&content{endpoints: now, ports: ports})
+	sl.content.Store(next)
 	for name, list := range was {
 		for _, e := range list {
 			peers.swap(hashOf(name), e, nil)
 		}
 	}
-	if index := sl.svc.ns.tree.addrs.Load(); index != nil {
-		sl.reindex(index, old.endpoints, now)
-	}
-	return true
 }
 
 // reuse returns the records for list, those of them that are new, and the old ones that are not among them.

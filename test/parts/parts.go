@@ -48,8 +48,12 @@ var (
 	Proxy             = kubernetes("kube-proxy")
 	Kubelet           = kubernetes("kubelet")
 	Kubectl           = kubernetes("kubectl")
+	Benchstat         = Part{Name: "benchstat", dir: "test/tools/benchstat", pkg: "golang.org/x/perf/cmd/benchstat"}
 	GolangciLint      = Part{Name: "golangci-lint", dir: "test/tools/golangci-lint", pkg: "github.com/golangci/golangci-lint/v2/cmd/golangci-lint"}
 )
+
+// Tools lists the parts that are built when asked for by name.
+var Tools = []Part{Benchstat, GolangciLint}
 
 // Tests lists the parts that tests run.
 var Tests = []Part{Etcd, APIServer, ControllerManager, Kwok, CoreDNS, CoreDNSStatic, Scheduler, Proxy, Kubelet, Kubectl}

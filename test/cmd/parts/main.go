@@ -1,4 +1,4 @@
-// Command parts builds the programs that the tests run, or those named golangci-lint and so on in its arguments, so that their
+// Command parts builds the programs that the tests run, or the tools named in its arguments, so that their
 // progress shows before the first test starts.
 package main
 
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 
 	"github.com/coredns-headless/headless/test/node"
 	"github.com/coredns-headless/headless/test/parts"
@@ -16,10 +17,11 @@ func main() {
 	if len(os.Args) > 1 {
 		list = nil
 		for _, name := range os.Args[1:] {
-			if name != parts.GolangciLint.Name {
-				fail(fmt.Errorf("no part %q: allowed is %s, or none for all that tests run", name, parts.GolangciLint.Name))
+			i := slices.IndexFunc(parts.Tools, func(p parts.Part) bool { return p.Name == name })
+			if i < 0 {
+				fail(fmt.Errorf("no part %q: allowed are benchstat, golangci-lint, or none for all that tests run", name))
 			}
-			list = append(list, parts.GolangciLint)
+			list = append(list, parts.Tools[i])
 		}
 	}
 	for _, p := range list {
