@@ -21,7 +21,8 @@ type alias struct {
 	o *origin
 	r *dns.Msg
 
-	owner string // of the next record
+	target string // of the Service
+	owner  string // of the next record
 	// flat says that addresses stand at owner, since a CNAME cannot stand at an apex (RFC 1034 section 3.6.2), or would tell a name
 	// of the cluster zone.
 	flat   bool
@@ -36,9 +37,9 @@ type place struct {
 	hidden bool // it lies in a cluster zone, not below the grafted node
 }
 
-// serveAlias answers at the name of an ExternalName Service.
-func (h *Headless) serveAlias(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, o *origin, target string, apex bool) (int, error) {
-	a := alias{h: h, o: o, r: r, owner: r.Question[0].Name, flat: apex}
+// serve answers at the name of an ExternalName Service.
+func (a *alias) serve(ctx context.Context, w dns.ResponseWriter) (int, error) {
+	o, r, target := a.o, a.r, a.target
 	fam := family(r.Question[0].Qtype)
 	seen := make([]string, 0, 1)
 	for {
@@ -96,7 +97,7 @@ func (o *origin) place(name, zone string) place {
 		if labels == 0 || string(n.Label(labels-1)) != "svc" {
 			break
 		}
-		at.path, at.known = z.path(n, labels-1)
+		at.known = z.path(&at.path, n, labels-1)
 		var below []string
 		for i, label := range at.path.Labels[:at.path.N] {
 			switch {

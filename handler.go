@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/netip"
 	"strings"
+	"sync"
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/request"
@@ -46,23 +47,70 @@ const few = 8
 // Name implements plugin.Handler. It must equal the directive: other plugins find this one by it.
 func (h *Headless) Name() string { return name }
 
+// verdict is what there is to do with a query: to write m, to go where an alias leads, or what result says.
+type verdict struct {
+	result int
+	count  *counters // nil outside all origins
+	m      *dns.Msg
+	alias  *alias
+	// refused and doubt stand instead of a result: a transfer that nobody allowed, and a name that nobody knows yet.
+	refused, doubt bool
+}
+
 // ServeDNS implements plugin.Handler.
 func (h *Headless) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
-	if r.Opcode == dns.OpcodeQuery && len(r.Question) == 1 && r.Question[0].Qclass == dns.ClassINET {
-		var n tree.Name
-		if n.Parse(r.Question[0].Name) {
-			switch o, labels := h.origin(&n); {
-			case o == nil && len(h.networks) > 0:
-				return h.serveReverse(ctx, w, r, &n)
-			case o == nil:
-			case o.guest:
-				return h.serveGuest(ctx, w, r, o, &n, labels)
-			default:
-				return h.serveSuffix(ctx, w, r, o, &n, labels)
-			}
-		}
+	// CoreDNS answers each query over UDP in a goroutine of its own, whose stack begins small and is copied whenever it must grow. So
+	// what decides takes little of it, and has given that back before anybody else is called.
+	v := h.decide(w, r)
+	switch {
+	case v.m != nil:
+		return v.count.write(w, v.result, v.m)
+	case v.alias != nil:
+		return v.alias.serve(ctx, w)
+	case v.refused:
+		return dns.RcodeRefused, nil
+	case v.doubt:
+		return h.doubt(ctx, w, r, v.count)
+	case v.result == resultServfail:
+		v.count[resultServfail].Inc()
+		return dns.RcodeServerFailure, nil
+	case v.count != nil:
+		v.count[resultNext].Inc()
 	}
 	return h.next(ctx, w, r)
+}
+
+// scratch is what a decision is made on. It is reused, rather than taken from the stack of each query.
+type scratch struct {
+	name tree.Name
+	path tree.Path
+	buf  [few]netip.Addr
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// decide says what to do with a query.
+//
+//go:noinline
+func (h *Headless) decide(w dns.ResponseWriter, r *dns.Msg) (v verdict) {
+	v.result = resultNext
+	if r.Opcode != dns.OpcodeQuery || len(r.Question) != 1 || r.Question[0].Qclass != dns.ClassINET {
+		return v
+	}
+	s := scratches.Get().(*scratch)
+	if s.name.Parse(r.Question[0].Name) {
+		switch o, labels := h.origin(&s.name); {
+		case o == nil && len(h.networks) > 0:
+			h.decideReverse(&v, w, r, s)
+		case o == nil:
+		case o.guest:
+			h.decideGuest(&v, w, r, o, s, labels)
+		default:
+			h.decideSuffix(&v, r, o, s, labels)
+		}
+	}
+	scratches.Put(s)
+	return v
 }
 
 // origin finds the origin that n lies in, and how many labels more n has.
@@ -79,38 +127,44 @@ func (h *Headless) next(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (
 	return plugin.NextOrFailure(name, h.Next, ctx, w, r)
 }
 
-// serveGuest answers only names that nobody else has. It never denies one.
-func (h *Headless) serveGuest(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, o *origin, n *tree.Name, labels int) (int, error) {
+// decideGuest answers only names that nobody else has. It never denies one.
+func (h *Headless) decideGuest(v *verdict, w dns.ResponseWriter, r *dns.Msg, o *origin, s *scratch, labels int) {
+	v.count = &o.count
 	qtype := r.Question[0].Qtype
-	p, ok := o.guestPath(n, labels)
-	if !ok || isTransfer(qtype) || !o.stanza.tree.Synced(p.Labels[0]) {
-		o.count[resultNext].Inc()
-		return h.next(ctx, w, r)
+	if !o.guestPath(&s.path, &s.name, labels) || isTransfer(qtype) || !o.stanza.tree.Synced(s.path.Labels[0]) {
+		return
 	}
-	var buf [few]netip.Addr
-	a := o.stanza.tree.FindGuest(&p, tree.Query{Family: family(qtype), NotReady: o.stanza.NotReady, Buf: buf[:0]})
+	a := o.stanza.tree.FindGuest(&s.path, tree.Query{Family: family(qtype), NotReady: o.stanza.NotReady, Buf: s.buf[:0]})
 	switch {
 	case a.Status == tree.None:
-		o.count[resultNext].Inc()
-		return h.next(ctx, w, r)
+		return
 	case len(a.Addrs) > 0:
-		return o.count.write(w, resultAnswer, reply.Addresses(r, o.stanza.TTL, a.Addrs))
+		v.answer(reply.Addresses(r, o.stanza.TTL, a.Addrs))
+		return
 	case qtype == dns.TypeSRV:
-		if targets := o.stanza.tree.GuestTargets(&p, o.stanza.NotReady); len(targets) > 0 {
+		if targets := o.stanza.tree.GuestTargets(&s.path, o.stanza.NotReady); len(targets) > 0 {
 			name := r.Question[0].Name // a pod's ports are the pod's
-			return o.count.write(w, resultAnswer, reply.Services(r, o.stanza.TTL, targets, func(string) (string, bool) { return name, true }))
+			v.answer(reply.Services(r, o.stanza.TTL, targets, func(string) (string, bool) { return name, true }))
+			return
 		}
 	}
-	return o.count.write(w, resultNoData, reply.Negative(r, dns.RcodeSuccess, h.guestSOA(w, r, o.zone, o.stanza)))
+	v.deny(resultNoData, r, h.guestSOA(w, r, o.zone, o.stanza))
 }
 
-// guestPath is where in the tree a name leads that can be a guest's.
-func (o *origin) guestPath(n *tree.Name, labels int) (p tree.Path, ok bool) {
-	if labels == 0 || string(n.Label(labels-1)) != "svc" {
-		return p, false
+func (v *verdict) answer(m *dns.Msg) { v.result, v.m = resultAnswer, m }
+
+// deny says that there is no such name, or nothing of the type at it.
+func (v *verdict) deny(result int, r *dns.Msg, soa *dns.SOA) {
+	rcode := dns.RcodeSuccess
+	if result == resultNXDomain {
+		rcode = dns.RcodeNameError
 	}
-	p, ok = o.path(n, labels-1)
-	return p, ok && (p.N == 2 || p.N == 3)
+	v.result, v.m = result, reply.Negative(r, rcode, soa)
+}
+
+// guestPath sets p to where in the tree a name leads that can be a guest's, and reports false for any other.
+func (o *origin) guestPath(p *tree.Path, n *tree.Name, labels int) bool {
+	return labels > 0 && string(n.Label(labels-1)) == "svc" && o.path(p, n, labels-1) && (p.N == 2 || p.N == 3)
 }
 
 // guestSOA is the SOA of the plugin that serves the zone, or what it would be.

@@ -40,11 +40,12 @@ func (h *Headless) Metadata(ctx context.Context, state request.Request) context.
 // object finds what is behind a name of this origin.
 func (o *origin) object(n *tree.Name, labels int) (a tree.Answer) {
 	q := tree.Query{NotReady: o.stanza.NotReady}
+	var p tree.Path
 	if o.guest {
-		if p, ok := o.guestPath(n, labels); ok && o.stanza.tree.Synced(p.Labels[0]) {
+		if o.guestPath(&p, n, labels) && o.stanza.tree.Synced(p.Labels[0]) {
 			a = o.stanza.tree.FindGuest(&p, q)
 		}
-	} else if p, ok := o.path(n, labels); ok && o.nameserver(n) == nil && o.synced(&p) {
+	} else if o.path(&p, n, labels) && o.nameserver(n) == nil && o.synced(&p) {
 		a = o.stanza.tree.Find(&p, q)
 	}
 	return a

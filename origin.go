@@ -65,17 +65,17 @@ func newOrigins(s *stanza) []*origin {
 	return list
 }
 
-// path is where in the tree a name leads that has labels more than the origin. It reports false for one that leads nowhere.
-func (o *origin) path(n *tree.Name, labels int) (p tree.Path, ok bool) {
+// path sets p to where in the tree a name leads that has labels more than the origin. It reports false for one that leads nowhere.
+func (o *origin) path(p *tree.Path, n *tree.Name, labels int) bool {
 	p.N = copy(p.Labels[:], o.graft)
 	for i := labels - 1; i >= 0; i-- {
 		if p.N == len(p.Labels) {
-			return p, false
+			return false
 		}
 		p.Labels[p.N] = n.Label(i)
 		p.N++
 	}
-	return p, true
+	return true
 }
 
 // synced reports whether all that p can lead to has been seen.

@@ -1,7 +1,6 @@
 package headless
 
 import (
-	"context"
 	"net/netip"
 	"strconv"
 
@@ -26,28 +25,28 @@ func newNetwork(s *stanza, p netip.Prefix) *network {
 	return &network{prefix: p, zone: config.ReverseZone(p), stanza: s, count: newCounters(p.String())}
 }
 
-// serveReverse answers names of addresses that a peer has, and no others.
-func (h *Headless) serveReverse(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, n *tree.Name) (int, error) {
+// decideReverse answers names of addresses that a peer has, and no others.
+func (h *Headless) decideReverse(v *verdict, w dns.ResponseWriter, r *dns.Msg, s *scratch) {
 	qtype := r.Question[0].Qtype
-	addr, ok := reverseAddr(n)
+	addr, ok := reverseAddr(&s.name)
 	if !ok || isTransfer(qtype) {
-		return h.next(ctx, w, r)
+		return
 	}
 	for _, nw := range h.networks {
 		if !nw.prefix.Contains(addr) {
 			continue
 		}
+		v.count = &nw.count
 		name, ok := h.pointer(nw.stanza, addr)
-		if !ok {
-			nw.count[resultNext].Inc()
-			return h.next(ctx, w, r)
+		switch {
+		case !ok:
+		case qtype == dns.TypePTR:
+			v.answer(reply.Records(r, []dns.RR{reply.PTR(r.Question[0].Name, nw.stanza.TTL, name)}, nil))
+		default:
+			v.deny(resultNoData, r, h.guestSOA(w, r, nw.zone, nw.stanza))
 		}
-		if qtype == dns.TypePTR {
-			return nw.count.write(w, resultAnswer, reply.Records(r, []dns.RR{reply.PTR(r.Question[0].Name, nw.stanza.TTL, name)}, nil))
-		}
-		return nw.count.write(w, resultNoData, reply.Negative(r, dns.RcodeSuccess, h.guestSOA(w, r, nw.zone, nw.stanza)))
+		return
 	}
-	return h.next(ctx, w, r)
 }
 
 // reverseAddr is the address that a whole reverse name means (RFC 1035 section 3.5, RFC 3596 section 2.5).
@@ -125,8 +124,8 @@ func (h *Headless) leadsTo(o *origin, name string, addr netip.Addr) bool {
 	}
 	var a tree.Answer
 	if o.guest {
-		p, ok := o.guestPath(&n, labels)
-		if !ok {
+		var p tree.Path
+		if !o.guestPath(&p, &n, labels) {
 			return false
 		}
 		if a = o.stanza.tree.FindGuest(&p, q); a.Status == tree.None {
@@ -137,8 +136,8 @@ func (h *Headless) leadsTo(o *origin, name string, addr netip.Addr) bool {
 			q.NotReady = false
 			a = o.stanza.tree.Find(&p, q)
 		}
-	} else if p, ok := o.path(&n, labels); ok && o.nameserver(&n) == nil {
-		a = o.stanza.tree.Find(&p, q)
+	} else if p := new(tree.Path); o.path(p, &n, labels) && o.nameserver(&n) == nil {
+		a = o.stanza.tree.Find(p, q)
 	}
 	return a.Status == tree.Peer && len(a.Addrs) == 1 && a.Addrs[0] == addr
 }

@@ -3,7 +3,6 @@ package headless
 import (
 	"context"
 	"net/netip"
-	"strings"
 
 	"github.com/miekg/dns"
 
@@ -14,69 +13,80 @@ import (
 // dnsVersion is that of the Kubernetes DNS specification which zones of a whole cluster follow.
 const dnsVersion = "1.1.0"
 
-// serveSuffix answers everything below a suffix, or leaves the rest to whom it is shared with.
-func (h *Headless) serveSuffix(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, o *origin, n *tree.Name, labels int) (int, error) {
+// decideSuffix answers everything below a suffix, or leaves the rest to whom it is shared with.
+func (h *Headless) decideSuffix(v *verdict, r *dns.Msg, o *origin, s *scratch, labels int) {
+	v.count = &o.count
 	qtype := r.Question[0].Qtype
-	p, ok := o.path(n, labels)
+	ok := o.path(&s.path, &s.name, labels)
 	switch {
 	case isTransfer(qtype) && !o.shared:
-		return dns.RcodeRefused, nil // *transfer* stands before and has declined
+		v.refused = true // *transfer* stands before and has declined
+		return
 	case o.shared && (labels == 0 || isTransfer(qtype)):
-		o.count[resultNext].Inc()
-		return h.next(ctx, w, r)
-	case !o.synced(&p) && o.shared:
-		d := &doubter{ResponseWriter: w, r: r}
-		code, err := h.next(ctx, d, r)
-		if d.doubted {
-			o.count[resultServfail].Inc()
-		} else {
-			o.count[resultNext].Inc()
-		}
-		return code, err
-	case !o.synced(&p):
-		return o.servfail()
+		return
+	case !o.synced(&s.path):
+		v.result, v.doubt = resultServfail, o.shared
+		return
 	}
-	if result, m := o.own(r, n, labels); m != nil {
-		return o.count.write(w, result, m)
+	if o.own(v, r, &s.name, labels) {
+		return
 	}
 	var a tree.Answer
-	var buf [few]netip.Addr
 	if ok {
-		a = o.stanza.tree.Find(&p, tree.Query{Family: suffixFamily(qtype), NotReady: o.stanza.NotReady, Buf: buf[:0]})
+		a = o.stanza.tree.Find(&s.path, tree.Query{Family: suffixFamily(qtype), NotReady: o.stanza.NotReady, Buf: s.buf[:0]})
 	}
-	if labels == 0 && a.Status != tree.Service && a.Status != tree.Alias || a.Status == tree.None && h.above(n) {
+	if labels == 0 && a.Status != tree.Service && a.Status != tree.Alias || a.Status == tree.None && h.above(&s.name) {
 		// An apex exists, whether or not what it is grafted onto does; and so does what another origin lies below.
 		a = tree.Answer{Status: tree.Empty}
 	}
 	switch {
 	case o.shared && (a.Status == tree.None || a.Status == tree.Empty):
-		o.count[resultNext].Inc()
-		return h.next(ctx, w, r)
+		return
 	case len(a.Addrs) > 0:
-		return o.count.write(w, resultAnswer, reply.Addresses(r, o.stanza.TTL, a.Addrs))
+		v.answer(reply.Addresses(r, o.stanza.TTL, a.Addrs))
+		return
 	case a.Status == tree.Alias:
-		return h.serveAlias(ctx, w, r, o, strings.Clone(a.External), labels == 0) // a clone, or buf would be moved to the heap
+		v.alias = &alias{h: h, o: o, r: r, owner: r.Question[0].Name, target: a.External, flat: labels == 0}
+		return
 	case a.Status == tree.Port && (qtype == dns.TypeSRV || qtype == dns.TypeANY):
-		return o.serveServices(w, r, &p)
+		if m := o.services(r, &s.path); len(m.Answer) > 0 {
+			v.answer(m)
+			return
+		}
 	case a.Status == tree.None:
-		return o.count.write(w, resultNXDomain, reply.Negative(r, dns.RcodeNameError, o.soa(r)))
+		v.deny(resultNXDomain, r, o.soa(r))
+		return
 	}
-	return o.count.write(w, resultNoData, reply.Negative(r, dns.RcodeSuccess, o.soa(r)))
+	v.deny(resultNoData, r, o.soa(r))
 }
 
-// own answers for what the zone has beside the tree: its apex, its name servers, its version. It returns nil for other names.
-func (o *origin) own(r *dns.Msg, n *tree.Name, labels int) (result int, m *dns.Msg) {
+// doubt hands a query on whose name may be ours: nobody knows before the first sync.
+func (h *Headless) doubt(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, count *counters) (int, error) {
+	d := &doubter{ResponseWriter: w, r: r}
+	code, err := h.next(ctx, d, r)
+	if d.doubted {
+		count[resultServfail].Inc()
+	} else {
+		count[resultNext].Inc()
+	}
+	return code, err
+}
+
+// own answers for what the zone has beside the tree: its apex, its name servers, its version. It reports false for other names.
+func (o *origin) own(v *verdict, r *dns.Msg, n *tree.Name, labels int) bool {
 	qtype := r.Question[0].Qtype
 	name := r.Question[0].Name
 	if o.shared {
-		return 0, nil
+		return false
 	}
 	if labels == 0 {
 		switch qtype {
 		case dns.TypeSOA, dns.TypeANY:
-			return resultAnswer, reply.Records(r, []dns.RR{o.soa(r)}, nil)
+			v.answer(reply.Records(r, []dns.RR{o.soa(r)}, nil))
+			return true
 		case dns.TypeNS:
-			return resultAnswer, reply.Records(r, o.nsRecords(name), o.glueRecords(name))
+			v.answer(reply.Records(r, o.nsRecords(name), o.glueRecords(name)))
+			return true
 		}
 	}
 	if ns := o.nameserver(n); ns != nil {
@@ -87,31 +97,31 @@ func (o *origin) own(r *dns.Msg, n *tree.Name, labels int) (result int, m *dns.M
 			}
 		}
 		if len(addrs) > 0 {
-			return resultAnswer, reply.Addresses(r, o.stanza.TTL, addrs)
+			v.answer(reply.Addresses(r, o.stanza.TTL, addrs))
+		} else {
+			v.deny(resultNoData, r, o.soa(r))
 		}
-		return resultNoData, reply.Negative(r, dns.RcodeSuccess, o.soa(r))
+		return true
 	}
 	if labels == 1 && len(o.graft) == 0 && string(n.Label(0)) == "dns-version" {
 		if qtype == dns.TypeTXT || qtype == dns.TypeANY {
-			return resultAnswer, reply.Records(r, []dns.RR{reply.TXT(name, o.stanza.TTL, dnsVersion)}, nil)
+			v.answer(reply.Records(r, []dns.RR{reply.TXT(name, o.stanza.TTL, dnsVersion)}, nil))
+		} else {
+			v.deny(resultNoData, r, o.soa(r))
 		}
-		return resultNoData, reply.Negative(r, dns.RcodeSuccess, o.soa(r))
+		return true
 	}
-	return 0, nil
+	return false
 }
 
-// serveServices answers SRV below a Service.
-func (o *origin) serveServices(w dns.ResponseWriter, r *dns.Msg, p *tree.Path) (int, error) {
+// services replies with what the SRV records of a Service's port point at.
+func (o *origin) services(r *dns.Msg, p *tree.Path) *dns.Msg {
 	service := r.Question[0].Name
 	for range 2 { // _port._protocol
 		at, _ := dns.NextLabel(service, 0)
 		service = service[at:]
 	}
-	m := reply.Services(r, o.stanza.TTL, o.stanza.tree.Targets(p), targetName(service))
-	if len(m.Answer) == 0 {
-		return o.count.write(w, resultNoData, reply.Negative(r, dns.RcodeSuccess, o.soa(r)))
-	}
-	return o.count.write(w, resultAnswer, m)
+	return reply.Services(r, o.stanza.TTL, o.stanza.tree.Targets(p), targetName(service))
 }
 
 // targetName names a SRV record's target: a peer of the Service, or the Service itself.
@@ -137,7 +147,7 @@ func (o *origin) soa(r *dns.Msg) *dns.SOA {
 func (o *origin) serial() uint32 {
 	var p tree.Path
 	if !o.wide.Load() {
-		p, _ = o.path(nil, 0)
+		o.path(&p, nil, 0)
 	}
 	return o.stanza.tree.Serial(&p)
 }

@@ -26,7 +26,8 @@ func (h *Headless) Transfer(zone string, serial uint32) (<-chan []dns.RR, error)
 		return nil, transfer.ErrNotAuthoritative
 	}
 	o := h.origins[i]
-	graft, _ := o.path(nil, 0)
+	var graft tree.Path
+	o.path(&graft, nil, 0)
 	if !o.synced(&graft) {
 		return nil, errNotSynced
 	}
@@ -183,7 +184,8 @@ const notifyEvery = time.Second
 
 // notify tells the secondaries of a suffix of each change (RFC 1996), from the first sync on, until ctx is done.
 func (o *origin) notify(ctx context.Context, send func(zone string) error) {
-	graft, _ := o.path(nil, 0)
+	var graft tree.Path
+	o.path(&graft, nil, 0)
 	t := time.NewTicker(notifyEvery)
 	defer t.Stop()
 	var told uint32
