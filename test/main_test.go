@@ -3,9 +3,6 @@ package test
 
 import (
 	"context"
-	"flag"
-	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -17,38 +14,21 @@ import (
 var cluster *controlplane.ControlPlane
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (int, error) {
-	if testing.Short() {
-		fmt.Fprintln(os.Stderr, "skipped in -short: the tests here need a control plane")
-		return 0, nil
-	}
-	var err error
-	if cluster, err = controlplane.Start(controlplane.Options{}); err != nil {
-		return 0, err
-	}
-	defer cluster.Stop()
-	ctx := context.Background()
-	if err := cluster.Create(ctx, "testdata/cluster.yaml"); err != nil {
-		return 0, err
-	}
-	for _, s := range []struct {
-		namespace, service string
-		ready              int
-	}{{"default", "nginx", 2}, {"default", "ws", 2}, {"default", "etcd-k8s", 1}, {"default", "solo", 2}, {"default", "dual", 1}, {"other", "queue", 1}} {
-		if err := cluster.WaitReady(ctx, s.namespace, s.service, s.ready); err != nil {
-			return 0, err
+	controlplane.Main(m, controlplane.Options{}, func(ctx context.Context, c *controlplane.ControlPlane) error {
+		cluster = c
+		if err := c.Create(ctx, "testdata/cluster.yaml"); err != nil {
+			return err
 		}
-	}
-	return m.Run(), nil
+		for _, s := range []struct {
+			namespace, service string
+			ready              int
+		}{{"default", "nginx", 2}, {"default", "ws", 2}, {"default", "etcd-k8s", 1}, {"default", "solo", 2}, {"default", "dual", 1}, {"other", "queue", 1}} {
+			if err := c.WaitReady(ctx, s.namespace, s.service, s.ready); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // corefile is what kubeadm installs, on loopback ports, with a stub for the node's resolvers.

@@ -3,7 +3,6 @@ package bench
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"net/netip"
 	"os"
@@ -34,46 +33,19 @@ var crowds = map[int]controlplane.Crowd{}
 var handlers = map[string]plugin.Handler{}
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (int, error) {
-	if testing.Short() {
-		fmt.Fprintln(os.Stderr, "skipped in -short: the benchmarks need an API server")
-		return 0, nil
-	}
-	cluster, err := controlplane.Start(controlplane.Options{Bare: true})
-	if err != nil {
-		return 0, err
-	}
-	defer cluster.Stop()
-	for i, n := range []int{1, 3, 100, 1000, 5000} {
-		crowds[n] = controlplane.Crowd{Namespace: "default", Service: fmt.Sprintf("crowd%d", n), Pods: n, First: netip.AddrFrom4([4]byte{10, byte(i), 0, 1})}
-		if err := crowds[n].Create(context.Background(), cluster); err != nil {
-			return 0, err
+	controlplane.Main(m, controlplane.Options{Bare: true}, func(ctx context.Context, c *controlplane.ControlPlane) error {
+		for i, n := range []int{1, 3, 100, 1000, 5000} {
+			crowds[n] = controlplane.Crowd{Namespace: "default", Service: fmt.Sprintf("crowd%d", n), Pods: n, First: netip.AddrFrom4([4]byte{10, byte(i), 0, 1})}
+			if err := crowds[n].Create(ctx, c); err != nil {
+				return err
+			}
 		}
-	}
-	dir, err := os.MkdirTemp("", "headless-bench-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	hosts := filepath.Join(dir, "hosts")
-	if err := os.WriteFile(hosts, hostsFile(), 0o600); err != nil {
-		return 0, err
-	}
-	instance, err := serve(cluster.Kubeconfig, hosts)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = instance.Stop() }() // the process ends anyway
-	return m.Run(), nil
+		hosts := filepath.Join(filepath.Dir(c.Kubeconfig), "hosts") // goes with the control plane
+		if err := os.WriteFile(hosts, hostsFile(), 0o600); err != nil {
+			return err
+		}
+		return serve(c.Kubeconfig, hosts)
+	})
 }
 
 func hostsFile() []byte {
@@ -97,7 +69,7 @@ func (end) ServeDNS(context.Context, dns.ResponseWriter, *dns.Msg) (int, error) 
 }
 
 // serve starts a CoreDNS with a server block for each handler, and waits until what it needs has come.
-func serve(kubeconfig, hosts string) (*caddy.Instance, error) {
+func serve(kubeconfig, hosts string) error {
 	caddy.Quiet, dnsserver.Quiet = true, true
 	dnsserver.Directives = append(slices.Insert(dnsserver.Directives, slices.Index(dnsserver.Directives, "k8s_external"), "headless"), capture)
 	plugin.Register(capture, func(c *caddy.Controller) error {
@@ -121,22 +93,23 @@ func serve(kubeconfig, hosts string) (*caddy.Instance, error) {
 	} {
 		port, err := controlplane.FreePort()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		fmt.Fprintf(&b, ".:%s {\n    bind 127.0.0.1\n%s    %s %s %s\n}\n", port, block.plugins, capture, block.name, block.handler)
 	}
-	instance, err := caddy.Start(caddy.CaddyfileInput{Contents: []byte(b.String()), Filepath: "Corefile", ServerTypeName: "dns"})
+	_, err := caddy.Start(caddy.CaddyfileInput{Contents: []byte(b.String()), Filepath: "Corefile", ServerTypeName: "dns"})
 	if err != nil {
-		return nil, err
+		return err
 	}
+	// It ends with the process.
 	deadline := time.Now().Add(time.Minute)
 	for _, a := range append(asked(1), asked(5000)...) {
 		for a.ask() != nil {
 			if time.Now().After(deadline) {
-				return nil, fmt.Errorf("not within a minute: %w", a.ask())
+				return fmt.Errorf("not within a minute: %w", a.ask())
 			}
 			time.Sleep(50 * time.Millisecond)
 		}
 	}
-	return instance, nil
+	return nil
 }

@@ -5,6 +5,7 @@
 package differential
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -25,31 +26,15 @@ var (
 var cluster *controlplane.ControlPlane
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (int, error) {
-	if testing.Short() {
-		fmt.Fprintln(os.Stderr, "skipped in -short: the tests here need a control plane")
-		return 0, nil
-	}
-	for *seed == 0 {
-		*seed = rand.Uint64()
-	}
-	fmt.Fprintf(os.Stderr, "differential: repeat with -args -seed %d -queries %d -rounds %d\n", *seed, *queries, *rounds)
-	var err error
-	cluster, err = controlplane.Start(controlplane.Options{Bare: true, ServiceRange: "10.96.0.0/12,fd00:10:96::/112"})
-	if err != nil {
-		return 0, err
-	}
-	defer cluster.Stop()
-	return m.Run(), nil
+	o := controlplane.Options{Bare: true, ServiceRange: "10.96.0.0/12,fd00:10:96::/112"}
+	controlplane.Main(m, o, func(_ context.Context, c *controlplane.ControlPlane) error {
+		cluster = c
+		for *seed == 0 {
+			*seed = rand.Uint64()
+		}
+		fmt.Fprintf(os.Stderr, "differential: repeat with -args -seed %d -queries %d -rounds %d\n", *seed, *queries, *rounds)
+		return nil
+	})
 }
 
 // variation is one way to configure both CoreDNS.

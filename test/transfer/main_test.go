@@ -4,9 +4,6 @@ package transfer
 
 import (
 	"context"
-	"flag"
-	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -18,35 +15,18 @@ import (
 var cluster *controlplane.ControlPlane
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (int, error) {
-	if testing.Short() {
-		fmt.Fprintln(os.Stderr, "skipped in -short: the tests here need a control plane")
-		return 0, nil
-	}
-	var err error
-	if cluster, err = controlplane.Start(controlplane.Options{}); err != nil {
-		return 0, err
-	}
-	defer cluster.Stop()
-	ctx := context.Background()
-	if err := cluster.Create(ctx, "testdata/objects.yaml"); err != nil {
-		return 0, err
-	}
-	for service, ready := range map[string]int{"nginx": 2, "ws": 1} {
-		if err := cluster.WaitReady(ctx, "default", service, ready); err != nil {
-			return 0, err
+	controlplane.Main(m, controlplane.Options{}, func(ctx context.Context, c *controlplane.ControlPlane) error {
+		cluster = c
+		if err := c.Create(ctx, "testdata/objects.yaml"); err != nil {
+			return err
 		}
-	}
-	return m.Run(), nil
+		for service, ready := range map[string]int{"nginx": 2, "ws": 1} {
+			if err := c.WaitReady(ctx, "default", service, ready); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // The suffixes of most tests: grafted on a namespace, on the root, on a Service, and on the namespace that tests change.

@@ -1,0 +1,37 @@
+package controlplane
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+)
+
+// Main is the TestMain of a package whose tests share a control plane: it starts one, lets prepare fill it, runs the tests, ends it
+// and exits.
+func Main(m *testing.M, o Options, prepare func(context.Context, *ControlPlane) error) {
+	flag.Parse()
+	if testing.Short() {
+		fmt.Fprintln(os.Stderr, "skipped in -short: the tests here need a control plane")
+		return
+	}
+	code, err := run(m, o, prepare)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M, o Options, prepare func(context.Context, *ControlPlane) error) (int, error) {
+	c, err := Start(o)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Stop()
+	if err := prepare(context.Background(), c); err != nil {
+		return 0, err
+	}
+	return m.Run(), nil
+}
