@@ -52,7 +52,7 @@ func (a *alias) serve(ctx context.Context, w dns.ResponseWriter) (int, error) {
 		}
 		switch {
 		case a.flat && loops:
-			return o.servfail()
+			return o.count.servfail()
 		case fam == tree.NoFamily && len(a.answer) == 0:
 			return o.count.write(w, resultNoData, reply.Negative(r, dns.RcodeSuccess, o.soa(r)))
 		case loops, fam == tree.NoFamily:
@@ -60,7 +60,7 @@ func (a *alias) serve(ctx context.Context, w dns.ResponseWriter) (int, error) {
 		case !at.known:
 			return a.ask(ctx, w, target)
 		case !o.synced(&at.path):
-			return o.servfail()
+			return o.count.servfail()
 		}
 		found := o.stanza.tree.Find(&at.path, tree.Query{Family: fam, NotReady: o.stanza.NotReady})
 		switch {
@@ -121,7 +121,7 @@ func (o *origin) place(name, zone string) place {
 func (a *alias) ask(ctx context.Context, w dns.ResponseWriter, target string) (int, error) {
 	depth, _ := ctx.Value(dnsserver.LoopKey{}).(int)
 	if depth >= maxChain {
-		return a.o.servfail()
+		return a.o.count.servfail()
 	}
 	ctx = context.WithValue(ctx, dnsserver.LoopKey{}, depth+1)
 	m, err := a.h.upstream(ctx, request.Request{W: w, Req: a.r}, target, a.r.Question[0].Qtype)
@@ -131,7 +131,7 @@ func (a *alias) ask(ctx context.Context, w dns.ResponseWriter, target string) (i
 		// Nobody here serves the target: whoever asks goes on from the CNAME, as with any authority (RFC 1034 section 4.3.2).
 		return a.o.count.write(w, resultAnswer, reply.Records(a.r, a.answer, nil))
 	default:
-		return a.o.servfail()
+		return a.o.count.servfail()
 	}
 	a.answer = append(a.answer, a.gather(m)...)
 	qtype := a.r.Question[0].Qtype

@@ -72,8 +72,7 @@ func (h *Headless) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	case v.doubt:
 		return h.doubt(ctx, w, r, v.count)
 	case v.result == resultServfail:
-		v.count[resultServfail].Inc()
-		return dns.RcodeServerFailure, nil
+		return v.count.servfail()
 	case v.count != nil:
 		v.count[resultNext].Inc()
 	}
@@ -185,6 +184,12 @@ func (c *counters) write(w dns.ResponseWriter, result int, m *dns.Msg) (int, err
 	c[result].Inc()
 	_ = w.WriteMsg(m)
 	return dns.RcodeSuccess, nil // written, also where the rcode in m is another
+}
+
+// servfail lets the server reply.
+func (c *counters) servfail() (int, error) {
+	c[resultServfail].Inc()
+	return dns.RcodeServerFailure, nil
 }
 
 // spelled is zone as the query spells it, since 0x20 clients want their own case back.

@@ -24,7 +24,7 @@ func (h *Headless) Metadata(ctx context.Context, state request.Request) context.
 	}
 	var namespace, service, pod string
 	find := sync.OnceFunc(func() {
-		if a := o.object(n, labels); a.Status != tree.None {
+		if a := o.find(n, labels, tree.Query{NotReady: o.stanza.NotReady}); a.Status != tree.None {
 			namespace, service, pod = a.Object()
 		}
 	})
@@ -35,18 +35,4 @@ func (h *Headless) Metadata(ctx context.Context, state request.Request) context.
 		})
 	}
 	return ctx
-}
-
-// object finds what is behind a name of this origin.
-func (o *origin) object(n *tree.Name, labels int) (a tree.Answer) {
-	q := tree.Query{NotReady: o.stanza.NotReady}
-	var p tree.Path
-	if o.guest {
-		if o.guestPath(&p, n, labels) && o.stanza.tree.Synced(p.Labels[0]) {
-			a = o.stanza.tree.FindGuest(&p, q)
-		}
-	} else if o.path(&p, n, labels) && o.nameserver(n) == nil && o.synced(&p) {
-		a = o.stanza.tree.Find(&p, q)
-	}
-	return a
 }

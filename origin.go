@@ -78,6 +78,28 @@ func (o *origin) path(p *tree.Path, n *tree.Name, labels int) bool {
 	return true
 }
 
+// node is what the origin is grafted onto.
+func (o *origin) node() (p tree.Path) {
+	o.path(&p, nil, 0)
+	return p
+}
+
+// authority reports whether the origin is a zone that nobody else has a part in.
+func (o *origin) authority() bool { return !o.guest && !o.shared }
+
+// find says what the tree has for a name of this origin that is ours.
+func (o *origin) find(n *tree.Name, labels int, q tree.Query) (a tree.Answer) {
+	var p tree.Path
+	if o.guest {
+		if o.guestPath(&p, n, labels) && o.stanza.tree.Synced(p.Labels[0]) {
+			a = o.stanza.tree.FindGuest(&p, q)
+		}
+	} else if o.path(&p, n, labels) && o.nameserver(n) == nil && o.synced(&p) {
+		a = o.stanza.tree.Find(&p, q)
+	}
+	return a
+}
+
 // synced reports whether all that p can lead to has been seen.
 func (o *origin) synced(p *tree.Path) bool {
 	if p.N == 0 {

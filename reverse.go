@@ -2,7 +2,6 @@ package headless
 
 import (
 	"net/netip"
-	"strconv"
 
 	"github.com/miekg/dns"
 
@@ -28,8 +27,9 @@ func newNetwork(s *stanza, p netip.Prefix) *network {
 // decideReverse answers names of addresses that a peer has, and no others.
 func (h *Headless) decideReverse(v *verdict, w dns.ResponseWriter, r *dns.Msg, s *scratch) {
 	qtype := r.Question[0].Qtype
-	addr, ok := reverseAddr(&s.name)
-	if !ok || isTransfer(qtype) {
+	whole, ok := s.name.Network()
+	addr := whole.Addr()
+	if !ok || !whole.IsSingleIP() || addr.Is4In6() || isTransfer(qtype) {
 		return
 	}
 	for _, nw := range h.networks {
@@ -47,40 +47,6 @@ func (h *Headless) decideReverse(v *verdict, w dns.ResponseWriter, r *dns.Msg, s
 		}
 		return
 	}
-}
-
-// reverseAddr is the address that a whole reverse name means (RFC 1035 section 3.5, RFC 3596 section 2.5).
-func reverseAddr(n *tree.Name) (netip.Addr, bool) {
-	last := n.Labels() - 1
-	if last < 1 || string(n.Label(last)) != "arpa" {
-		return netip.Addr{}, false
-	}
-	switch zone := string(n.Label(last - 1)); {
-	case zone == "in-addr" && last == 5:
-		var octets [4]byte
-		for i := range octets {
-			l := n.Label(3 - i)
-			v, err := strconv.ParseUint(string(l), 10, 8)
-			if err != nil || len(l) > 1 && l[0] == '0' {
-				return netip.Addr{}, false
-			}
-			octets[i] = byte(v)
-		}
-		return netip.AddrFrom4(octets), true
-	case zone == "ip6" && last == 33:
-		var octets [16]byte
-		for i := range 2 * len(octets) {
-			l := n.Label(31 - i)
-			v, err := strconv.ParseUint(string(l), 16, 4)
-			if err != nil || len(l) != 1 {
-				return netip.Addr{}, false
-			}
-			octets[i/2] |= byte(v) << (4 * (1 - i%2))
-		}
-		a := netip.AddrFrom16(octets)
-		return a, !a.Is4In6()
-	}
-	return netip.Addr{}, false
 }
 
 // pointer is the one name that an address points back to: a peer's short name under the first suffix that has it, else its name
@@ -122,22 +88,18 @@ func (h *Headless) leadsTo(o *origin, name string, addr netip.Addr) bool {
 	if at != o {
 		return false // another suffix has it
 	}
-	var a tree.Answer
-	if o.guest {
+	a := o.find(&n, labels, q)
+	if o.guest && a.Status == tree.None {
+		// It may be the other plugin's name: a hostname or a dashed address, whatever the pod is called.
+		if dashed, ok := object.UnDashed(n.Label(0)); ok && dashed != addr {
+			return false
+		}
 		var p tree.Path
 		if !o.guestPath(&p, &n, labels) {
 			return false
 		}
-		if a = o.stanza.tree.FindGuest(&p, q); a.Status == tree.None {
-			// It is the other plugin's name: a hostname or a dashed address, whatever the pod is called.
-			if dashed, ok := object.UnDashed(n.Label(0)); ok && dashed != addr {
-				return false
-			}
-			q.NotReady = false
-			a = o.stanza.tree.Find(&p, q)
-		}
-	} else if p := new(tree.Path); o.path(p, &n, labels) && o.nameserver(&n) == nil {
-		a = o.stanza.tree.Find(p, q)
+		q.NotReady = false
+		a = o.stanza.tree.Find(&p, q)
 	}
 	return a.Status == tree.Peer && len(a.Addrs) == 1 && a.Addrs[0] == addr
 }

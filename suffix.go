@@ -116,16 +116,15 @@ func (o *origin) own(v *verdict, r *dns.Msg, n *tree.Name, labels int) bool {
 
 // services replies with what the SRV records of a Service's port point at.
 func (o *origin) services(r *dns.Msg, p *tree.Path) *dns.Msg {
-	service := r.Question[0].Name
+	return reply.Services(r, o.stanza.TTL, o.stanza.tree.Targets(p), targetName(r.Question[0].Name))
+}
+
+// targetName names the targets of SRV records at a name: peers of the Service, or the Service itself.
+func targetName(service string) func(string) (string, bool) {
 	for range 2 { // _port._protocol
 		at, _ := dns.NextLabel(service, 0)
 		service = service[at:]
 	}
-	return reply.Services(r, o.stanza.TTL, o.stanza.tree.Targets(p), targetName(service))
-}
-
-// targetName names a SRV record's target: a peer of the Service, or the Service itself.
-func targetName(service string) func(string) (string, bool) {
 	return func(peer string) (string, bool) {
 		if peer == "" {
 			return service, true
@@ -134,20 +133,17 @@ func targetName(service string) func(string) (string, bool) {
 	}
 }
 
-func (o *origin) servfail() (int, error) {
-	o.count[resultServfail].Inc()
-	return dns.RcodeServerFailure, nil
-}
+func (o *origin) soa(r *dns.Msg) *dns.SOA { return o.soaAt(spelled(r, o.zone), o.serial()) }
 
-func (o *origin) soa(r *dns.Msg) *dns.SOA {
-	zone := spelled(r, o.zone)
-	return reply.SOA(zone, o.ns[0].spelled(o.zone, zone), o.stanza.TTL, o.serial())
+// soaAt is the SOA of the apex, which is spelled as given.
+func (o *origin) soaAt(apex string, serial uint32) *dns.SOA {
+	return reply.SOA(apex, o.ns[0].spelled(o.zone, apex), o.stanza.TTL, serial)
 }
 
 func (o *origin) serial() uint32 {
 	var p tree.Path
 	if !o.wide.Load() {
-		o.path(&p, nil, 0)
+		p = o.node()
 	}
 	return o.stanza.tree.Serial(&p)
 }

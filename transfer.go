@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -21,19 +20,18 @@ var errNotSynced = errors.New("not synced: nobody can say yet what the zone has"
 // Transfer implements the interface of *transfer* for suffixes that are not shared. Whoever has the serial of now, or a later one
 // (RFC 1982), gets the SOA alone; others get the whole zone, as RFC 1995 section 4 lets a server do.
 func (h *Headless) Transfer(zone string, serial uint32) (<-chan []dns.RR, error) {
-	i := slices.IndexFunc(h.origins, func(o *origin) bool { return o.zone == zone && !o.guest && !o.shared })
+	i := slices.IndexFunc(h.origins, func(o *origin) bool { return o.zone == zone && o.authority() })
 	if i < 0 {
 		return nil, transfer.ErrNotAuthoritative
 	}
 	o := h.origins[i]
-	var graft tree.Path
-	o.path(&graft, nil, 0)
+	graft := o.node()
 	if !o.synced(&graft) {
 		return nil, errNotSynced
 	}
 	if now := o.serial(); serial != 0 && int32(serial-now) >= 0 { // #nosec G115 -- RFC 1982 section 3.2
 		ch := make(chan []dns.RR, 1)
-		ch <- []dns.RR{o.zoneSOA(now)}
+		ch <- []dns.RR{o.soaAt(o.zone, now)}
 		close(ch)
 		return ch, nil
 	}
@@ -43,7 +41,7 @@ func (h *Headless) Transfer(zone string, serial uint32) (<-chan []dns.RR, error)
 		now = root
 	}
 	go func() { // *transfer* takes all there is, whatever happens to its client
-		soa := o.zoneSOA(now)
+		soa := o.soaAt(o.zone, now)
 		ch <- append([]dns.RR{soa}, append(o.nsRecords(o.zone), o.glueRecords(o.zone)...)...)
 		if len(o.graft) == 0 {
 			ch <- []dns.RR{reply.TXT("dns-version."+o.zone, o.stanza.TTL, dnsVersion)}
@@ -62,15 +60,11 @@ func (h *Headless) Transfer(zone string, serial uint32) (<-chan []dns.RR, error)
 	return ch, nil
 }
 
-func (o *origin) zoneSOA(serial uint32) *dns.SOA {
-	return reply.SOA(o.zone, o.ns[0].text, o.stanza.TTL, serial)
-}
-
 // cuts are the suffixes next below o, which are zones of their own.
 func (h *Headless) cuts(o *origin) []*origin {
 	var list []*origin
 	for _, below := range h.origins {
-		if _, ok := below.name.Below(&o.name); ok && below != o && !below.guest && !below.shared && h.parent(below) == o {
+		if _, ok := below.name.Below(&o.name); ok && below != o && below.authority() && h.parent(below) == o {
 			list = append(list, below)
 		}
 	}
@@ -104,8 +98,7 @@ func (h *Headless) records(o *origin, e tree.Entry) []dns.RR {
 	}
 	if len(e.Targets) > 0 {
 		q := new(dns.Msg).SetQuestion(name, dns.TypeSRV)
-		service := strings.SplitN(name, ".", 3)[2] // _port._protocol
-		rrs = append(rrs, reply.Services(q, o.stanza.TTL, e.Targets, targetName(service)).Answer...)
+		rrs = append(rrs, reply.Services(q, o.stanza.TTL, e.Targets, targetName(name)).Answer...)
 	}
 	if e.Answer.Status == tree.Alias && len(e.Labels) > 0 {
 		if at := o.place(e.Answer.External, o.zone); !at.hidden {
@@ -173,7 +166,7 @@ func (r *senders) release(gone func(generation any) bool) {
 func (h *Headless) notify(send func(zone string) error) {
 	ctx := notifiers.add(h.generation)
 	for _, o := range h.origins {
-		if !o.guest && !o.shared {
+		if o.authority() {
 			go o.notify(ctx, send)
 		}
 	}
@@ -184,8 +177,7 @@ const notifyEvery = time.Second
 
 // notify tells the secondaries of a suffix of each change (RFC 1996), from the first sync on, until ctx is done.
 func (o *origin) notify(ctx context.Context, send func(zone string) error) {
-	var graft tree.Path
-	o.path(&graft, nil, 0)
+	graft := o.node()
 	t := time.NewTicker(notifyEvery)
 	defer t.Stop()
 	var told uint32

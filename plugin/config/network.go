@@ -3,10 +3,11 @@ package config
 import (
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"github.com/coredns-headless/headless/plugin/tree"
 )
 
 const (
@@ -28,8 +29,9 @@ func (p *parser) network(z string) error {
 	const allowed = "name the pod network, such as 10.244.0.0/16"
 	n, err := netip.ParsePrefix(z)
 	if err != nil {
-		var ok bool
-		if n, ok = fromReverse(strings.ToLower(dns.Fqdn(z))); !ok {
+		var name tree.Name
+		parsed, ok := name.Parse(z), false
+		if n, ok = name.Network(); !parsed || !ok {
 			return p.Errf("zone %q is no reverse zone of a network: %s", z, allowed)
 		}
 	}
@@ -50,37 +52,6 @@ func (p *parser) network(z string) error {
 	}
 	p.s.Networks = append(p.s.Networks, n)
 	return nil
-}
-
-// fromReverse is the network that has a reverse zone of its own (RFC 1035 section 3.5, RFC 3596 section 2.5).
-func fromReverse(zone string) (netip.Prefix, bool) {
-	parts := func(under string) []string {
-		labels := dns.SplitDomainName(strings.TrimSuffix(zone, under))
-		slices.Reverse(labels)
-		return labels
-	}
-	if dns.IsSubDomain(arpa4, zone) {
-		var octets [4]byte
-		labels := parts(arpa4)
-		for i, l := range labels {
-			v, err := strconv.ParseUint(l, 10, 8)
-			if err != nil || i > 3 || strconv.FormatUint(v, 10) != l {
-				return netip.Prefix{}, false
-			}
-			octets[i&3] = byte(v)
-		}
-		return netip.PrefixFrom(netip.AddrFrom4(octets), 8*len(labels)), true
-	}
-	var octets [16]byte
-	labels := parts(arpa6)
-	for i, l := range labels {
-		v, err := strconv.ParseUint(l, 16, 4)
-		if err != nil || i >= 2*len(octets) || len(l) != 1 {
-			return netip.Prefix{}, false
-		}
-		octets[i/2] |= byte(v) << (4 * (1 - i%2))
-	}
-	return netip.PrefixFrom(netip.AddrFrom16(octets), 4*len(labels)), true
 }
 
 // ReverseZone is the smallest reverse zone that has all names of a network.

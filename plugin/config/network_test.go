@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/coredns-headless/headless/plugin/tree"
 )
 
 var samePrefix = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
@@ -185,7 +187,9 @@ func TestReverseZone(t *testing.T) {
 				width = 8
 			}
 			wide := netip.PrefixFrom(n.Addr(), n.Bits()/width*width).Masked()
-			if back, ok := fromReverse(got); !ok || back != wide {
+			var name tree.Name
+			parsed := name.Parse(got)
+			if back, ok := name.Network(); !parsed || !ok || back != wide {
 				t.Errorf("%s is %v, %v, want %v", got, back, ok, wide)
 			}
 		})

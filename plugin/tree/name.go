@@ -1,6 +1,10 @@
 package tree
 
-import "bytes"
+import (
+	"bytes"
+	"net/netip"
+	"strconv"
+)
 
 // A Name is a domain name taken apart for look-ups: in lower case, its labels as octets without escapes. It lives on the
 // stack of whoever answers a query.
@@ -100,4 +104,37 @@ func (n *Name) Below(o *Name) (labels int, ok bool) {
 		return labels, true
 	}
 	return labels, bytes.Equal(n.wire[n.off[labels]:n.size], o.wire[:o.size])
+}
+
+// Network is the network, maybe of one address, that n is the reverse zone of (RFC 1035 section 3.5, RFC 3596 section 2.5). It
+// reports false for names that no address has.
+func (n *Name) Network() (netip.Prefix, bool) {
+	parts := n.n - 2
+	if parts < 0 || string(n.Label(parts+1)) != "arpa" {
+		return netip.Prefix{}, false
+	}
+	var octets [16]byte
+	switch zone := string(n.Label(parts)); {
+	case zone == "in-addr" && parts <= 4:
+		for i := range parts {
+			l := n.Label(parts - 1 - i)
+			v, err := strconv.ParseUint(string(l), 10, 8)
+			if err != nil || len(l) > 1 && l[0] == '0' {
+				return netip.Prefix{}, false
+			}
+			octets[i] = byte(v)
+		}
+		return netip.PrefixFrom(netip.AddrFrom4([4]byte(octets[:4])), 8*parts), true
+	case zone == "ip6" && parts <= 32:
+		for i := range parts {
+			l := n.Label(parts - 1 - i)
+			v, err := strconv.ParseUint(string(l), 16, 4)
+			if err != nil || len(l) != 1 {
+				return netip.Prefix{}, false
+			}
+			octets[i/2] |= byte(v) << (4 * (1 - i%2))
+		}
+		return netip.PrefixFrom(netip.AddrFrom16(octets), 4*parts), true
+	}
+	return netip.Prefix{}, false
 }

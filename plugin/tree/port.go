@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -21,10 +22,10 @@ type Target struct {
 // where port is nil. A port that the Service declares exists also while nothing is ready behind it: else the denial would
 // outlive the start of its pods in resolvers.
 func (s *service) hasPort(spec *object.Service, protocol, port []byte) bool {
-	if len(protocol) == 0 || protocol[0] != '_' || spec.Type == object.ExternalName {
+	srv := newPortName(protocol, port)
+	if srv.none || spec.Type == object.ExternalName {
 		return false
 	}
-	srv := newPortName(protocol, port)
 	if slices.ContainsFunc(spec.Ports, srv.is) {
 		return true
 	}
@@ -39,7 +40,7 @@ func (s *service) hasPort(spec *object.Service, protocol, port []byte) bool {
 	return false
 }
 
-// portName is what the labels _port._protocol of a SRV record mean. It holds no label: those are on a query's stack.
+// portName is what the labels _port._protocol of a SRV record mean. It holds no label: those are a query's.
 type portName struct {
 	protocol, name string
 	any            bool // every port that has a name
@@ -126,12 +127,7 @@ func (s *service) targets(srv *portName) []Target {
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b Target) int {
-		if c := strings.Compare(a.Peer, b.Peer); c != 0 {
-			return c
-		}
-		return int(a.Port) - int(b.Port)
-	})
+	slices.SortFunc(list, func(a, b Target) int { return cmp.Or(strings.Compare(a.Peer, b.Peer), cmp.Compare(a.Port, b.Port)) })
 	return list
 }
 
@@ -167,6 +163,6 @@ func (t *Tree) GuestTargets(p *Path, notReady bool) []Target {
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b Target) int { return int(a.Port) - int(b.Port) })
+	slices.SortFunc(list, func(a, b Target) int { return cmp.Compare(a.Port, b.Port) })
 	return list
 }
