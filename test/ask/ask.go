@@ -1,0 +1,179 @@
+// Package ask asks a DNS server hundreds of questions a second, whatever happens to the server, and judges each reply.
+package ask
+
+import (
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// A Question is asked again and again.
+type Question struct {
+	Name string
+	Type uint16 // default A
+	// Kind is what reports count it under, such as peer, suffix or bystander.
+	Kind string
+	// Judge says what is wrong with a reply. It is called with what it was asked for, by one goroutine at a time, and keeps no part of it.
+	Judge func(*dns.Msg) error
+}
+
+// Patience is how long a reply may take before the query counts as lost.
+const Patience = 2 * time.Second
+
+// An Asker asks from Start to Stop.
+type Asker struct {
+	conn      net.Conn
+	questions []Question
+	wg        sync.WaitGroup
+	stop      chan struct{}
+
+	mu     sync.Mutex
+	open   map[uint16]sent
+	report Report
+}
+
+type sent struct {
+	question int
+	at       time.Time
+}
+
+// Start asks the server at address, over UDP, rate questions a second, one after the other and from the first again. It does not wait for
+// replies before it asks on, so that a server that stands still is asked as often as any other.
+func Start(address string, rate int, questions ...Question) (*Asker, error) {
+	conn, err := net.Dial("udp", address)
+	if err != nil {
+		return nil, err
+	}
+	a := &Asker{
+		conn: conn, questions: questions, stop: make(chan struct{}),
+		open: make(map[uint16]sent), report: Report{Kinds: make(map[string]*Count)},
+	}
+	for _, q := range questions {
+		a.report.Kinds[q.Kind] = new(Count)
+	}
+	a.wg.Go(func() { a.send(time.Second / time.Duration(rate)) })
+	a.wg.Go(a.receive)
+	return a, nil
+}
+
+// Stop asks no more, waits for the replies that may still come, and returns what came of all.
+func (a *Asker) Stop() Report {
+	close(a.stop)
+	for deadline := time.Now().Add(Patience); time.Now().Before(deadline) && a.waiting(); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	a.conn.Close()
+	a.wg.Wait()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.expire(time.Now().Add(Patience))
+	return a.report
+}
+
+// Report is what came of all queries so far; those that may still be answered are not in it.
+func (a *Asker) Report() Report {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r := a.report
+	r.Kinds = make(map[string]*Count, len(a.report.Kinds))
+	for k, c := range a.report.Kinds {
+		r.Kinds[k] = new(*c)
+	}
+	return r
+}
+
+func (a *Asker) waiting() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.open) > 0
+}
+
+func (a *Asker) send(every time.Duration) {
+	t := time.NewTicker(every)
+	defer t.Stop()
+	begun := time.Now()
+	m := new(dns.Msg)
+	for n := 0; ; {
+		select {
+		case <-a.stop:
+			return
+		case <-t.C:
+		}
+		for due := int(time.Since(begun) / every); n < due; n++ { // a ticker leaves out what a busy machine missed
+			q := n % len(a.questions)
+			qtype := a.questions[q].Type
+			if qtype == 0 {
+				qtype = dns.TypeA
+			}
+			m.SetQuestion(dns.Fqdn(a.questions[q].Name), qtype)
+			m.Id = uint16(n) // #nosec G115 -- modulo 2^16 is meant: two seconds of queries are fewer
+			text, err := m.Pack()
+			if err != nil {
+				panic(fmt.Sprintf("ask for %s: %v", a.questions[q].Name, err)) // the test's own mistake
+			}
+			a.mu.Lock()
+			a.expire(time.Now())
+			a.open[m.Id] = sent{question: q, at: time.Now()}
+			a.mu.Unlock()
+			_, _ = a.conn.Write(text) // refused: lost, as the report will say
+		}
+	}
+}
+
+// expire counts as lost what was asked more than Patience before now. The caller holds a.mu.
+func (a *Asker) expire(now time.Time) {
+	for id, s := range a.open {
+		if now.Sub(s.at) > Patience {
+			delete(a.open, id)
+			a.report.lost(&a.questions[s.question], s.at)
+		}
+	}
+}
+
+func (a *Asker) receive() {
+	buf := make([]byte, dns.MaxMsgSize)
+	for {
+		n, err := a.conn.Read(buf)
+		select {
+		case <-a.stop:
+			if err != nil && !a.waiting() {
+				return
+			}
+		default:
+		}
+		if err != nil {
+			if e, ok := err.(net.Error); ok && e.Timeout() || isRefused(err) {
+				continue // nobody listens there now
+			}
+			return // closed
+		}
+		m := new(dns.Msg)
+		if err := m.Unpack(buf[:n]); err != nil {
+			m = nil
+		}
+		a.judge(m, buf[:n])
+	}
+}
+
+func (a *Asker) judge(m *dns.Msg, text []byte) {
+	if len(text) < 2 {
+		return
+	}
+	id := uint16(text[0])<<8 | uint16(text[1])
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s, ok := a.open[id]
+	if !ok {
+		return // too late: it counts as lost
+	}
+	delete(a.open, id)
+	q := &a.questions[s.question]
+	if m == nil {
+		a.report.wrong(q, fmt.Errorf("malformed reply %x", text))
+		return
+	}
+	a.report.add(q, m, time.Since(s.at))
+}
