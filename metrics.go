@@ -49,13 +49,15 @@ var (
 	descServices = describe("services", "Services known.")
 	descPeers    = describe("peers", "Endpoints of headless Services known, ready or not, one per address.")
 	descSynced   = describe("synced", "1 if everything the source has was seen once, else 0.")
+	descStale    = describe("stale", "1 if what is known may be out of date: a request to the API server failed, or a list is under way. Else 0.")
+	descFailed   = describe("requests_failed_total", "List and watch requests to the API server that failed, by kind.", "kind")
 	descApplied  = describe("objects_applied_total", "Objects put into the tree of names, by kind.", "kind")
 	descSkipped  = describe("objects_skipped_total", "Objects left out, wholly or in part, by kind.", "kind")
 )
 
 // Describe implements prometheus.Collector.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descServices, descPeers, descSynced, descApplied, descSkipped} {
+	for _, d := range []*prometheus.Desc{descServices, descPeers, descSynced, descStale, descFailed, descApplied, descSkipped} {
 		ch <- d
 	}
 }
@@ -74,15 +76,20 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 		services, peers := w.Tree().Size()
 		gauge(descServices, float64(services))
 		gauge(descPeers, float64(peers))
-		if w.Tree().IsDone() {
-			gauge(descSynced, 1)
-		} else {
-			gauge(descSynced, 0)
-		}
+		gauge(descSynced, number(w.Tree().IsDone()))
+		gauge(descStale, number(w.Stale()))
 		for _, k := range []object.Kind{object.KindService, object.KindEndpointSlice} {
-			applied, skipped := w.Counts(k)
+			applied, skipped, failed := w.Counts(k)
 			ch <- prometheus.MustNewConstMetric(descApplied, prometheus.CounterValue, float64(applied), w.Name(), k.String())
 			ch <- prometheus.MustNewConstMetric(descSkipped, prometheus.CounterValue, float64(skipped), w.Name(), k.String())
+			ch <- prometheus.MustNewConstMetric(descFailed, prometheus.CounterValue, float64(failed), w.Name(), k.String())
 		}
 	}
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -55,6 +55,9 @@ func TestMetricsSayWhatIsKnown(t *testing.T) {
 		"services{" + source + "}":                                 7,
 		"peers{" + source + "}":                                    10, // one per address
 		"synced{" + source + "}":                                   1,
+		"stale{" + source + "}":                                    0,
+		"requests_failed_total{kind=Service," + source + "}":       0,
+		"requests_failed_total{kind=EndpointSlice," + source + "}": 0,
 		"objects_applied_total{kind=Service," + source + "}":       7,
 		"objects_applied_total{kind=EndpointSlice," + source + "}": 6,
 		"objects_skipped_total{kind=Service," + source + "}":       0,

@@ -30,7 +30,8 @@ func (p *parser) network(z string) error {
 	n, err := netip.ParsePrefix(z)
 	if err != nil {
 		var name tree.Name
-		parsed, ok := name.Parse(z), false
+		parsed := name.Parse(z)
+		var ok bool
 		if n, ok = name.Network(); !parsed || !ok {
 			return p.Errf("zone %q is no reverse zone of a network: %s", z, allowed)
 		}

@@ -73,10 +73,11 @@ func Cluster(name string, config *rest.Config, namespaces []string) (*Watch, err
 
 // reflect adds a reflector that feeds the tree.
 func (w *Watch) reflect(r request, expected runtime.Object) {
-	st := &store{w: w, source: w.tree.Source(r.namespace), kind: r.kind}
+	st := &store{w: w, source: w.tree.Source(r.namespace), kind: r.kind, from: &r}
 	lw := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.LabelSelector = r.selector
+			r.outdated(true) // until the list is in the tree
 			list, err := r.list(ctx, o)
 			r.report(ctx, "list", err)
 			return list, err
@@ -84,6 +85,7 @@ func (w *Watch) reflect(r request, expected runtime.Object) {
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
 			o.LabelSelector = r.selector
 			events, err := r.watch(ctx, o)
+			r.outdated(err != nil || o.SendInitialEvents != nil)         // a watch goes on where the last one ended, unless it begins with a list
 			if o.SendInitialEvents == nil || !apierrors.IsInvalid(err) { // a server that streams no lists is asked for a list next
 				r.report(ctx, "watch", err)
 			}

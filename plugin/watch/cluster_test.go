@@ -87,7 +87,7 @@ func TestClusterAsksForServicesAndTwoKindsOfSlices(t *testing.T) {
 // counted reports whether that many objects were applied and skipped. A list counts a moment after it shows in the tree.
 func counted(w *Watch, k object.Kind, applied, skipped uint64) func() bool {
 	return func() bool {
-		a, s := w.Counts(k)
+		a, s, _ := w.Counts(k)
 		return a == applied && s == skipped
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/coredns-headless/headless/plugin/object"
 )
 
 func TestForbiddenRequestIsSaidOnceAndRecovers(t *testing.T) {
@@ -44,11 +46,15 @@ func TestForbiddenRequestIsSaidOnceAndRecovers(t *testing.T) {
 	if n := len(log.with("WARNING")); n != 2 {
 		t.Errorf("log: %q, want two warnings", log.with())
 	}
+	if _, _, failed := w.Counts(object.KindService); !w.Stale() || failed < 10 {
+		t.Errorf("stale %t, %d requests for Services failed; want true, two a try", w.Stale(), failed)
+	}
 
 	s.setRefuse(nil)
 	eventually(t, "it syncs", w.Tree().IsDone)
 	expect(t, w, map[string]string{"default/web-0": "10.0.0.1"})
 	eventually(t, "the log says that it works again", func() bool { return len(log.with("INFO", "test: watch services: works again")) == 1 })
+	eventually(t, "it is up to date", func() bool { return !w.Stale() })
 	if n := len(log.with("WARNING")); n != 2 {
 		t.Errorf("log: %q, want two warnings", log.with())
 	}

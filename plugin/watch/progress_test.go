@@ -11,7 +11,7 @@ func TestLogSaysHowFarTheFirstListsAre(t *testing.T) {
 	tellEvery = 10 * time.Millisecond
 	l := captureLog(t)
 	w := newWatch("crowd", nil)
-	services := &store{w: w, source: w.tree.Source("")}
+	services := &store{w: w, from: &request{w: w}, source: w.tree.Source("")}
 	w.Start()
 	defer w.Stop()
 	list := []any{}

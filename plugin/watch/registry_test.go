@@ -93,7 +93,7 @@ func TestRegistryStopsOnlyWhatIsIdle(t *testing.T) {
 func TestTreeOutlivesItsWatch(t *testing.T) {
 	captureLog(t)
 	w := newWatch("test", nil)
-	must(t, (&store{w: w, source: w.tree.Source("")}).Add(headlessService("default/nginx", "1")))
+	must(t, (&store{w: w, from: &request{w: w}, source: w.tree.Source("")}).Add(headlessService("default/nginx", "1")))
 	w.Start()
 	w.Stop()
 	if got := resolve(w, "default/nginx"); got == nil {

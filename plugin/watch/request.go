@@ -23,6 +23,7 @@ type request struct {
 	watch func(context.Context, metav1.ListOptions) (apiwatch.Interface, error)
 
 	failing map[string]failure // by verb
+	stale   bool               // what came so far may be out of date
 }
 
 type failure struct {
@@ -32,6 +33,19 @@ type failure struct {
 
 // repeatAfter is when a failure that lasts is said again.
 const repeatAfter = time.Minute
+
+// outdated notes whether what came so far may be out of date. One goroutine at a time makes the requests and puts in what they bring.
+func (r *request) outdated(is bool) {
+	if is == r.stale {
+		return
+	}
+	r.stale = is
+	if is {
+		r.w.outdated.Add(1)
+	} else {
+		r.w.outdated.Add(-1)
+	}
+}
 
 // report logs a failed request once, again when its reason changes or it lasts, and when it is over.
 func (r *request) report(ctx context.Context, verb string, err error) {
@@ -51,6 +65,7 @@ func (r *request) report(ctx context.Context, verb string, err error) {
 		delete(r.failing, verb)
 		log.Infof("%s: %s %s%s: works again", r.w.name, verb, r.resource, where)
 	case err != nil:
+		r.w.count[r.kind].failed.Add(1)
 		r.w.fail()
 		if u := new(url.Error); errors.As(err, &u) {
 			err = u.Err // the URL differs from try to try, and says no more

@@ -15,6 +15,7 @@ type store struct {
 	w      *Watch
 	source *tree.Source
 	kind   object.Kind
+	from   *request
 }
 
 var _ cache.TransformingStore = (*store)(nil)
@@ -89,6 +90,7 @@ func (s *store) Replace(list []any, resourceVersion string) error {
 	}
 	s.source.Replace(slims, object.ParseVersion(resourceVersion))
 	s.w.count[s.kind].applied.Add(uint64(len(slims)))
+	s.from.outdated(false)
 	return nil
 }
 

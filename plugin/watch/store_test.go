@@ -15,8 +15,8 @@ import (
 func stores(namespaces ...string) (w *Watch, services, slices *store) {
 	w = newWatch("test", namespaces)
 	ns := scopes(namespaces)[0]
-	services = &store{w: w, source: w.tree.Source(ns), kind: object.KindService}
-	slices = &store{w: w, source: w.tree.Source(ns), kind: object.KindEndpointSlice}
+	services = &store{w: w, from: &request{w: w}, source: w.tree.Source(ns), kind: object.KindService}
+	slices = &store{w: w, from: &request{w: w}, source: w.tree.Source(ns), kind: object.KindEndpointSlice}
 	return w, services, slices
 }
 
@@ -35,7 +35,7 @@ func unusable(name, version string) *discoveryv1.EndpointSlice {
 // counts checks applied and skipped objects.
 func counts(t *testing.T, w *Watch, k object.Kind, applied, skipped uint64) {
 	t.Helper()
-	a, s := w.Counts(k)
+	a, s, _ := w.Counts(k)
 	if diff := cmp.Diff([2]uint64{applied, skipped}, [2]uint64{a, s}); diff != "" {
 		t.Errorf("%s: applied and skipped (-want +got):\n%s", k, diff)
 	}

@@ -26,6 +26,8 @@ type Watch struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
+	outdated atomic.Int32 // requests whose objects may be out of date
+
 	failOnce sync.Once
 	failure  chan struct{} // closed when a request failed for the first time
 
@@ -33,7 +35,7 @@ type Watch struct {
 	warned map[object.Key]bool
 }
 
-type count struct{ received, applied, skipped atomic.Uint64 }
+type count struct{ received, applied, skipped, failed atomic.Uint64 }
 
 // tellEvery is how often the log says how far a first list has come, if it goes on.
 var tellEvery = 2 * time.Second
@@ -62,10 +64,14 @@ func (w *Watch) Name() string { return w.name }
 // Tree is the tree that the watch keeps.
 func (w *Watch) Tree() *tree.Tree { return w.tree }
 
-// Counts returns how many objects of a kind were put into the tree, and how many were left out, wholly or in part.
-func (w *Watch) Counts(k object.Kind) (applied, skipped uint64) {
-	return w.count[k].applied.Load(), w.count[k].skipped.Load()
+// Counts returns how many objects of a kind were put into the tree, how many were left out, wholly or in part, and how many
+// requests for them failed.
+func (w *Watch) Counts(k object.Kind) (applied, skipped, failed uint64) {
+	return w.count[k].applied.Load(), w.count[k].skipped.Load(), w.count[k].failed.Load()
 }
+
+// Stale reports whether what is known may be out of date: a request failed, or a list is under way.
+func (w *Watch) Stale() bool { return w.outdated.Load() > 0 }
 
 // Start begins to watch. It does not wait for anything.
 func (w *Watch) Start() {
