@@ -2,9 +2,11 @@
 package ask
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/miekg/dns"
@@ -145,7 +147,7 @@ func (a *Asker) receive() {
 		default:
 		}
 		if err != nil {
-			if e, ok := err.(net.Error); ok && e.Timeout() || isRefused(err) {
+			if errors.Is(err, syscall.ECONNREFUSED) {
 				continue // nobody listens there now
 			}
 			return // closed

@@ -1,12 +1,10 @@
 package ask
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/miekg/dns"
@@ -90,6 +88,3 @@ func (r *Report) lost(q *Question, at time.Time) {
 		r.LastLost = at
 	}
 }
-
-// isRefused reports whether the kernel says that nobody listens on a UDP port.
-func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }

@@ -141,7 +141,7 @@ func (c *ControlPlane) startAPIServer(etcd string) error {
 		return err
 	}
 	c.Kubeconfig = filepath.Join(c.dir, "admin.kubeconfig")
-	if err := c.WriteKubeconfig(c.Kubeconfig, c.Address, adminToken); err != nil {
+	if err := c.WriteAdminKubeconfig(c.Kubeconfig, c.Address); err != nil {
 		return err
 	}
 	c.apiServer.args = []string{
@@ -229,6 +229,11 @@ func (c *ControlPlane) CA() string { return filepath.Join(c.dir, "certs", "apise
 // RESTConfig is the administrator's.
 func (c *ControlPlane) RESTConfig() (*rest.Config, error) {
 	return clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
+}
+
+// WriteAdminKubeconfig writes a kubeconfig for the administrator, for the API server as it is reached at address.
+func (c *ControlPlane) WriteAdminKubeconfig(path, address string) error {
+	return c.WriteKubeconfig(path, address, adminToken)
 }
 
 // WriteKubeconfig writes a kubeconfig for the bearer of token, for the API server as it is reached at address.

@@ -8,9 +8,12 @@ import (
 	"testing"
 )
 
+// Tests are what a *testing.M is.
+type Tests interface{ Run() int }
+
 // Main is the TestMain of a package whose tests share a control plane: it starts one, lets prepare fill it, runs the tests, ends it
 // and exits.
-func Main(m *testing.M, o Options, prepare func(context.Context, *ControlPlane) error) {
+func Main(m Tests, o Options, prepare func(context.Context, *ControlPlane) error) {
 	flag.Parse()
 	if testing.Short() {
 		fmt.Fprintln(os.Stderr, "skipped in -short: the tests here need a control plane")
@@ -24,7 +27,7 @@ func Main(m *testing.M, o Options, prepare func(context.Context, *ControlPlane) 
 	os.Exit(code)
 }
 
-func run(m *testing.M, o Options, prepare func(context.Context, *ControlPlane) error) (int, error) {
+func run(m Tests, o Options, prepare func(context.Context, *ControlPlane) error) (int, error) {
 	c, err := Start(o)
 	if err != nil {
 		return 0, err

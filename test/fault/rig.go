@@ -1,0 +1,242 @@
+// Package fault injects faults between a real CoreDNS and a real API server, and says what clients saw of them.
+package fault
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/coredns-headless/headless/test/ask"
+	"github.com/coredns-headless/headless/test/controlplane"
+	"github.com/coredns-headless/headless/test/server"
+)
+
+// Rate is how many questions a second are asked during a fault.
+const Rate = 400
+
+const (
+	still, moving = "still", "moving" // namespaces: one in which nothing changes, and one whose peer moves
+	stillPods     = 20
+	suffix        = "mgmt.example.org"
+)
+
+func stillCrowd() controlplane.Crowd {
+	return controlplane.Crowd{Namespace: still, Service: "web", Pods: stillPods, First: netip.MustParseAddr("10.244.1.1")}
+}
+
+func movingCrowd() controlplane.Crowd {
+	return controlplane.Crowd{Namespace: moving, Service: "kafka", Pods: 1, First: netip.MustParseAddr("10.244.2.1")}
+}
+
+// Fill makes what all faults are asked about.
+func Fill(ctx context.Context, c *controlplane.ControlPlane) error {
+	for _, w := range []controlplane.Crowd{stillCrowd(), movingCrowd()} {
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}}
+		if _, err := c.Client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+		if err := w.Create(ctx, c); err != nil {
+			return err
+		}
+	}
+	api := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: still, Name: "api"},
+		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},
+	}
+	_, err := c.Client.CoreV1().Services(still).Create(ctx, api, metav1.CreateOptions{})
+	return err
+}
+
+// A Rig is a CoreDNS with *headless* and *kubernetes* that is asked all the time.
+type Rig struct {
+	Server  *server.Server
+	Cluster *controlplane.ControlPlane
+
+	mu    sync.Mutex
+	moved []string // the addresses that the moving peer had, the last one last
+	fresh int      // index in moved of the address that must be answered by now, at least
+}
+
+// Options of a Rig.
+type Options struct {
+	// Kubeconfig is what *headless* connects with. *kubernetes* goes to the API server itself: the fault is not its own.
+	Kubeconfig string
+	// Lines are more lines of the stanza.
+	Lines []string
+}
+
+// Corefile is that of a rig, to start with or to reload.
+func Corefile(tb testing.TB, c *controlplane.ControlPlane, o Options) string {
+	tb.Helper()
+	return `.:PORT {
+    bind 127.0.0.1
+    errors
+    ready READY
+    prometheus METRICS
+    headless cluster.local {
+        kubeconfig ` + o.Kubeconfig + `
+        suffix ` + suffix + ` svc.cluster.local
+        ` + strings.Join(o.Lines, "\n        ") + `
+    }
+    kubernetes cluster.local {
+        kubeconfig ` + c.Kubeconfig + `
+    }
+    forward . ` + server.Stub(tb) + `
+}
+`
+}
+
+// Start runs CoreDNS and waits until it answers.
+func Start(tb testing.TB, c *controlplane.ControlPlane, o Options) *Rig {
+	tb.Helper()
+	r := &Rig{Server: server.New(tb), Cluster: c}
+	slices, err := c.ReadyAddresses(tb.Context(), moving, "kafka")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r.moved = []string{slices[movingCrowd().Pod(0)]}
+	r.Server.Start(tb, Corefile(tb, c, o))
+	r.Server.WaitReady(tb)
+	return r
+}
+
+// Kubeconfig writes an administrator's kubeconfig for the API server as it is reached at address, such as through a proxy.
+func Kubeconfig(tb testing.TB, c *controlplane.ControlPlane, address string) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "kubeconfig")
+	if err := c.WriteAdminKubeconfig(path, address); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+func (r *Rig) address() string { return "127.0.0.1:" + r.Server.Port }
+
+// Questions are what is asked all the time, each with what may be answered now. Their kinds are peer (short names), suffix, moving
+// and bystander.
+func (r *Rig) Questions(tb testing.TB) []ask.Question {
+	tb.Helper()
+	var list []ask.Question
+	crowd := stillCrowd()
+	for n := range stillPods {
+		judge := ask.Addresses(crowd.Addr(n).String())
+		list = append(list,
+			ask.Question{Kind: "peer", Name: crowd.Pod(n) + ".still.svc.cluster.local", Judge: judge},
+			ask.Question{Kind: "suffix", Name: crowd.Pod(n) + ".still." + suffix, Judge: judge},
+			ask.Question{Kind: "suffix", Name: crowd.Pod(n) + ".web.still." + suffix, Judge: judge})
+	}
+	list = append(list,
+		ask.Question{Kind: "moving", Name: movingCrowd().Pod(0) + ".moving.svc.cluster.local", Judge: ask.OneOf(r.allowed)},
+		ask.Question{Kind: "moving", Name: movingCrowd().Pod(0) + ".moving." + suffix, Judge: ask.OneOf(r.allowed)})
+	for _, name := range []string{
+		"api.still.svc.cluster.local", "web.still.svc.cluster.local", "web-1.web.still.svc.cluster.local", "nosuch.still.svc.cluster.local",
+		"kubernetes.default.svc.cluster.local", "www.example.org", "nosuch.example.org", "nosuch.still." + suffix,
+	} {
+		q := ask.Question{Kind: "bystander", Name: name}
+		m, err := ask.Once(r.address(), q)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		q.Judge = ask.Same(m)
+		list = append(list, q)
+	}
+	return list
+}
+
+// allowed are the addresses that may be answered now for the peer that moves: any since the last that must have arrived.
+func (r *Rig) allowed() [][]string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var sets [][]string
+	for _, a := range r.moved[r.fresh:] {
+		sets = append(sets, []string{a})
+	}
+	return sets
+}
+
+// Move gives the moving peer another address. It may be answered from now on.
+func (r *Rig) Move(tb testing.TB) {
+	tb.Helper()
+	if err := r.move(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func (r *Rig) move(ctx context.Context) error {
+	client := r.Cluster.Client.DiscoveryV1().EndpointSlices(moving)
+	list, err := client.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	if len(list.Items) != 1 {
+		return fmt.Errorf("%d slices in namespace %s", len(list.Items), moving)
+	}
+	s := &list.Items[0]
+	a := netip.MustParseAddr(s.Endpoints[0].Addresses[0]).Next().String()
+	s.Endpoints[0].Addresses[0] = a
+	r.mu.Lock()
+	r.moved = append(r.moved, a)
+	r.mu.Unlock()
+	_, err = client.Update(ctx, s, metav1.UpdateOptions{})
+	return err
+}
+
+// Fresh waits until the address that the moving peer has now is answered, and returns how long that took. From then on no older one
+// may be.
+func (r *Rig) Fresh(tb testing.TB, limit time.Duration) time.Duration {
+	tb.Helper()
+	r.mu.Lock()
+	last := len(r.moved) - 1
+	want := r.moved[last]
+	r.mu.Unlock()
+	var took time.Duration
+	for _, zone := range []string{"svc.cluster.local", suffix} {
+		t, err := ask.Until(r.address(), limit, ask.Question{Name: movingCrowd().Pod(0) + ".moving." + zone, Judge: ask.Addresses(want)})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		took += t
+	}
+	r.mu.Lock()
+	r.fresh = last
+	r.mu.Unlock()
+	return took
+}
+
+// Row is what clients saw of a fault.
+type Row struct {
+	Fault string
+	ask.Report
+	// Fresh is how long after the fault's end a change showed that was made during it, or right after it where the API server could not
+	// take one.
+	Fresh time.Duration
+}
+
+// Fault asks all the time while during does its harm and mends it, then moves the peer and waits until that shows. It fails the test if an
+// answer was wrong, or SERVFAIL.
+func (r *Rig) Fault(tb testing.TB, name string, during func()) Row {
+	tb.Helper()
+	a, err := ask.Start(r.address(), Rate, r.Questions(tb)...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	during()
+	r.Move(tb)
+	row := Row{Fault: name, Fresh: r.Fresh(tb, 2*time.Minute)}
+	time.Sleep(100 * time.Millisecond) // some queries after the change: an older address is wrong now
+	row.Report = a.Stop()
+	tb.Logf("%s: fresh after %s\n%s", name, row.Fresh.Round(time.Millisecond), row.Report)
+	if sum := row.Total(); sum.Wrong > 0 || sum.Servfail > 0 {
+		tb.Errorf("%s: %d of %d answers were wrong, %d SERVFAIL", name, sum.Wrong, sum.Asked, sum.Servfail)
+	}
+	record(row)
+	return row
+}
