@@ -198,7 +198,9 @@ func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, c call, select
 	go func() { // the condition does not know of the request's end
 		select {
 		case <-r.Context().Done():
+			s.mu.Lock() // whoever has seen that it goes on waits by now
 			s.changed.Broadcast()
+			s.mu.Unlock()
 		case <-stop:
 		}
 	}()
