@@ -31,6 +31,11 @@ type Endpoint struct {
 	Dashed bool
 }
 
+// NewEndpointSlice makes an EndpointSlice of its parts, without a version.
+func NewEndpointSlice(k Key, service string, ports []Port, endpoints []Endpoint) *EndpointSlice {
+	return &EndpointSlice{head: head{key: k}, Service: service, Ports: ports, Endpoints: endpoints}
+}
+
 // FromEndpointSlice slims o. The error says why o, or a part of it, is left out; the slice is nil where all of it is.
 func FromEndpointSlice(o *discoveryv1.EndpointSlice) (*EndpointSlice, error) {
 	h, err := newHead(KindEndpointSlice, &o.ObjectMeta)
