@@ -7,11 +7,13 @@ import (
 // A Source is one watch's way into the tree. It knows what it put there and touches nothing else, since an EndpointSlice
 // that crosses from one label selector to the other shows as deleted in one watch and added in the other, in any order.
 type Source struct {
-	t        *Tree
-	scope    *scope
-	synced   bool
-	slices   map[object.Key]*slice
-	services map[object.Key]heldService
+	t         *Tree
+	scope     *scope
+	namespace string
+	synced    bool
+	presumed  bool // until synced
+	slices    map[object.Key]*slice
+	services  map[object.Key]heldService
 }
 
 // heldService is one watch's copy of a Service.
@@ -26,10 +28,11 @@ func (t *Tree) Source(namespace string) *Source {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := &Source{
-		t: t, scope: t.scopes[namespace],
+		t: t, scope: t.scopes[namespace], namespace: namespace,
 		slices: make(map[object.Key]*slice), services: make(map[object.Key]heldService),
 	}
-	s.scope.waiting.Add(1)
+	s.scope.lacking.Add(1)
+	t.lacking.Add(1)
 	t.waiting++
 	t.sources = append(t.sources, s)
 	return s
@@ -70,16 +73,42 @@ func (s *Source) Replace(list []object.Object, version uint64) {
 			s.remove(k)
 		}
 	}
-	s.t.commit(version, s.synced)
+	s.t.commit(version, s.synced || s.presumed)
 	if s.synced {
 		return
 	}
 	s.synced = true
 	s.t.rebase(version)
-	s.scope.waiting.Add(-1)
+	if s.presumed {
+		s.presumed = false
+		s.t.presumed.Add(-1)
+	} else {
+		s.t.lacking.Add(-1)
+		s.scope.lacking.Add(-1)
+	}
 	if s.t.waiting--; s.t.waiting == 0 {
 		close(s.t.synced)
 	}
+}
+
+// Presume takes list for what the source holds, and serial for the tree's, until the first Replace says better. It reports false, and
+// does nothing, where that has been.
+func (s *Source) Presume(list []object.Object, serial uint64) bool {
+	s.t.mu.Lock()
+	defer s.t.mu.Unlock()
+	if s.synced || s.presumed {
+		return false
+	}
+	for _, o := range list {
+		s.set(o)
+	}
+	s.t.commit(serial, false)
+	s.t.rebase(serial)
+	s.presumed = true
+	s.t.presumed.Add(1)
+	s.t.lacking.Add(-1)
+	s.scope.lacking.Add(-1)
+	return true
 }
 
 // set puts o into the tree. The caller holds t.mu and commits, as for all below.

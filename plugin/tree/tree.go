@@ -24,6 +24,9 @@ type Tree struct {
 	scopes map[string]*scope
 	synced chan struct{} // closed when the last source has synced
 
+	lacking  atomic.Int32 // sources that have nothing yet, not even presumed
+	presumed atomic.Int32 // sources that have nothing but what is presumed
+
 	mu      sync.Mutex // serialises writers; guards all below it, and every field marked "writer"
 	waiting int        // sources that have not synced
 	sources []*Source
@@ -32,7 +35,7 @@ type Tree struct {
 
 // scope is a part of the cluster that syncs by itself.
 type scope struct {
-	waiting atomic.Int32 // sources that have not synced
+	lacking atomic.Int32 // sources that have nothing yet, not even presumed
 }
 
 // namespace is a namespace that some object known here is in.
@@ -96,16 +99,22 @@ func New(namespaces ...string) *Tree {
 	return t
 }
 
-// Synced reports whether all there is in namespace ns has been seen once. A namespace that is not watched is: empty.
+// Synced reports whether all there is in namespace ns has been seen once, or is presumed. A namespace that is not watched is: empty.
 func (t *Tree) Synced(ns []byte) bool {
 	s, ok := t.scopes[""]
 	if !ok {
 		s, ok = t.scopes[string(ns)]
 	}
-	return !ok || s.waiting.Load() == 0
+	return !ok || s.lacking.Load() == 0
 }
 
-// Done is closed when everything has synced.
+// AllSynced is Synced for every namespace.
+func (t *Tree) AllSynced() bool { return t.lacking.Load() == 0 }
+
+// Presumed reports whether some of what the tree has is only presumed.
+func (t *Tree) Presumed() bool { return t.presumed.Load() > 0 }
+
+// Done is closed when everything has synced, and nothing is presumed any more.
 func (t *Tree) Done() <-chan struct{} { return t.synced }
 
 // IsDone reports whether everything has synced.

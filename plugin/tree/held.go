@@ -1,0 +1,74 @@
+package tree
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/coredns-headless/headless/plugin/object"
+)
+
+// Held is what a tree holds at one time.
+type Held struct {
+	// Version grows with every change of what is held.
+	Version uint64
+	// Namespaces are those of which all is known, or "" for all there are.
+	Namespaces []string
+	// Objects yields what is held there, by the source that holds it. It takes no lock.
+	Objects iter.Seq2[*Source, object.Object]
+}
+
+// Version grows with every change of what the tree holds.
+func (t *Tree) Version() uint64 { return max(t.base.Load(), t.serial.Load()) }
+
+// Held returns what the tree holds now. It keeps writers waiting in proportion to the number of Services and EndpointSlices.
+func (t *Tree) Held() Held {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	h := Held{Version: t.Version()}
+	type heldSlice struct {
+		key     object.Key
+		service string
+		*content
+	}
+	type heldBy struct {
+		*Source
+		services []*object.Service
+		slices   []heldSlice
+	}
+	var all []heldBy
+	for _, s := range t.sources {
+		if s.scope.lacking.Load() > 0 {
+			continue
+		}
+		if !slices.Contains(h.Namespaces, s.namespace) {
+			h.Namespaces = append(h.Namespaces, s.namespace)
+		}
+		by := heldBy{Source: s}
+		for _, held := range s.services {
+			by.services = append(by.services, held.spec)
+		}
+		for k, sl := range s.slices {
+			by.slices = append(by.slices, heldSlice{k, sl.svc.name, sl.content.Load()})
+		}
+		all = append(all, by)
+	}
+	h.Objects = func(yield func(*Source, object.Object) bool) {
+		for _, by := range all {
+			for _, s := range by.services {
+				if !yield(by.Source, s) {
+					return
+				}
+			}
+			for _, sl := range by.slices {
+				endpoints := make([]object.Endpoint, len(sl.endpoints))
+				for i, e := range sl.endpoints {
+					endpoints[i] = e.Endpoint
+				}
+				if !yield(by.Source, object.NewEndpointSlice(sl.key, sl.service, sl.ports, endpoints)) {
+					return
+				}
+			}
+		}
+	}
+	return h
+}
