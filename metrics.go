@@ -49,7 +49,8 @@ var (
 	descServices = describe("services", "Services known.")
 	descPeers    = describe("peers", "Endpoints of headless Services known, ready or not, one per address.")
 	descSynced   = describe("synced", "1 if everything the source has was seen once, else 0.")
-	descStale    = describe("stale", "1 if what is known may be out of date: a request to the API server failed, or a list is under way. Else 0.")
+	descStale    = describe("stale", "1 if what is known may be out of date: a request to the API server failed, a list is under way, or a snapshot is served. Else 0.")
+	descSaved    = describe("snapshot_timestamp_seconds", "When a snapshot was written last, in Unix time.")
 	descFailed   = describe("requests_failed_total", "List and watch requests to the API server that failed, by kind.", "kind")
 	descApplied  = describe("objects_applied_total", "Objects put into the tree of names, by kind.", "kind")
 	descSkipped  = describe("objects_skipped_total", "Objects left out, wholly or in part, by kind.", "kind")
@@ -57,7 +58,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descServices, descPeers, descSynced, descStale, descFailed, descApplied, descSkipped} {
+	for _, d := range []*prometheus.Desc{descServices, descPeers, descSynced, descStale, descSaved, descFailed, descApplied, descSkipped} {
 		ch <- d
 	}
 }
@@ -78,6 +79,9 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(descPeers, float64(peers))
 		gauge(descSynced, number(w.Tree().IsDone()))
 		gauge(descStale, number(w.Stale()))
+		if at := w.Saved(); !at.IsZero() {
+			gauge(descSaved, float64(at.Unix()))
+		}
 		for _, k := range []object.Kind{object.KindService, object.KindEndpointSlice} {
 			applied, skipped, failed := w.Counts(k)
 			ch <- prometheus.MustNewConstMetric(descApplied, prometheus.CounterValue, float64(applied), w.Name(), k.String())

@@ -148,7 +148,7 @@ func TestTwoWatchesOfOneNameDoNotBreakMetrics(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		watches.Acquire(key, t, w)
+		watches.Acquire(key, t, w, watch.Snapshot{})
 	}
 	if got := gather(t)["services{source=one name}"]; got != 7 {
 		t.Errorf("%v Services, want 7", got)

@@ -15,8 +15,9 @@ import (
 type stanza struct {
 	config.Stanza
 	fresh *watch.Watch // what to start, unless the same watch runs already
-	key   string       // names that same watch
-	tree  *tree.Tree   // set at start-up, before the first query
+	keep  watch.Snapshot
+	key   string     // names that same watch
+	tree  *tree.Tree // set at start-up, before the first query
 
 	zones, suffixes []*origin // as the Corefile has them
 }
@@ -103,7 +104,7 @@ func (o *origin) find(n *tree.Name, labels int, q tree.Query) (a tree.Answer) {
 // synced reports whether all that p can lead to has been seen.
 func (o *origin) synced(p *tree.Path) bool {
 	if p.N == 0 {
-		return o.stanza.tree.IsDone()
+		return o.stanza.tree.AllSynced()
 	}
 	return o.stanza.tree.Synced(p.Labels[0])
 }

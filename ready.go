@@ -10,8 +10,9 @@ import (
 // generation is one reading of the Corefile. The plugin *ready* asks one handler and takes its word for all, so readiness is
 // the generation's.
 type generation struct {
-	starting atomic.Int32 // handlers that have not started
-	waits    atomic.Pointer[[]wait]
+	starting  atomic.Int32 // handlers that have not started
+	waits     atomic.Pointer[[]wait]
+	snapshots map[string]string // the watch whose state a file keeps, while the Corefile is read
 }
 
 // wait says until when to wait for a stanza's first sync.
@@ -41,7 +42,7 @@ type generationKey struct{}
 func generationOf(c *caddy.Controller) *generation {
 	g, ok := c.Get(generationKey{}).(*generation)
 	if !ok {
-		g = new(generation)
+		g = &generation{snapshots: make(map[string]string)}
 		c.Set(generationKey{}, g)
 	}
 	return g

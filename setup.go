@@ -43,6 +43,9 @@ func setup(c *caddy.Controller) error {
 		if err := st.open(root); err != nil {
 			return plugin.Error(name, s.Source.At.Errorf("%w", err))
 		}
+		if err := h.generation.snapshot(st, root); err != nil {
+			return plugin.Error(name, s.Snapshot.At.Errorf("%w", err))
+		}
 		h.stanzas = append(h.stanzas, st)
 		h.origins = append(h.origins, newOrigins(st)...)
 		for _, n := range st.Networks {
@@ -93,7 +96,7 @@ func (h *Headless) start() {
 	}
 	running := make([]*watch.Watch, len(h.stanzas))
 	for i, s := range h.stanzas {
-		w, shared := watches.Acquire(s.key, h.generation, s.fresh)
+		w, shared := watches.Acquire(s.key, h.generation, s.fresh, s.keep)
 		running[i], s.tree, s.fresh = w, w.Tree(), nil
 		if shared {
 			s.tree.Renumber() // this reading of the Corefile may have another ttl, or name server
@@ -106,8 +109,12 @@ func (h *Headless) start() {
 	h.generation.waits.Store(&waits)
 	for i, s := range h.stanzas {
 		if !running[i].Wait(time.Until(now.Add(s.StartupTimeout))) {
-			log.Warningf("%s: starting before the first sync: until then queries below %s go on to the next plugin, and suffixes answer SERVFAIL",
-				running[i].Name(), strings.Join(s.Zones, ", "))
+			until := "until then"
+			if s.keep.Path != "" {
+				until = "until then, or until the snapshot is served,"
+			}
+			log.Warningf("%s: starting before the first sync: %s queries below %s go on to the next plugin, and suffixes answer SERVFAIL",
+				running[i].Name(), until, strings.Join(s.Zones, ", "))
 		}
 	}
 }
@@ -123,9 +130,7 @@ func (s *stanza) open(root string) error {
 	if len(src.Manifests) > 0 {
 		paths := make([]string, len(src.Manifests))
 		for i, p := range src.Manifests {
-			if paths[i] = p; !filepath.IsAbs(p) {
-				paths[i] = filepath.Join(root, p)
-			}
+			paths[i] = below(root, p)
 		}
 		s.key = "manifests " + strings.Join(paths, " ") + only
 		return s.unlessRunning(func() (*watch.Watch, error) { return watch.Manifests(s.key, paths, s.Namespaces) })
@@ -146,6 +151,28 @@ func (s *stanza) open(root string) error {
 	cfg.UserAgent = fmt.Sprintf("%s/%s headless/%s", caddy.AppName, caddy.AppVersion, Version)
 	s.key = label + digest
 	return s.unlessRunning(func() (*watch.Watch, error) { return watch.Cluster(label, cfg, s.Namespaces) })
+}
+
+// snapshot sets where the stanza's state is kept, which is no file of another cluster's.
+func (g *generation) snapshot(s *stanza, root string) error {
+	if s.Snapshot.Path == "" {
+		return nil
+	}
+	path := filepath.Clean(below(root, s.Snapshot.Path))
+	if key, ok := g.snapshots[path]; ok && key != s.key {
+		return fmt.Errorf("snapshot %q is another stanza's already: allowed is a file for each kubeconfig and set of namespaces", path)
+	}
+	g.snapshots[path] = s.key
+	s.keep = watch.Snapshot{Path: path, After: s.StartupTimeout}
+	return nil
+}
+
+// below is path as the Corefile means it: relative to CoreDNS's root.
+func below(root, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(root, path)
 }
 
 func (s *stanza) unlessRunning(open func() (*watch.Watch, error)) (err error) {

@@ -26,6 +26,7 @@ type Stanza struct {
 	TTL uint32
 	// Source says where the objects come from.
 	Source         Source
+	Snapshot       Snapshot
 	StartupTimeout time.Duration
 	// At is where the stanza begins.
 	At Position
@@ -36,6 +37,12 @@ type Source struct {
 	Kubeconfig, Context string
 	Manifests           []string
 	At                  Position
+}
+
+// Snapshot is the file that keeps what is known of a cluster; none has an empty Path.
+type Snapshot struct {
+	Path string
+	At   Position
 }
 
 // Suffix is a domain that the plugin answers under.

@@ -8,7 +8,7 @@ import (
 // Texts that many errors share.
 const (
 	nameZone = "name the cluster zone, such as cluster.local"
-	known    = "allowed are fallthrough, kubeconfig, manifests, nameserver, namespaces, not_ready, startup_timeout, suffix, ttl"
+	known    = "allowed are fallthrough, kubeconfig, manifests, nameserver, namespaces, not_ready, snapshot, startup_timeout, suffix, ttl"
 	targets  = "allowed are svc.ZONE, NAMESPACE.svc.ZONE and SERVICE.NAMESPACE.svc.ZONE, where ZONE is one of cluster.local."
 )
 
@@ -47,7 +47,6 @@ func TestWrongOptionSaysWhatIsAllowed(t *testing.T) {
 	check(t, []mistake{
 		{name: "unknown", input: inBlock("ttl 5", "upstream"), want: at(3) + `unknown option "upstream": ` + known},
 		{name: "in another case", input: inBlock("TTL 5"), want: at(2) + `unknown option "TTL": ` + known},
-		{name: "of a later issue: snapshot", input: inBlock("snapshot f"), want: at(2) + `unknown option "snapshot": ` + known},
 		{name: "of a later issue: explain", input: inBlock("explain"), want: at(2) + `unknown option "explain": ` + known},
 	})
 }
@@ -65,6 +64,8 @@ func TestWrongNumberOfArgumentsSaysHowTheOptionIsWritten(t *testing.T) {
 		{name: "ttl 2", input: inBlock("ttl 5 s"), want: at(2) + "ttl has 2 arguments: allowed is ttl SECONDS"},
 		{name: "kubeconfig 0", input: inBlock("kubeconfig"), want: at(2) + "kubeconfig has 0 arguments: allowed is " + kubeconfig},
 		{name: "kubeconfig 3", input: inBlock("kubeconfig a b c"), want: at(2) + "kubeconfig has 3 arguments: allowed is " + kubeconfig},
+		{name: "snapshot 0", input: inBlock("snapshot"), want: at(2) + "snapshot has 0 arguments: allowed is snapshot FILE"},
+		{name: "snapshot 2", input: inBlock("snapshot a b"), want: at(2) + "snapshot has 2 arguments: allowed is snapshot FILE"},
 		{name: "manifests 0", input: inBlock("manifests"), want: at(2) + "manifests has 0 arguments: allowed is manifests PATH..."},
 		{name: "startup_timeout 0", input: inBlock("startup_timeout"), want: at(2) + "startup_timeout has 0 arguments: allowed is " + timeout},
 		{name: "startup_timeout 2", input: inBlock("startup_timeout 5 s"), want: at(2) + "startup_timeout has 2 arguments: allowed is " + timeout},
@@ -225,10 +226,14 @@ func TestWrongValueSaysTheRange(t *testing.T) {
 
 func TestOptionsThatExcludeEachOther(t *testing.T) {
 	const together = "kubeconfig and manifests stand together: allowed is one of them, for one cluster"
+	const asFiles = "snapshot and manifests stand together: allowed is one of them, manifests are files already"
 	const twice = " already: it is allowed once"
 	check(t, []mistake{
 		{name: "manifests after kubeconfig", input: inBlock("kubeconfig a", "ttl 5", "manifests b"), want: at(4) + together},
 		{name: "kubeconfig after manifests", input: inBlock("manifests b", "kubeconfig a"), want: at(3) + together},
+		{name: "snapshot with manifests", input: inBlock("snapshot s", "ttl 5", "manifests b"), want: at(2) + asFiles},
+		{name: "manifests with a snapshot", input: inBlock("manifests b", "snapshot s"), want: at(3) + asFiles},
+		{name: "snapshot twice", input: inBlock("snapshot a", "snapshot b"), want: at(3) + "snapshot stands in line 2" + twice},
 		{name: "not_ready twice", input: inBlock("not_ready", "not_ready"), want: at(3) + "not_ready stands in line 2" + twice},
 		{name: "ttl twice", input: inBlock("ttl 5", "not_ready", "ttl 5"), want: at(4) + "ttl stands in line 2" + twice},
 		{name: "kubeconfig twice", input: inBlock("kubeconfig a", "kubeconfig b"), want: at(3) + "kubeconfig stands in line 2" + twice},
@@ -247,6 +252,11 @@ func TestEmptyPathIsRefused(t *testing.T) {
 		{name: "manifests", input: inBlock(`manifests ""`), want: at(2) + empty},
 		{name: "one of the manifests", input: inBlock("manifests a.yaml", `manifests b.yaml ""`), want: at(3) + empty},
 		{name: "kubeconfig behind manifests", input: inBlock("manifests a.yaml", `kubeconfig ""`), want: at(3) + empty},
+	})
+	const noFile = " is no file: allowed is the name of a file in a folder that CoreDNS may write to"
+	check(t, []mistake{
+		{name: "snapshot", input: inBlock("ttl 5", `snapshot ""`), want: at(3) + `snapshot ""` + noFile},
+		{name: "snapshot that is a folder", input: inBlock("snapshot /var/lib/"), want: at(2) + `snapshot "/var/lib/"` + noFile},
 	})
 }
 

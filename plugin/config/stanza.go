@@ -49,6 +49,7 @@ func init() { // not a literal: the readers refer to it
 		"fallthrough":     {usage: "fallthrough [ZONES...]", max: -1, read: (*parser).fallthroughTo},
 		"kubeconfig":      {usage: "kubeconfig KUBECONFIG [CONTEXT]", min: 1, max: 2, read: (*parser).kubeconfig},
 		"manifests":       {usage: "manifests PATH...", min: 1, max: -1, repeats: true, read: (*parser).manifests},
+		"snapshot":        {usage: "snapshot FILE", min: 1, max: 1, read: (*parser).snapshot},
 		"startup_timeout": {usage: "startup_timeout DURATION, such as 5s", min: 1, max: 1, read: (*parser).startupTimeout},
 	}
 }
@@ -185,6 +186,14 @@ func (p *parser) source(paths ...string) error {
 		return p.Errf("a path is empty: allowed are names of files, and for manifests of folders")
 	}
 	p.s.Source.At = position(p.Controller)
+	return nil
+}
+
+func (p *parser) snapshot(args []string) error {
+	if args[0] == "" || strings.HasSuffix(args[0], "/") {
+		return p.Errf("snapshot %q is no file: allowed is the name of a file in a folder that CoreDNS may write to", args[0])
+	}
+	p.s.Snapshot = Snapshot{Path: args[0], At: position(p.Controller)}
 	return nil
 }
 

@@ -100,6 +100,11 @@ func TestStanzaIsReadWhole(t *testing.T) {
 			}),
 		},
 		{
+			name:  "snapshot",
+			input: inBlock("ttl 5", "snapshot /var/lib/headless/cluster"),
+			want:  with(func(s *Stanza) { s.Snapshot = Snapshot{Path: "/var/lib/headless/cluster", At: line(3)} }),
+		},
+		{
 			name:  "manifests of several lines",
 			input: inBlock("manifests a.yaml b", "manifests c.json"),
 			keys:  []string{"dns://.:53"},

@@ -53,6 +53,7 @@ func Cluster(name string, config *rest.Config, namespaces []string) (*Watch, err
 	}
 
 	w := newWatch(name, namespaces)
+	w.server = config.Host
 	for _, ns := range scopes(namespaces) {
 		services, slices := core.Services(ns), discovery.EndpointSlices(ns)
 		w.reflect(request{
@@ -74,6 +75,7 @@ func Cluster(name string, config *rest.Config, namespaces []string) (*Watch, err
 // reflect adds a reflector that feeds the tree.
 func (w *Watch) reflect(r request, expected runtime.Object) {
 	st := &store{w: w, source: w.tree.Source(r.namespace), kind: r.kind, from: &r}
+	w.sources = append(w.sources, source{place{r.kind, r.selector == selectHeadless, r.namespace}, st.source})
 	lw := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			o.LabelSelector = r.selector

@@ -34,17 +34,17 @@ func TestRegistrySharesAWatchUntilNobodyHoldsIt(t *testing.T) {
 	one, two := &holder{1}, &holder{2}
 
 	a := idle("a", &made, &stopped)
-	if w, shared := r.Acquire("a", one, a); w != a || shared {
+	if w, shared := r.Acquire("a", one, a, Snapshot{}); w != a || shared {
 		t.Error("not the fresh one, and there was no other")
 	}
-	if w, shared := r.Acquire("a", one, idle("a again", &made, &stopped)); w != a || shared { // another server block
+	if w, shared := r.Acquire("a", one, idle("a again", &made, &stopped), Snapshot{}); w != a || shared { // another server block
 		t.Error("the same holder got another watch of that key")
 	}
-	if w, shared := r.Acquire("a", two, idle("a reloaded", &made, &stopped)); w != a || !shared {
+	if w, shared := r.Acquire("a", two, idle("a reloaded", &made, &stopped), Snapshot{}); w != a || !shared {
 		t.Error("a second holder got another watch of that key")
 	}
 	b := idle("b", &made, &stopped)
-	if w, _ := r.Acquire("b", two, b); w != b {
+	if w, _ := r.Acquire("b", two, b, Snapshot{}); w != b {
 		t.Error("another key got the same watch")
 	}
 	if got := len(r.Watches()); got != 2 {
@@ -65,7 +65,7 @@ func TestRegistrySharesAWatchUntilNobodyHoldsIt(t *testing.T) {
 
 	stopped = nil
 	again := idle("a anew", &made, &stopped)
-	if w, _ := r.Acquire("a", one, again); w != again {
+	if w, _ := r.Acquire("a", one, again, Snapshot{}); w != again {
 		t.Error("a stopped watch came back")
 	}
 	r.Release(release(one))
@@ -77,10 +77,10 @@ func TestRegistryStopsOnlyWhatIsIdle(t *testing.T) {
 	var r Registry
 	var made, stopped []string
 	for _, key := range []string{"shared", "old"} {
-		r.Acquire(key, "old", idle(key, &made, &stopped))
+		r.Acquire(key, "old", idle(key, &made, &stopped), Snapshot{})
 	}
 	for _, key := range []string{"shared", "new"} {
-		r.Acquire(key, "new", idle(key+" of new", &made, &stopped))
+		r.Acquire(key, "new", idle(key+" of new", &made, &stopped), Snapshot{})
 	}
 	r.Release(func(h any) bool { return h == "old" })
 	if diff := cmp.Diff([]string{"old"}, stopped); diff != "" {

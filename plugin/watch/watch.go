@@ -22,6 +22,11 @@ type Watch struct {
 	tree  *tree.Tree
 	count [2]count // by object.Kind
 
+	// Of an API server: its URL, and what its objects are put into.
+	server  string
+	sources []source
+	saved   atomic.Int64 // when a snapshot was written, in Unix time
+
 	runs   []func(context.Context) // each in a goroutine of its own
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -70,8 +75,17 @@ func (w *Watch) Counts(k object.Kind) (applied, skipped, failed uint64) {
 	return w.count[k].applied.Load(), w.count[k].skipped.Load(), w.count[k].failed.Load()
 }
 
-// Stale reports whether what is known may be out of date: a request failed, or a list is under way.
-func (w *Watch) Stale() bool { return w.outdated.Load() > 0 }
+// Stale reports whether what is known may be out of date: a request failed, a list is under way, or a snapshot is
+// served.
+func (w *Watch) Stale() bool { return w.outdated.Load() > 0 || w.tree.Presumed() }
+
+// Saved is when a snapshot was written last, the zero Time if none was.
+func (w *Watch) Saved() (t time.Time) {
+	if at := w.saved.Load(); at > 0 {
+		t = time.Unix(at, 0)
+	}
+	return t
+}
 
 // Start begins to watch. It does not wait for anything.
 func (w *Watch) Start() {

@@ -1,0 +1,246 @@
+package watch
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/coredns-headless/headless/plugin/object"
+	"github.com/coredns-headless/headless/plugin/tree"
+)
+
+// A snapshot is a stream of YAML documents, each one line of JSON, so that manifests reads it too: a head, the objects, and an end that
+// has their number and the checksum of all before it.
+const (
+	snapshotVersion = "headless/v1" // counted up when an older reader would misunderstand
+	snapshotHead    = "Snapshot"
+	snapshotEnd     = "SnapshotEnd"
+	documentMarker  = "---\n"
+	headMax         = 1 << 20 // octets: 10,000 namespaces
+)
+
+type head struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	// Server is the API server that the objects are of.
+	Server string `json:"server"`
+	// Namespaces are those that all is known of, "" is all there are.
+	Namespaces []string `json:"namespaces"`
+	// Serial is that of the tree, before it is taken modulo 2^32.
+	Serial uint64    `json:"serial"`
+	Time   time.Time `json:"time"`
+}
+
+type end struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Objects    int    `json:"objects"`
+	SHA256     string `json:"sha256"`
+}
+
+// errNoSnapshot says that a file is something else altogether: it is not for us to overwrite.
+var errNoSnapshot = errors.New("no snapshot: allowed is a file that this option wrote, or none")
+
+// temporary is the pattern of the files that become a snapshot when they are whole.
+func temporary(path string) string { return "." + filepath.Base(path) + ".*.tmp" }
+
+// writeSnapshot puts what w's tree holds in the file's place: whoever reads it finds the old one or the new one, and so does who comes
+// after a crash.
+func writeSnapshot(path string, w *Watch, held tree.Held) (err error) {
+	if _, err := readHead(path); errors.Is(err, errNoSnapshot) {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), temporary(path)) // mode 0600
+	if err != nil {
+		return err
+	}
+	if err = errors.Join(encodeSnapshot(f, w, held), f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+func encodeSnapshot(f io.Writer, w *Watch, held tree.Held) error {
+	sum := sha256.New()
+	buf := bufio.NewWriterSize(f, 1<<16)
+	line := func(text []byte, err error) error {
+		if err == nil {
+			text = append(append(text, '\n'), documentMarker...)
+			_, _ = sum.Write(text) // a hash takes everything
+			_, err = buf.Write(text)
+		}
+		return err
+	}
+	err := line(json.Marshal(head{snapshotVersion, snapshotHead, w.server, held.Namespaces, held.Version, time.Now().UTC().Truncate(time.Second)}))
+	objects := 0
+	for from, o := range held.Objects {
+		if err != nil {
+			return err
+		}
+		objects++
+		err = line(object.Manifest(o, w.labels(from)))
+	}
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(end{snapshotVersion, snapshotEnd, objects, hex.EncodeToString(sum.Sum(nil))})
+	if err != nil {
+		return err
+	}
+	_, err = buf.Write(append(text, '\n'))
+	return errors.Join(err, buf.Flush())
+}
+
+// labels are what tells the slices of one source from those of another.
+func (w *Watch) labels(of *tree.Source) map[string]string {
+	for _, s := range w.sources {
+		if s.source == of && s.headless {
+			return map[string]string{corev1.IsHeadlessService: ""}
+		}
+	}
+	return nil
+}
+
+// readHead reads the head of a file.
+func readHead(path string) (h head, err error) {
+	f, err := os.Open(path) // #nosec G304 -- the Corefile names it
+	if err != nil {
+		return h, err
+	}
+	text, err := bufio.NewReader(io.LimitReader(f, headMax)).ReadBytes('\n')
+	if err == nil {
+		err = h.parse(text)
+	}
+	return h, errors.Join(err, f.Close())
+}
+
+func (h *head) parse(text []byte) error {
+	switch err := json.Unmarshal(text, h); {
+	case err != nil || h.Kind != snapshotHead:
+		return fmt.Errorf("line 1: %w", errNoSnapshot)
+	case h.APIVersion != snapshotVersion:
+		return fmt.Errorf("line 1: apiVersion %q: allowed is %s", h.APIVersion, snapshotVersion)
+	}
+	return nil
+}
+
+// recalled is what a snapshot says.
+type recalled struct {
+	head
+	objects map[place][]object.Object
+}
+
+// place is where objects come from, and where they go when they are recalled.
+type place struct {
+	kind      object.Kind
+	headless  bool   // of slices: they bear the label
+	namespace string // of a source, "" is all
+}
+
+// source is a source of a watch's tree.
+type source struct {
+	place
+	source *tree.Source
+}
+
+// readSnapshot reads a file that is whole, of this format, and of that API server.
+func readSnapshot(path, server string) (*recalled, error) {
+	text, err := os.ReadFile(path) // #nosec G304 -- the Corefile names it
+	if err != nil {
+		return nil, err
+	}
+	if len(text) == 0 {
+		return nil, errors.New("empty")
+	}
+	r := &recalled{objects: make(map[place][]object.Object)}
+	first, rest, _ := bytes.Cut(text, []byte("\n"))
+	if err := r.parse(first); err != nil {
+		return nil, err
+	}
+	if r.Server != server {
+		return nil, fmt.Errorf("line 1: it is of the API server %q: allowed is %q", r.Server, server)
+	}
+	objects, err := verify(text)
+	if err != nil {
+		return nil, err
+	}
+	number := 1
+	for line := range bytes.Lines(rest) {
+		number++
+		if string(line) == documentMarker || objects == 0 {
+			continue
+		}
+		objects--
+		if err := r.add(line); err != nil {
+			return nil, fmt.Errorf("line %d: %w", number, err)
+		}
+	}
+	return r, nil
+}
+
+// verify checks the end of a snapshot, and returns how many objects there are.
+func verify(text []byte) (objects int, err error) {
+	at := bytes.LastIndexByte(bytes.TrimSuffix(text, []byte("\n")), '\n') + 1
+	var e end
+	if err := json.Unmarshal(text[at:], &e); err != nil || e.Kind != snapshotEnd {
+		return 0, errors.New("no end: the file is truncated")
+	}
+	if sum := sha256.Sum256(text[:at]); e.SHA256 != hex.EncodeToString(sum[:]) {
+		return 0, fmt.Errorf("its SHA-256 is %x and should be %s: the file was changed", sum, e.SHA256)
+	}
+	return e.Objects, nil
+}
+
+func (r *recalled) add(line []byte) error {
+	var t metav1.TypeMeta
+	if err := json.Unmarshal(line, &t); err != nil {
+		return err
+	}
+	var o metav1.Object = new(corev1.Service)
+	if t.Kind == object.KindEndpointSlice.String() {
+		o = new(discoveryv1.EndpointSlice)
+	}
+	if err := json.Unmarshal(line, o); err != nil {
+		return err
+	}
+	slim, err := object.From(o)
+	if slim == nil {
+		return err
+	}
+	at := place{kind: slim.Key().Kind, namespace: slim.Key().Namespace}
+	_, at.headless = o.GetLabels()[corev1.IsHeadlessService]
+	r.objects[at] = append(r.objects[at], slim)
+	return nil
+}
+
+// covers reports whether all of a namespace, or of all for "", is known.
+func (r *recalled) covers(namespace string) bool {
+	return slices.Contains(r.Namespaces, "") || slices.Contains(r.Namespaces, namespace)
+}
+
+// of lists what a source had.
+func (r *recalled) of(s source) []object.Object {
+	var list []object.Object
+	for at, objects := range r.objects {
+		if at.kind == s.kind && at.headless == s.headless && (s.namespace == metav1.NamespaceAll || s.namespace == at.namespace) {
+			list = append(list, objects...)
+		}
+	}
+	return list
+}
