@@ -49,6 +49,11 @@ func TestSourceThatIsNoGoodNamesTheLineOfTheCorefile(t *testing.T) {
 		want  string
 	}{
 		{
+			name: "snapshot of two clusters", line: 6,
+			input: "headless cluster.local {\nkubeconfig " + kubeconfig + "\nsnapshot s\n}\nheadless b.local {\nsnapshot ./s\nkubeconfig " + kubeconfig + "\nnamespaces a\n}",
+			want:  `snapshot "s" is another stanza's already: allowed is a file for each kubeconfig and set of namespaces`,
+		},
+		{
 			name: "missing kubeconfig", input: "headless cluster.local {\nttl 5\nkubeconfig " + dir + "/none\n}", line: 3,
 			want: fmt.Sprintf("kubeconfig %q: open %[1]s: no such file or directory: allowed is a kubeconfig file that can be read", dir+"/none"),
 		},

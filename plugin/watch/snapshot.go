@@ -159,16 +159,22 @@ type source struct {
 	source *tree.Source
 }
 
+func newRecalled() *recalled { return &recalled{objects: make(map[place][]object.Object)} }
+
 // readSnapshot reads a file that is whole, of this format, and of that API server.
 func readSnapshot(path, server string) (*recalled, error) {
 	text, err := os.ReadFile(path) // #nosec G304 -- the Corefile names it
 	if err != nil {
 		return nil, err
 	}
+	return decodeSnapshot(text, server)
+}
+
+func decodeSnapshot(text []byte, server string) (*recalled, error) {
 	if len(text) == 0 {
 		return nil, errors.New("empty")
 	}
-	r := &recalled{objects: make(map[place][]object.Object)}
+	r := newRecalled()
 	first, rest, _ := bytes.Cut(text, []byte("\n"))
 	if err := r.parse(first); err != nil {
 		return nil, err

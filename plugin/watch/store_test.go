@@ -20,10 +20,10 @@ func stores(namespaces ...string) (w *Watch, services, slices *store) {
 	return w, services, slices
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
