@@ -124,18 +124,7 @@ func (r *Rig) address() string { return "127.0.0.1:" + r.Server.Port }
 // and bystander.
 func (r *Rig) Questions(tb testing.TB) []ask.Question {
 	tb.Helper()
-	var list []ask.Question
-	crowd := stillCrowd()
-	for n := range stillPods {
-		judge := ask.Addresses(crowd.Addr(n).String())
-		list = append(list,
-			ask.Question{Kind: "peer", Name: crowd.Pod(n) + ".still.svc.cluster.local", Judge: judge},
-			ask.Question{Kind: "suffix", Name: crowd.Pod(n) + ".still." + suffix, Judge: judge},
-			ask.Question{Kind: "suffix", Name: crowd.Pod(n) + ".web.still." + suffix, Judge: judge})
-	}
-	list = append(list,
-		ask.Question{Kind: "moving", Name: movingCrowd().Pod(0) + ".moving.svc.cluster.local", Judge: ask.OneOf(r.allowed)},
-		ask.Question{Kind: "moving", Name: movingCrowd().Pod(0) + ".moving." + suffix, Judge: ask.OneOf(r.allowed)})
+	list := r.peers()
 	for _, name := range []string{
 		"api.still.svc.cluster.local", "web.still.svc.cluster.local", "web-1.web.still.svc.cluster.local", "nosuch.still.svc.cluster.local",
 		"kubernetes.default.svc.cluster.local", "www.example.org", "nosuch.example.org", "nosuch.still." + suffix,
@@ -149,6 +138,22 @@ func (r *Rig) Questions(tb testing.TB) []ask.Question {
 		list = append(list, q)
 	}
 	return list
+}
+
+// peers are the questions about peers.
+func (r *Rig) peers() []ask.Question {
+	var list []ask.Question
+	crowd := stillCrowd()
+	for n := range stillPods {
+		judge := ask.Addresses(crowd.Addr(n).String())
+		list = append(list,
+			ask.Question{Kind: "peer", Name: crowd.Pod(n) + ".still.svc.cluster.local", Judge: judge},
+			ask.Question{Kind: "suffix", Name: crowd.Pod(n) + ".still." + suffix, Judge: judge},
+			ask.Question{Kind: "suffix", Name: crowd.Pod(n) + ".web.still." + suffix, Judge: judge})
+	}
+	return append(list,
+		ask.Question{Kind: "moving", Name: movingCrowd().Pod(0) + ".moving.svc.cluster.local", Judge: ask.OneOf(r.allowed)},
+		ask.Question{Kind: "moving", Name: movingCrowd().Pod(0) + ".moving." + suffix, Judge: ask.OneOf(r.allowed)})
 }
 
 // allowed are the addresses that may be answered now for the peer that moves: any since the last that must have arrived.
