@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -29,9 +28,9 @@ const (
 	selectForeign  = "!" + corev1.IsHeadlessService + "," + discoveryv1.LabelManagedBy + " notin (endpointslice-controller.k8s.io)"
 )
 
-// A request that failed is tried again after 0.8 to 20 s. client-go would go up to a minute, which is long for somebody who
+// A request that failed is tried again after 0.8 to 10 s. client-go would go up to a minute, which is long for somebody who
 // has just granted the right that was missing.
-var backoff = wait.Backoff{Duration: 800 * time.Millisecond, Factor: 2, Steps: 5, Cap: 10 * time.Second, Jitter: 1}
+var backoff = wait.Backoff{Duration: 800 * time.Millisecond, Factor: 2, Steps: 4, Cap: 5 * time.Second, Jitter: 1}
 
 // Cluster watches an API server: namespaces one by one, or all where none is given.
 func Cluster(name string, config *rest.Config, namespaces []string) (*Watch, error) {
@@ -56,13 +55,13 @@ func Cluster(name string, config *rest.Config, namespaces []string) (*Watch, err
 	w.server = config.Host
 	for _, ns := range scopes(namespaces) {
 		services, slices := core.Services(ns), discovery.EndpointSlices(ns)
-		w.reflect(request{
+		w.reflect(&request{
 			w: w, resource: "services", namespace: ns, kind: object.KindService,
 			list:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return services.List(ctx, o) },
 			watch: services.Watch,
 		}, &corev1.Service{})
 		for _, selector := range []string{selectHeadless, selectForeign} {
-			w.reflect(request{
+			w.reflect(&request{
 				w: w, resource: "endpointslices", namespace: ns, kind: object.KindEndpointSlice, selector: selector,
 				list:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return slices.List(ctx, o) },
 				watch: slices.Watch,
@@ -73,8 +72,9 @@ func Cluster(name string, config *rest.Config, namespaces []string) (*Watch, err
 }
 
 // reflect adds a reflector that feeds the tree.
-func (w *Watch) reflect(r request, expected runtime.Object) {
-	st := &store{w: w, source: w.tree.Source(r.namespace), kind: r.kind, from: &r}
+func (w *Watch) reflect(r *request, expected runtime.Object) {
+	r.pace.soon = time.Second // what a reflector takes for short, and lists after
+	st := &store{w: w, source: w.tree.Source(r.namespace), kind: r.kind, from: r}
 	w.sources = append(w.sources, source{place{r.kind, r.selector == selectHeadless, r.namespace}, st.source})
 	lw := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
@@ -86,12 +86,7 @@ func (w *Watch) reflect(r request, expected runtime.Object) {
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
 			o.LabelSelector = r.selector
-			events, err := r.watch(ctx, o)
-			r.outdated(err != nil || o.SendInitialEvents != nil)         // a watch goes on where the last one ended, unless it begins with a list
-			if o.SendInitialEvents == nil || !apierrors.IsInvalid(err) { // a server that streams no lists is asked for a list next
-				r.report(ctx, "watch", err)
-			}
-			return events, err
+			return r.begin(ctx, o)
 		},
 	}
 	w.runs = append(w.runs, func(ctx context.Context) {

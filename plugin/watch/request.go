@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"reflect"
+	"syscall"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
@@ -22,6 +25,7 @@ type request struct {
 	list  func(context.Context, metav1.ListOptions) (runtime.Object, error)
 	watch func(context.Context, metav1.ListOptions) (apiwatch.Interface, error)
 
+	pace    pace
 	failing map[string]failure // by verb
 	stale   bool               // what came so far may be out of date
 }
@@ -45,6 +49,33 @@ func (r *request) outdated(is bool) {
 	} else {
 		r.w.outdated.Add(-1)
 	}
+}
+
+// errNoAnswer says that a connection broke or a time was up before there was a reply. client-go takes it for a watch that ended at once.
+var errNoAnswer = errors.New("no answer")
+
+var empty = reflect.TypeOf(apiwatch.NewEmptyWatch())
+
+// begin begins a watch, maybe with a list.
+func (r *request) begin(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
+	streams := o.SendInitialEvents != nil
+	r.outdated(true) // client-go tries for minutes before it says that something is wrong
+	events, err := r.watch(ctx, o)
+	if err == nil && reflect.TypeOf(events) == empty {
+		err = errNoAnswer
+	}
+	r.outdated(err != nil || streams)          // without a list it goes on where the last one ended
+	if !streams || !apierrors.IsInvalid(err) { // a server that streams no lists is asked for a list next
+		r.report(ctx, "watch", err)
+	}
+	switch {
+	case err == nil:
+		return r.pace.of(events, streams), nil
+	case !errors.As(err, new(apierrors.APIStatus)):
+		// The API server has said nothing, so there is no reason for a list: a reflector tries a watch again that nobody listens to.
+		return nil, errors.Join(syscall.ECONNREFUSED, err)
+	}
+	return nil, err
 }
 
 // report logs a failed request once, again when its reason changes or it lasts, and when it is over.
