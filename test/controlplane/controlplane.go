@@ -31,13 +31,17 @@ type ControlPlane struct {
 	// Address is the API server's host:port.
 	Address string
 
-	options   Options
-	dir       string
-	processes []*Process // in the order of their start
-	apiServer struct {
-		args []string
-		at   int // in processes
-	}
+	options         Options
+	dir             string
+	processes       []*Process // in the order of their start
+	etcd, apiServer restartable
+}
+
+// restartable is a process that is killed and started again.
+type restartable struct {
+	part parts.Part
+	args []string
+	at   int // in processes
 }
 
 const adminToken = "admin-of-a-cluster-that-lives-for-minutes"
@@ -114,10 +118,37 @@ func (c *ControlPlane) startEtcd() (url string, err error) {
 		return "", err
 	}
 	url, peerURL := "http://127.0.0.1:"+client, "http://127.0.0.1:"+peer
-	_, err = c.start(parts.Etcd, "--data-dir="+filepath.Join(c.dir, "etcd"), "--unsafe-no-fsync", "--log-level=warn",
-		"--listen-client-urls="+url, "--advertise-client-urls="+url,
-		"--listen-peer-urls="+peerURL, "--initial-advertise-peer-urls="+peerURL, "--initial-cluster=default="+peerURL)
+	c.etcd = restartable{part: parts.Etcd, at: len(c.processes), args: []string{
+		"--data-dir=" + filepath.Join(c.dir, "etcd"), "--unsafe-no-fsync", "--log-level=warn",
+		"--listen-client-urls=" + url, "--advertise-client-urls=" + url,
+		"--listen-peer-urls=" + peerURL, "--initial-advertise-peer-urls=" + peerURL, "--initial-cluster=default=" + peerURL,
+	}}
+	_, err = c.restart(c.etcd)
 	return url, err
+}
+
+// restart starts a process, again in its old place.
+func (c *ControlPlane) restart(r restartable) (*Process, error) {
+	p, err := c.start(r.part, r.args...)
+	if err != nil {
+		return nil, err
+	}
+	if last := len(c.processes) - 1; last != r.at {
+		c.processes[r.at] = p
+		c.processes = c.processes[:last]
+	}
+	return p, nil
+}
+
+// StopEtcd kills etcd. Its data stay.
+func (c *ControlPlane) StopEtcd() { c.processes[c.etcd.at].Stop() }
+
+// StartEtcd starts etcd again, and returns when the API server is ready with it.
+func (c *ControlPlane) StartEtcd() error {
+	if _, err := c.restart(c.etcd); err != nil {
+		return err
+	}
+	return c.ready()
 }
 
 // startAPIServer takes a port, writes what kube-apiserver reads, and starts it.
@@ -144,29 +175,29 @@ func (c *ControlPlane) startAPIServer(etcd string) error {
 	if err := c.WriteAdminKubeconfig(c.Kubeconfig, c.Address); err != nil {
 		return err
 	}
-	c.apiServer.args = []string{
+	c.apiServer = restartable{part: parts.APIServer, at: len(c.processes), args: []string{
 		"--audit-policy-file=" + policy, "--audit-log-path=" + c.auditLog(), "--etcd-servers=" + etcd, "--bind-address=" + c.options.IP, "--secure-port=" + port, "--cert-dir=" + certs,
 		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-signing-key-file=" + key,
 		"--service-account-key-file=" + key, "--token-auth-file=" + tokens, "--authorization-mode=Node,RBAC", "--kubelet-preferred-address-types=InternalIP",
 		"--service-cluster-ip-range=" + c.options.ServiceRange, "--allow-privileged=true",
-	}
-	c.apiServer.at = len(c.processes)
+	}}
 	return c.StartAPIServer()
 }
 
 // StopAPIServer ends kube-apiserver as a crash does: connections break, etcd stays.
 func (c *ControlPlane) StopAPIServer() { c.processes[c.apiServer.at].Stop() }
 
+// SignalAPIServer sends kube-apiserver a signal.
+func (c *ControlPlane) SignalAPIServer(sig os.Signal) error {
+	return c.processes[c.apiServer.at].Signal(sig)
+}
+
 // StartAPIServer starts kube-apiserver, again after StopAPIServer: on the same port, with the same certificate and etcd. It
 // returns when that is ready.
 func (c *ControlPlane) StartAPIServer() error {
-	p, err := c.start(parts.APIServer, c.apiServer.args...)
+	p, err := c.restart(c.apiServer)
 	if err != nil {
 		return err
-	}
-	if last := len(c.processes) - 1; last != c.apiServer.at { // started again: it takes its old place
-		c.processes[c.apiServer.at] = p
-		c.processes = c.processes[:last]
 	}
 	err = poll(2*time.Minute, p, func() error {
 		_, err := os.Stat(c.CA())
@@ -180,7 +211,12 @@ func (c *ControlPlane) StartAPIServer() error {
 			return err
 		}
 	}
-	return poll(2*time.Minute, p, func() error {
+	return c.ready()
+}
+
+// ready waits until the API server is.
+func (c *ControlPlane) ready() error {
+	return poll(2*time.Minute, c.processes[c.apiServer.at], func() error {
 		// Ready, and the bootstrap roles and namespaces are there.
 		if _, err := c.Client.CoreV1().RESTClient().Get().AbsPath("/readyz").DoRaw(context.Background()); err != nil {
 			return err

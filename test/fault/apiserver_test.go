@@ -1,18 +1,99 @@
 package fault
 
 import (
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
 
+func restart(t *testing.T, down time.Duration) {
+	t.Helper()
+	cluster.StopAPIServer()
+	time.Sleep(down) // the fault's length
+	if err := cluster.StartAPIServer(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // While the API server is gone everything is answered as before; when it is back, what changed shows.
 func TestAPIServerKilled(t *testing.T) {
 	r := Start(t, cluster, Options{Kubeconfig: cluster.Kubeconfig})
-	r.Fault(t, "API server killed, back after 3 s", func() {
+	r.Fault(t, "API server killed, back at once", func() { restart(t, 0) })
+	for range 2 {
+		r.Fault(t, "API server killed, back after 3 s", func() { restart(t, 3*time.Second) })
+	}
+}
+
+// The longer it is gone, the longer *headless* waits between two tries; metrics and log say that it is.
+func TestAPIServerKilledForLong(t *testing.T) {
+	r := Start(t, cluster, Options{Kubeconfig: cluster.Kubeconfig})
+	r.Fault(t, "API server killed for long", func() {
 		cluster.StopAPIServer()
-		time.Sleep(3 * time.Second) // the fault's length
+		begun := time.Now()
+		r.Stale(t, true)
+		t.Logf("stale shows after %s", time.Since(begun).Round(time.Millisecond))
+		time.Sleep(lasts(30 * time.Second)) // the fault's length
 		if err := cluster.StartAPIServer(); err != nil {
 			t.Fatal(err)
 		}
 	})
+	refused := count(r.Server.Log(t), "connection refused")
+	if most := 3 * 2 * (2 + int(lasts(30*time.Second)/time.Minute)); refused == 0 || refused > most {
+		t.Errorf("the log tells %d times that nobody listens, want 1 to %d: two kinds of requests of three reflectors, once a minute", refused, most)
+	}
+}
+
+// An API server without its etcd goes on to watch, and fails at everything else.
+func TestEtcdKilled(t *testing.T) {
+	r := Start(t, cluster, Options{Kubeconfig: cluster.Kubeconfig})
+	r.Fault(t, "etcd killed, back after 5 s", func() {
+		cluster.StopEtcd()
+		time.Sleep(lasts(5 * time.Second)) // the fault's length
+		if err := cluster.StartEtcd(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestAPIServerStopped(t *testing.T) {
+	r := Start(t, cluster, Options{Kubeconfig: cluster.Kubeconfig})
+	r.Fault(t, "API server stopped (SIGSTOP) and continued", func() {
+		signal := func(sig syscall.Signal) {
+			if err := cluster.SignalAPIServer(sig); err != nil {
+				t.Fatal(err)
+			}
+		}
+		signal(syscall.SIGSTOP)
+		time.Sleep(lasts(10 * time.Second)) // the fault's length
+		signal(syscall.SIGCONT)
+	})
+}
+
+// Of the queries that come while CoreDNS stands still some are answered late, and some never; none is answered wrongly.
+func TestCoreDNSStopped(t *testing.T) {
+	r := Start(t, cluster, Options{Kubeconfig: cluster.Kubeconfig})
+	var begun, over time.Time
+	row := r.Fault(t, "CoreDNS stopped for 5 s (SIGSTOP) and continued", func() {
+		begun = time.Now()
+		r.Server.Signal(t, syscall.SIGSTOP)
+		r.Move(t)
+		time.Sleep(lasts(5 * time.Second)) // the fault's length
+		r.Server.Signal(t, syscall.SIGCONT)
+		over = time.Now()
+	})
+	const busy = 3 * time.Second // what the queries that came meanwhile may take a busy machine
+	if sum := row.Total(); sum.Lost == 0 || row.FirstLost.Before(begun.Add(-busy)) || row.LastLost.After(over.Add(busy)) {
+		t.Errorf("%d queries lost from %s to %s, and CoreDNS stood from %s to %s", sum.Lost, row.FirstLost, row.LastLost, begun, over)
+	}
+}
+
+// count counts the lines of the plugin's that have some words.
+func count(log, words string) (n int) {
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, "plugin/headless") && strings.Contains(line, words) {
+			n++
+		}
+	}
+	return n
 }

@@ -5,7 +5,10 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -229,6 +232,7 @@ type Row struct {
 // answer was wrong, or SERVFAIL.
 func (r *Rig) Fault(tb testing.TB, name string, during func()) Row {
 	tb.Helper()
+	before := r.open(tb)
 	a, err := ask.Start(r.address(), Rate, r.Questions(tb)...)
 	if err != nil {
 		tb.Fatal(err)
@@ -243,5 +247,51 @@ func (r *Rig) Fault(tb testing.TB, name string, during func()) Row {
 		tb.Errorf("%s: %d of %d answers were wrong, %d SERVFAIL", name, sum.Wrong, sum.Asked, sum.Servfail)
 	}
 	record(row)
+	r.Stale(tb, false)
+	r.settles(tb, name, before)
 	return row
+}
+
+// Stale waits until the metrics say whether what is known may be out of date.
+func (r *Rig) Stale(tb testing.TB, want bool) {
+	tb.Helper()
+	value := map[bool]string{true: "1", false: "0"}[want]
+	r.Server.Poll(tb, 2*time.Minute, func() error {
+		if m := r.Server.Metrics(tb); !regexp.MustCompile(`(?m)^coredns_headless_stale\{.*\} ` + value + `$`).MatchString(m) {
+			return fmt.Errorf("metrics do not say that coredns_headless_stale is %s", value)
+		}
+		return nil
+	})
+}
+
+// opened is what a process could leak.
+type opened struct{ goroutines, files int }
+
+func (r *Rig) open(tb testing.TB) (o opened) {
+	tb.Helper()
+	m := regexp.MustCompile(`(?m)^go_goroutines (\d+)$`).FindStringSubmatch(r.Server.Metrics(tb))
+	if m == nil {
+		tb.Fatal("metrics lack go_goroutines")
+	}
+	o.goroutines, _ = strconv.Atoi(m[1]) // digits
+	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", r.Server.PID()))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	o.files = len(files)
+	return o
+}
+
+// slack is what may be open for a moment: queries under way, the connection that asks for metrics.
+const slack = 5
+
+// settles fails the test if goroutines or connections that came with a fault do not go.
+func (r *Rig) settles(tb testing.TB, name string, before opened) {
+	tb.Helper()
+	r.Server.Poll(tb, time.Minute, func() error {
+		if now := r.open(tb); now.goroutines > before.goroutines+slack || now.files > before.files+slack {
+			return fmt.Errorf("%s: %d goroutines and %d open files, %d and %d before", name, now.goroutines, now.files, before.goroutines, before.files)
+		}
+		return nil
+	})
 }

@@ -78,6 +78,9 @@ func (s *Server) Fill(text string) string {
 // Dir is where the Corefile and the log are.
 func (s *Server) Dir() string { return s.dir }
 
+// PID is CoreDNS's process id.
+func (s *Server) PID() int { return s.process.PID() }
+
 // Signal sends CoreDNS a signal.
 func (s *Server) Signal(tb testing.TB, sig os.Signal) {
 	tb.Helper()
