@@ -22,12 +22,14 @@ import (
 )
 
 // decoder turns the text of one manifest file into objects. YAML and JSON are read by the same parser, JSON being a part of
-// YAML; that gives each item its line.
+// YAML; that gives each item its line. Lists of the form that programs print are read item by item instead (list.go), with the same
+// outcome.
 type decoder struct {
 	keep func(object.Object)
 	skip func(object.Key, error)
 	// document and line of the node at hand, and the document's first line, from 1
 	document, line, first int
+	json                  []byte // of the item at hand, used again for the next
 }
 
 const allowedKinds = "allowed are Service (v1), EndpointSlice (discovery.k8s.io/v1) and lists of them; other kinds are passed over"
@@ -35,10 +37,11 @@ const allowedKinds = "allowed are Service (v1), EndpointSlice (discovery.k8s.io/
 // decode calls keep for every Service and EndpointSlice in text, and skip for those left out. The error names the
 // document and line of what is not well-formed; what was kept before it is of no use then.
 func (d *decoder) decode(text []byte) error {
+	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
 	for line, doc := range documents(text) {
 		d.document++
 		d.line = line
-		if err := d.one(plainJSON(doc)); err != nil {
+		if err := d.one(doc); err != nil {
 			return fmt.Errorf("document %d, line %d: %w", d.document, d.line, err)
 		}
 	}
@@ -51,12 +54,33 @@ func (d *decoder) decode(text []byte) error {
 // one reads one document, which begins in d.line.
 func (d *decoder) one(doc []byte) error {
 	d.first = d.line
-	for i, r := range string(doc) {
-		if r == utf8.RuneError && !bytes.HasPrefix(doc[i:], []byte("\uFFFD")) || r < ' ' && !strings.ContainsRune("\t\r\n", r) {
-			d.line += bytes.Count(doc[:i], []byte("\n"))
-			return fmt.Errorf("octet %#x is no text: allowed is UTF-8 without control characters", doc[i])
-		}
+	if i := notText(doc); i >= 0 {
+		d.line += bytes.Count(doc[:i], []byte("\n"))
+		return fmt.Errorf("octet %#x is no text: allowed is UTF-8 without control characters", doc[i])
 	}
+	if done, err := d.list(doc); done {
+		return err
+	}
+	return d.whole(plainJSON(doc))
+}
+
+// notText returns where the first octet is that no text has, -1 if there is none.
+func notText(doc []byte) int {
+	for i := 0; i < len(doc); {
+		r, n := rune(doc[i]), 1
+		if r >= utf8.RuneSelf {
+			r, n = utf8.DecodeRune(doc[i:])
+		}
+		if r == utf8.RuneError && n == 1 || r < ' ' && r != '\t' && r != '\r' && r != '\n' {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
+
+// whole reads one document as the parser has it, all at once. That takes some 30 times its size in memory.
+func (d *decoder) whole(doc []byte) error {
 	docs := yaml.NewDecoder(bytes.NewReader(doc)) // several, where one ends with ... and the next has no marker
 	for {
 		var n yaml.Node
@@ -181,36 +205,76 @@ type typeMeta struct {
 	APIVersion string `yaml:"apiVersion"`
 }
 
-// node reads an object, or the items of a list. An item of a typed list, such as ServiceList, needs no kind of its own.
-func (d *decoder) node(n *yaml.Node, def typeMeta) error {
-	d.line = d.first + n.Line - 1
-	t := def
-	if n.Kind != yaml.MappingNode {
-		return fmt.Errorf("no object: %s", allowedKinds)
-	}
-	if err := n.Decode(&t); err != nil {
-		return fmt.Errorf("kind and apiVersion: %w", d.place(err))
-	}
-	if t.Kind == "" {
-		return fmt.Errorf("no kind: %s", allowedKinds)
-	}
-	group, version := "", t.APIVersion
+// group and version of apiVersion.
+func (t typeMeta) split() (group, version string) {
 	if i := strings.LastIndex(t.APIVersion, "/"); i >= 0 {
-		group, version = t.APIVersion[:i], t.APIVersion[i+1:]
+		return t.APIVersion[:i], t.APIVersion[i+1:]
 	}
+	return "", t.APIVersion
+}
+
+// items tells whether t is a list, and what its items are where they do not say: those of a typed list, such as ServiceList.
+func (t typeMeta) items() (def typeMeta, ok bool) {
+	group, _ := t.split()
 	switch {
 	case t.Kind == "List" && group == "":
-		return d.items(n, typeMeta{})
+		return typeMeta{}, true
 	case t.Kind == "ServiceList" && group == "":
-		return d.items(n, typeMeta{Kind: "Service", APIVersion: t.APIVersion})
+		return typeMeta{Kind: "Service", APIVersion: t.APIVersion}, true
 	case t.Kind == "EndpointSliceList" && group == discoveryv1.GroupName:
-		return d.items(n, typeMeta{Kind: "EndpointSlice", APIVersion: t.APIVersion})
-	case t.Kind == "Service" && group == "":
-		return d.object(n, version, new(corev1.Service))
-	case t.Kind == "EndpointSlice" && group == discoveryv1.GroupName:
-		return d.object(n, version, new(discoveryv1.EndpointSlice))
+		return typeMeta{Kind: "EndpointSlice", APIVersion: t.APIVersion}, true
 	}
-	return nil
+	return typeMeta{}, false
+}
+
+// object is an empty object of type t, nil if it is of another kind. The only version is v1.
+func (t typeMeta) object() (metav1.Object, error) {
+	group, version := t.split()
+	var o metav1.Object
+	switch {
+	case t.Kind == "":
+		return nil, fmt.Errorf("no kind: %s", allowedKinds)
+	case t.Kind == "L", t.Kind == "Li", t.Kind == "Lis": // of a dump that is still being written: it says last what it is
+		return nil, fmt.Errorf("kind %q is cut off: %s", t.Kind, allowedKinds)
+	case t.Kind == "Service" && group == "":
+		o = new(corev1.Service)
+	case t.Kind == "EndpointSlice" && group == discoveryv1.GroupName:
+		o = new(discoveryv1.EndpointSlice)
+	default:
+		return nil, nil
+	}
+	if version != "v1" {
+		return nil, fmt.Errorf("version %q: %s", version, allowedKinds)
+	}
+	return o, nil
+}
+
+// node reads an object, or the items of a list.
+func (d *decoder) node(n *yaml.Node, def typeMeta) error {
+	t, err := d.typeOf(n, def)
+	if err != nil {
+		return err
+	}
+	if def, ok := t.items(); ok {
+		return d.items(n, def)
+	}
+	o, err := t.object()
+	if o == nil {
+		return err
+	}
+	return d.object(n, o)
+}
+
+// typeOf is what n says it is.
+func (d *decoder) typeOf(n *yaml.Node, t typeMeta) (typeMeta, error) {
+	d.line = d.first + n.Line - 1
+	if n.Kind != yaml.MappingNode {
+		return t, fmt.Errorf("no object: %s", allowedKinds)
+	}
+	if err := n.Decode(&t); err != nil {
+		return t, fmt.Errorf("kind and apiVersion: %w", d.place(err))
+	}
+	return t, nil
 }
 
 func (d *decoder) items(n *yaml.Node, def typeMeta) error {
@@ -232,12 +296,8 @@ func (d *decoder) items(n *yaml.Node, def typeMeta) error {
 	return nil
 }
 
-// object reads n into o, as the API server would, and slims it. A resourceVersion that a dump brought along means nothing:
-// whoever edits the file does not count it up.
-func (d *decoder) object(n *yaml.Node, version string, o metav1.Object) error {
-	if version != "v1" {
-		return fmt.Errorf("version %q: %s", version, allowedKinds)
-	}
+// object reads n into o, as the API server would.
+func (d *decoder) object(n *yaml.Node, o metav1.Object) error {
 	var plain map[string]any
 	if err := n.Decode(&plain); err != nil {
 		return d.place(err)
@@ -249,6 +309,12 @@ func (d *decoder) object(n *yaml.Node, version string, o metav1.Object) error {
 	if err := json.Unmarshal(text, o); err != nil {
 		return fmt.Errorf("not what the API allows: %w", err)
 	}
+	d.slim(o)
+	return nil
+}
+
+// slim keeps what counts of o. A resourceVersion that a dump brought along means nothing: whoever edits the file does not count it up.
+func (d *decoder) slim(o metav1.Object) {
 	o.SetResourceVersion("")
 	slim, err := object.From(o)
 	if err != nil {
@@ -257,5 +323,4 @@ func (d *decoder) object(n *yaml.Node, version string, o metav1.Object) error {
 	if slim != nil {
 		d.keep(slim)
 	}
-	return nil
 }

@@ -229,11 +229,13 @@ func TestMalformedManifestNamesDocumentAndLine(t *testing.T) {
 	}
 }
 
-// FuzzManifest feeds anything to the decoder: it never panics, and an error names the document.
+// FuzzManifest feeds anything to the decoder: it never panics, an error names the document, and what is read item by item is what
+// the parser has of the whole.
 func FuzzManifest(f *testing.F) {
 	for _, seed := range []string{
 		"", serviceYAML, sliceYAML, serviceYAML + "---\n" + sliceYAML, "{\n\t\"kind\": \"List\"\n}", "kind: List\nitems: [[]]", "- - -", "&a [*a]", "%", "\ufeff{}",
-		"a: &a {b: c}\nkind: Service\n<<: *a\napiVersion: v1",
+		"a: &a {b: c}\nkind: Service\n<<: *a\napiVersion: v1", dump("yaml", 2), dump("json", 2), dump("yaml", 1) + "---\n" + dump("json", 1),
+		"kind: List\nitems:\n  " + strings.ReplaceAll(indent(serviceYAML), "\n", "\n  ") + "\n",
 	} {
 		f.Add(seed)
 	}
@@ -241,6 +243,7 @@ func FuzzManifest(f *testing.F) {
 		if _, _, err := decodeText(text); err != nil && !strings.HasPrefix(err.Error(), "document ") {
 			t.Errorf("error names no document: %q", err)
 		}
+		sameBothWays(t, text)
 	})
 }
 
