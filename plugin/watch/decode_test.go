@@ -234,7 +234,7 @@ func TestMalformedManifestNamesDocumentAndLine(t *testing.T) {
 func FuzzManifest(f *testing.F) {
 	for _, seed := range []string{
 		"", serviceYAML, sliceYAML, serviceYAML + "---\n" + sliceYAML, "{\n\t\"kind\": \"List\"\n}", "kind: List\nitems: [[]]", "- - -", "&a [*a]", "%", "\ufeff{}",
-		"a: &a {b: c}\nkind: Service\n<<: *a\napiVersion: v1", dump("yaml", 2), dump("json", 2), dump("yaml", 1) + "---\n" + dump("json", 1),
+		"a: &a {b: c}\nkind: Service\n<<: *a\napiVersion: v1", smallDumps[0], smallDumps[1], smallDumps[0] + "---\n" + smallDumps[1],
 		"kind: List\nitems:\n  " + strings.ReplaceAll(indent(serviceYAML), "\n", "\n  ") + "\n",
 	} {
 		f.Add(seed)

@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/coredns-headless/headless/plugin/object"
@@ -66,18 +63,6 @@ type manifests struct {
 
 	// The errors said last: of paths that cannot be looked at, and of files that cannot be read.
 	unseen, bad map[string]string
-}
-
-// signature changes when a file does.
-type signature struct {
-	info   fs.FileInfo
-	target string // where symlinks lead, as those of a ConfigMap's volume
-}
-
-// is reports whether the file is as it was.
-func (s signature) is(was signature) bool {
-	return was.info != nil && s.target == was.target && s.info.Size() == was.info.Size() &&
-		s.info.ModTime().Equal(was.info.ModTime()) && os.SameFile(s.info, was.info)
 }
 
 func (m *manifests) poll(ctx context.Context) {
@@ -152,53 +137,9 @@ func (m *manifests) say(said map[string]string, path string, err error) {
 	}
 }
 
-// look lists the files there are, and calls fail for every path that cannot be looked at.
-func (m *manifests) look(fail func(path string, err error)) map[string]signature {
-	seen := make(map[string]signature)
-	for _, path := range m.paths {
-		info, err := os.Stat(path)
-		if err != nil {
-			fail(path, pathError(path, err))
-			continue
-		}
-		if !info.IsDir() {
-			seen[path] = sign(path, info)
-			continue
-		}
-		entries, err := os.ReadDir(path)
-		if err != nil {
-			fail(path, pathError(path, err))
-			continue
-		}
-		for _, e := range entries {
-			name := filepath.Join(path, e.Name())
-			if strings.HasPrefix(e.Name(), ".") || !slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name)) {
-				continue
-			}
-			// An error is a file that went meanwhile, or a link that leads nowhere yet.
-			if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
-				seen[name] = sign(name, info)
-			}
-		}
-	}
-	return seen
-}
-
-func sign(path string, info fs.FileInfo) signature {
-	target, _ := filepath.EvalSymlinks(path) // an error shows when the file is read
-	return signature{info: info, target: target}
-}
-
-func pathError(path string, err error) error {
-	if pe := new(fs.PathError); errors.As(err, &pe) {
-		err = pe.Err
-	}
-	return &fs.PathError{Op: "manifests", Path: strconv.Quote(path), Err: fmt.Errorf("%w: allowed are YAML and JSON files that can be read, and folders of them", err)}
-}
-
 // read reads one file.
 func (m *manifests) read(path string) ([]object.Object, error) {
-	text, err := os.ReadFile(path) // #nosec G304 -- the Corefile names it
+	text, err := text(path)
 	if err != nil {
 		return nil, pathError(path, err)
 	}

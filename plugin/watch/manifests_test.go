@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -109,11 +110,17 @@ func TestManifestsThatAreNoGoodAtStartAreAnError(t *testing.T) {
 	dir := t.TempDir()
 	good := write(t, filepath.Join(dir, "good.yaml"), web("default", "web-0=10.0.0.1"))
 	bad := write(t, filepath.Join(dir, "sub", "bad.yaml"), "kind: Other\n---\nkind: a: b\n")
+	pipe := filepath.Join(dir, "pipes", "pipe.yaml")
+	must(t, os.Mkdir(filepath.Dir(pipe), 0o755))
+	must(t, syscall.Mkfifo(pipe, 0o600))
 	tests := []struct {
 		name  string
 		paths []string
 		want  string
 	}{
+		{name: "device", paths: []string{good, "/dev/zero"}, want: `manifests "/dev/zero": neither a file nor a folder` + allowed},
+		{name: "named pipe", paths: []string{good, pipe}, want: fmt.Sprintf("manifests %q: neither a file nor a folder%s", pipe, allowed)},
+		{name: "named pipe in a folder", paths: []string{filepath.Dir(pipe)}, want: fmt.Sprintf("manifests %q: neither a file nor a folder%s", pipe, allowed)},
 		{name: "missing", paths: []string{good, dir + "/none.yaml"}, want: fmt.Sprintf("manifests %q: no such file or directory%s", dir+"/none.yaml", allowed)},
 		{name: "below a file", paths: []string{good + "/x"}, want: fmt.Sprintf("manifests %q: not a directory%s", good+"/x", allowed)},
 		{name: "malformed", paths: []string{good, bad}, want: fmt.Sprintf("manifests %q: document 2, line 3: mapping values are not allowed in this context", bad)},

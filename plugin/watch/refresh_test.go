@@ -1,8 +1,10 @@
 package watch
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -282,5 +284,68 @@ func TestFileThatCannotBeReadIsTriedAgain(t *testing.T) {
 	}
 	if _, done := m.seen[path]; done {
 		t.Error("it counts as read")
+	}
+}
+
+// Every file of a folder is looked at twice a second: that must not look at all the folders above it each time.
+func TestFolderOfManyFilesIsLookedAtCheaply(t *testing.T) {
+	const files = 2000
+	dir := t.TempDir()
+	for i := range files {
+		must(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.yaml", i)), []byte(web("default", fmt.Sprintf("web-%d=10.0.0.1", i))), 0o600))
+	}
+	m := following(t, dir)
+	begun := time.Now()
+	allocations := testing.AllocsPerRun(1, m.refresh)
+	t.Logf("%.0f allocations, %s", allocations, time.Since(begun)/2)
+	if allocations > 8*files {
+		t.Errorf("%.0f allocations, more than 8 for each file", allocations)
+	}
+	if len(m.files) != files {
+		t.Errorf("%d files were read", len(m.files))
+	}
+}
+
+// What stands in a file's place and is none takes no objects along, in a folder or not, and nobody waits for a named pipe's writer.
+func TestFileReplacedByWhatIsNoneKeepsItsObjects(t *testing.T) {
+	const allowed = ": allowed are YAML and JSON files that can be read, and folders of them"
+	for name, tt := range map[string]struct {
+		put  func(path string) error
+		want string
+	}{
+		"folder":                      {put: func(path string) error { return os.Mkdir(path, 0o755) }, want: "is a directory"},
+		"link to nowhere":             {put: func(path string) error { return os.Symlink("nowhere", path) }, want: "no such file or directory"},
+		"link to itself":              {put: func(path string) error { return os.Symlink(path, path) }, want: "too many levels of symbolic links"},
+		"named pipe":                  {put: func(path string) error { return syscall.Mkfifo(path, 0o600) }, want: "neither a file nor a folder"},
+		"device":                      {put: func(path string) error { return os.Symlink("/dev/zero", path) }, want: "neither a file nor a folder"},
+		"file that changes meanwhile": {put: func(path string) error { return os.Symlink("/proc/self/status", path) }, want: "it changes while it is read"},
+	} {
+		for _, place := range []string{"file", "folder"} {
+			t.Run(name+", "+place, func(t *testing.T) {
+				log := captureLog(t)
+				dir := t.TempDir()
+				path := write(t, filepath.Join(dir, "a.yaml"), web("a", "web-0=10.0.0.1"))
+				read := path
+				if place == "folder" {
+					read = dir
+				}
+				m := following(t, read)
+				must(t, os.Remove(path))
+				must(t, tt.put(path))
+				m.settle()
+				m.settle()
+				expect(t, m.w, map[string]string{"a/web-0": "10.0.0.1"})
+				if lines := log.with("WARNING", path, tt.want+allowed); len(lines) != 1 || len(log.with()) != 1 {
+					t.Errorf("log: %q, want one warning: %s", log.with(), tt.want)
+				}
+				must(t, os.Remove(path))
+				write(t, path, web("a", "web-0=10.0.0.2"))
+				m.settle()
+				expect(t, m.w, map[string]string{"a/web-0": "10.0.0.2"})
+				if lines := log.with("INFO", "good again"); len(lines) != 1 {
+					t.Errorf("log: %q, want a line that says it is good again", log.with())
+				}
+			})
+		}
 	}
 }
