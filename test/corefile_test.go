@@ -48,6 +48,7 @@ func TestWrongCorefiles(t *testing.T) {
 		"broken manifests":         {option: "manifests broken.yaml", line: "Corefile:3", allowed: "document 1, line 4: "},
 		"wrong manifests":          {option: "manifests wrong.yaml", line: "Corefile:3", allowed: "document 2, line 5: "},
 		"no manifests":             {option: "manifests nowhere.yaml", line: "Corefile:3", allowed: "allowed are YAML and JSON files"},
+		"manifests of a device":    {option: "manifests /dev/zero", line: "Corefile:3", allowed: "neither a file nor a folder: allowed are YAML and JSON files"},
 		"both":                     {option: "manifests broken.yaml\nkubeconfig noconfig", line: "Corefile:4", allowed: "allowed is one of them"},
 		"no cluster":               {option: "not_ready", line: "Corefile:2", allowed: "allowed are kubeconfig KUBECONFIG, and manifests PATH"},
 	} {

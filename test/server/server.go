@@ -21,6 +21,8 @@ import (
 type Server struct {
 	// Port is where it answers, on 127.0.0.1; ReadyPort and MetricsPort are those of the plugins ready and prometheus.
 	Port, ReadyPort, MetricsPort, HealthPort string
+	// Part is the CoreDNS that Start starts.
+	Part parts.Part
 
 	dir     string
 	process *controlplane.Process
@@ -29,7 +31,7 @@ type Server struct {
 // New takes ports for a CoreDNS that Start starts.
 func New(tb testing.TB) *Server {
 	tb.Helper()
-	s := &Server{dir: tb.TempDir()}
+	s := &Server{Part: parts.CoreDNS, dir: tb.TempDir()}
 	for _, p := range []*string{&s.Port, &s.ReadyPort, &s.MetricsPort, &s.HealthPort} {
 		port, err := controlplane.FreePort()
 		if err != nil {
@@ -44,7 +46,7 @@ func New(tb testing.TB) *Server {
 // fails if a race was detected or something panicked.
 func (s *Server) Start(tb testing.TB, corefile string) {
 	tb.Helper()
-	bin, err := parts.CoreDNS.Path()
+	bin, err := s.Part.Path()
 	if err != nil {
 		tb.Fatal(err)
 	}
