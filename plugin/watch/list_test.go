@@ -176,6 +176,21 @@ func TestListIsReadItemByItemAsAWhole(t *testing.T) {
 	}
 }
 
+// FuzzDump puts anything into a dump, instead of what stands there.
+func FuzzDump(f *testing.F) {
+	for i, o := range oddities {
+		f.Add(i%2 == 0, uint16(13*i), uint8(i), o) //nolint:gosec // seeds
+	}
+	f.Fuzz(func(t *testing.T, json bool, at uint16, less uint8, text string) {
+		dump := smallDumps[0]
+		if json {
+			dump = smallDumps[1]
+		}
+		begin := int(at) % len(dump)
+		sameBothWays(t, dump[:begin]+text+dump[min(begin+int(less)%32, len(dump)):])
+	})
+}
+
 // A dump that is still being written, or whose writer died, is an error wherever it ends, and not a cluster with fewer Services.
 func TestDumpThatIsCutOffIsAnError(t *testing.T) {
 	for _, text := range smallDumps {
