@@ -69,7 +69,6 @@ func cutYAML(doc []byte) (l list, ok bool) {
 			l.items = append(l.items, at)
 			l.head = append(l.head, doc[at:]...)
 		case blank, place == in && column > indent, place != in && place != first && (key && !isItems || column > 0):
-		case place == before && lines == 1 && string(bytes.TrimRight(line, " \r\n")) == "---":
 		case place == behind:
 			l.items, l.broken = l.items[:len(l.items)-1], true
 			return l, true

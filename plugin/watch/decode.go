@@ -53,6 +53,10 @@ func (d *decoder) decode(text []byte) error {
 
 // one reads one document, which begins in d.line.
 func (d *decoder) one(doc []byte) error {
+	if line, below, ok := bytes.Cut(doc, []byte("\n")); ok && string(bytes.TrimRight(line, " \t\r")) == "---" {
+		doc = below
+		d.line++
+	}
 	d.first = d.line
 	if i := notText(doc); i >= 0 {
 		d.line += bytes.Count(doc[:i], []byte("\n"))
@@ -60,6 +64,9 @@ func (d *decoder) one(doc []byte) error {
 	}
 	if done, err := d.list(doc); done {
 		return err
+	}
+	if d.quick(doc, typeMeta{}, false) {
+		return nil
 	}
 	return d.whole(plainJSON(doc))
 }

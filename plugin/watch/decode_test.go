@@ -235,6 +235,7 @@ func FuzzManifest(f *testing.F) {
 	for _, seed := range []string{
 		"", serviceYAML, sliceYAML, serviceYAML + "---\n" + sliceYAML, "{\n\t\"kind\": \"List\"\n}", "kind: List\nitems: [[]]", "- - -", "&a [*a]", "%", "\ufeff{}",
 		"a: &a {b: c}\nkind: Service\n<<: *a\napiVersion: v1", smallDumps[0], smallDumps[1], smallDumps[0] + "---\n" + smallDumps[1],
+		smallDocuments[0], smallDocuments[1],
 		"kind: List\nitems:\n  " + strings.ReplaceAll(indent(serviceYAML), "\n", "\n  ") + "\n",
 	} {
 		f.Add(seed)

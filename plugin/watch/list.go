@@ -83,7 +83,7 @@ func (d *decoder) cut(l *list, doc []byte) error {
 	last := len(l.items) - 1
 	for i, from := range l.items[:last] {
 		text := doc[from:l.items[i+1]]
-		if d.quick(text, def) {
+		if d.quick(text, def, true) {
 			continue
 		}
 		goTo(from)
@@ -157,12 +157,15 @@ func (d *decoder) parse(l *list, items []byte, closer string, line int) (*yaml.N
 	return nil, d.malformed(text, err)
 }
 
-// quick reads one item of the plain form that programs print. It reports whether it could.
-func (d *decoder) quick(text []byte, def typeMeta) bool {
-	if text[0] == '{' {
-		text = bytes.TrimRight(text, ", \t\r\n") // what follows it in the list
+// quick reads one document, or item of a list, of the plain form that programs print. It reports whether it could.
+func (d *decoder) quick(text []byte, def typeMeta, isItem bool) bool {
+	if bytes.HasPrefix(text, []byte("{")) {
+		text = bytes.TrimRight(text, " \t\r\n")
+		if isItem {
+			text = bytes.TrimRight(text, ", \t\r\n") // what follows it in the list
+		}
 	} else {
-		turned, ok := yamlToJSON(d.json[:0], text)
+		turned, ok := yamlToJSON(d.json[:0], text, isItem)
 		if !ok {
 			return false
 		}

@@ -18,14 +18,18 @@ type blockYAML struct {
 	out    []byte
 }
 
-// yamlToJSON appends to out the JSON of a sequence that has one item.
-func yamlToJSON(out, text []byte) ([]byte, bool) {
+// yamlToJSON appends to out the JSON of a mapping, or that of the item of a sequence that has one.
+func yamlToJSON(out, text []byte, inSequence bool) ([]byte, bool) {
 	b := blockYAML{rest: text, ok: true, out: out}
 	b.next()
-	if !b.more || !bytes.HasPrefix(b.line, []byte("- ")) {
+	switch {
+	case !b.more || b.isItem() != inSequence:
 		return out, false
+	case inSequence:
+		b.item()
+	default:
+		b.node()
 	}
-	b.item()
 	return b.out, b.ok && !b.more
 }
 
