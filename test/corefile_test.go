@@ -33,7 +33,7 @@ func TestWrongCorefiles(t *testing.T) {
 		allowed               string
 	}{
 		"unknown option":           {option: "endpoint_pod_names", line: "Corefile:3", allowed: "allowed are fallthrough, kubeconfig, manifests, "},
-		"option of a later time":   {option: "snapshot /tmp/x", line: "Corefile:3", allowed: "allowed are "},
+		"option of a later time":   {option: "explain 127.0.0.1:8080", line: "Corefile:3", allowed: "allowed are "},
 		"missing argument":         {option: "suffix mgmt.pix.yun.com", line: "Corefile:3", allowed: "allowed is suffix SUFFIX TARGET"},
 		"zone root":                {zones: ".", option: "not_ready", line: "Corefile:2", allowed: "name the cluster zone, such as cluster.local"},
 		"zone root by default":     {zones: " ", option: "not_ready", line: "Corefile:2", allowed: "name the cluster zone, such as cluster.local"},
