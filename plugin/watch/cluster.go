@@ -81,6 +81,9 @@ func (w *Watch) reflect(r *request, expected runtime.Object) {
 			o.LabelSelector = r.selector
 			r.outdated(true) // until the list is in the tree
 			list, err := r.list(ctx, o)
+			if err == nil {
+				err = isList(list)
+			}
 			r.report(ctx, "list", err)
 			return list, err
 		},

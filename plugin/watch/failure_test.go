@@ -88,6 +88,44 @@ func TestForbiddenInOneNamespaceLeavesTheOther(t *testing.T) {
 	expect(t, w, map[string]string{"b/web-0": "10.0.0.1"})
 }
 
+// client-go decodes a list of another kind, an object without a kind, and a Status of success into a list of nothing.
+func TestWhatIsNoListEmptiesNothing(t *testing.T) {
+	for _, body := range []string{
+		`{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"107"},"items":[]}`,
+		`{"kind":"Status","apiVersion":"v1","metadata":{"resourceVersion":"107"},"status":"Success"}`,
+		`{}`,
+	} {
+		t.Run(body, func(t *testing.T) {
+			noLeaks(t)
+			hurry(t)
+			log := captureLog(t)
+			s := newAPIServer(t)
+			s.set(headlessService("default/nginx", ""))
+			s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.1"))
+			w := watchCluster(t, s)
+			if !w.Wait(10 * time.Second) {
+				t.Fatal("not synced")
+			}
+			s.setRefuse(func(w http.ResponseWriter, c call) bool {
+				if c.Verb == "watch" {
+					return forbidden(w, c) // so it is listed
+				}
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = w.Write([]byte(body))
+				return true
+			})
+			s.CloseClientConnections()
+			for _, resource := range []string{"services", "endpointslices"} {
+				eventually(t, "the log tells of "+resource, func() bool { return len(log.with("list "+resource, "no resourceVersion")) > 0 })
+			}
+			expect(t, w, map[string]string{"default/web-0": "10.0.0.1"})
+			s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.2"))
+			s.setRefuse(nil)
+			eventually(t, "the change arrives", func() bool { return slices.Equal(resolve(w, "default/web-0"), []string{"10.0.0.2"}) })
+		})
+	}
+}
+
 // The reason is the same each time: a URL with another random timeout in it is not another reason.
 func TestUnreachableServerIsSaidOnce(t *testing.T) {
 	noLeaks(t)

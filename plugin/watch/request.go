@@ -9,6 +9,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
@@ -37,6 +38,18 @@ type failure struct {
 
 // repeatAfter is when a failure that lasts is said again.
 const repeatAfter = time.Minute
+
+// errNoList says that an answer was something else than was asked for. client-go takes it for a list of nothing, which would empty the tree.
+var errNoList = errors.New("the answer is no list of them: it has no resourceVersion")
+
+// isList checks that a list came from an API server: those always have a resourceVersion (ListMeta), and what was decoded from another
+// kind of object, or from none, has not.
+func isList(list runtime.Object) error {
+	if m, err := meta.ListAccessor(list); err != nil || m.GetResourceVersion() == "" {
+		return errNoList
+	}
+	return nil
+}
 
 // outdated notes whether what came so far may be out of date. One goroutine at a time makes the requests and puts in what they bring.
 func (r *request) outdated(is bool) {
