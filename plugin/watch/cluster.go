@@ -15,6 +15,7 @@ import (
 	discoveryclient "k8s.io/client-go/kubernetes/typed/discovery/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
@@ -31,6 +32,14 @@ const (
 // A request that failed is tried again after 0.8 to 10 s. client-go would go up to a minute, which is long for somebody who
 // has just granted the right that was missing.
 var backoff = wait.Backoff{Duration: 800 * time.Millisecond, Factor: 2, Steps: 4, Cap: 5 * time.Second, Jitter: 1}
+
+// client-go does not back off from everything: a streamed list that ends before its last bookmark, a streamed list refused with 410, and a
+// watch that ends after an event are each asked for again at once. So no reflector makes more requests in a row than burst, nor more than one
+// each refill after them. Backing off alone it stays below that.
+var (
+	refill = 2 * time.Second
+	burst  = 10
+)
 
 // Cluster watches an API server: namespaces one by one, or all where none is given.
 func Cluster(name string, config *rest.Config, namespaces []string) (*Watch, error) {
@@ -73,13 +82,15 @@ func Cluster(name string, config *rest.Config, namespaces []string) (*Watch, err
 
 // reflect adds a reflector that feeds the tree.
 func (w *Watch) reflect(r *request, expected runtime.Object) {
-	r.pace.soon = time.Second // what a reflector takes for short, and lists after
 	st := &store{w: w, source: w.tree.Source(r.namespace), kind: r.kind, from: r}
 	w.sources = append(w.sources, source{place{r.kind, r.selector == selectHeadless, r.namespace}, st.source})
+	r.limit = flowcontrol.NewTokenBucketRateLimiter(float32(time.Second)/float32(refill), burst)
 	lw := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			if err := r.wait(ctx); err != nil {
+				return nil, err
+			}
 			o.LabelSelector = r.selector
-			r.outdated(true) // until the list is in the tree
 			list, err := r.list(ctx, o)
 			if err == nil {
 				err = isList(list)
@@ -88,6 +99,9 @@ func (w *Watch) reflect(r *request, expected runtime.Object) {
 			return list, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
+			if err := r.wait(ctx); err != nil {
+				return nil, err
+			}
 			o.LabelSelector = r.selector
 			return r.begin(ctx, o)
 		},

@@ -27,9 +27,9 @@ func noLeaks(t *testing.T) {
 
 // hurry makes failed requests be tried again at once.
 func hurry(t *testing.T) {
-	was := backoff
-	backoff.Duration, backoff.Cap = 2*time.Millisecond, 20*time.Millisecond
-	t.Cleanup(func() { backoff = was })
+	was, wasRefill := backoff, refill
+	backoff.Duration, backoff.Cap, refill = 2*time.Millisecond, 20*time.Millisecond, time.Millisecond
+	t.Cleanup(func() { backoff, refill = was, wasRefill })
 }
 
 // watchCluster starts a watch of s, which the test's end stops.

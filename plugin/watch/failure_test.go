@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 
 	"github.com/coredns-headless/headless/plugin/object"
@@ -122,6 +123,56 @@ func TestWhatIsNoListEmptiesNothing(t *testing.T) {
 			s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.2"))
 			s.setRefuse(nil)
 			eventually(t, "the change arrives", func() bool { return slices.Equal(resolve(w, "default/web-0"), []string{"10.0.0.2"}) })
+		})
+	}
+}
+
+// client-go asks again at once in these cases, thousands of times a second.
+func TestRequestsThatEndAtOnceAreNotMadeInALoop(t *testing.T) {
+	event := func(w http.ResponseWriter, text string) bool {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(text))
+		return true
+	}
+	tests := []struct {
+		name   string
+		refuse func(http.ResponseWriter, call) bool
+	}{
+		{"a streamed list breaks off", func(w http.ResponseWriter, c call) bool {
+			return c.Streams && event(w, `{"type":"ADDED","object":{"kind":"Service","apiVersion":"v1","metadata":{"name":"a","namespace":"a"}}}`)
+		}},
+		{"a streamed list is refused as too old", func(w http.ResponseWriter, c call) bool {
+			return c.Streams && status(w, apierrors.NewResourceExpired("too old resource version"))
+		}},
+		{"a watch ends after a bookmark", func(w http.ResponseWriter, c call) bool {
+			switch {
+			case c.Streams:
+				return forbidden(w, c) // so it is listed and watched
+			case c.Verb == "watch":
+				return event(w, `{"type":"BOOKMARK","object":{"kind":"Service","apiVersion":"v1","metadata":{"resourceVersion":"101"}}}`)
+			}
+			return false
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			defer func(was int) { burst = was }(burst)
+			burst = 3
+			noLeaks(t)
+			captureLog(t)
+			s := newAPIServer(t)
+			s.setRefuse(func(w http.ResponseWriter, c call) bool { return c.Resource == "services" && tt.refuse(w, c) })
+			begun := time.Now()
+			w := watchCluster(t, s)
+			made := func() int {
+				return len(slices.DeleteFunc(s.made(), func(c call) bool { return c.Resource != "services" }))
+			}
+			eventually(t, "a burst of requests", func() bool { return made() >= burst })
+			time.Sleep(300 * time.Millisecond) // in which a loop would make very many
+			if most := burst + 1 + int(time.Since(begun)/refill); made() > most {
+				t.Errorf("%d requests in %s, want at most %d", made(), time.Since(begun), most)
+			}
+			stopWithin(t, w, time.Second)
 		})
 	}
 }

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/util/flowcontrol"
 
 	"github.com/coredns-headless/headless/plugin/object"
 )
@@ -26,7 +27,7 @@ type request struct {
 	list  func(context.Context, metav1.ListOptions) (runtime.Object, error)
 	watch func(context.Context, metav1.ListOptions) (apiwatch.Interface, error)
 
-	pace    pace
+	limit   flowcontrol.RateLimiter
 	failing map[string]failure // by verb
 	stale   bool               // what came so far may be out of date
 }
@@ -69,10 +70,16 @@ var errNoAnswer = errors.New("no answer")
 
 var empty = reflect.TypeOf(apiwatch.NewEmptyWatch())
 
+// wait waits until the next request may be made. What is known counts as out of date from now on, until the request has brought more:
+// client-go tries for minutes before it says that something is wrong.
+func (r *request) wait(ctx context.Context) error {
+	r.outdated(true)
+	return r.limit.Wait(ctx)
+}
+
 // begin begins a watch, maybe with a list.
 func (r *request) begin(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
 	streams := o.SendInitialEvents != nil
-	r.outdated(true) // client-go tries for minutes before it says that something is wrong
 	events, err := r.watch(ctx, o)
 	if err == nil && reflect.TypeOf(events) == empty {
 		err = errNoAnswer
@@ -83,7 +90,7 @@ func (r *request) begin(ctx context.Context, o metav1.ListOptions) (apiwatch.Int
 	}
 	switch {
 	case err == nil:
-		return r.pace.of(events, streams), nil
+		return lasting(events, shortest), nil
 	case !errors.As(err, new(apierrors.APIStatus)):
 		// The API server has said nothing, so there is no reason for a list: a reflector tries a watch again that nobody listens to.
 		return nil, errors.Join(syscall.ECONNREFUSED, err)

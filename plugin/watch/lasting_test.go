@@ -51,7 +51,7 @@ func TestWatchThatBreaksOffGoesOnWithoutAList(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			noLeaks(t)
 			hurry(t)
-			log := captureLog(t)
+			captureLog(t)
 			s := filled(t)
 			w := watchCluster(t, s)
 			eventually(t, "it syncs", func() bool { return w.Tree().IsDone() && !w.Stale() })
@@ -61,7 +61,6 @@ func TestWatchThatBreaksOffGoesOnWithoutAList(t *testing.T) {
 			eventually(t, "it is tried again and again", func() bool { return len(s.made()) >= 9 })
 			if tt.stale {
 				eventually(t, "what is known counts as stale", w.Stale)
-				eventually(t, "the log says why", func() bool { return len(log.with("WARNING", "watch services: no answer")) == 1 })
 			}
 			expect(t, w, whole)
 			s.setRefuse(nil)
@@ -75,52 +74,23 @@ func TestWatchThatBreaksOffGoesOnWithoutAList(t *testing.T) {
 	}
 }
 
-// A reflector asks for a streamed list that broke off at once again, and then again.
-func TestListThatBreaksOffIsNotAskedForWithoutAPause(t *testing.T) {
+func TestShortWatchSeemsToLast(t *testing.T) {
 	noLeaks(t)
-	hurry(t)
-	captureLog(t)
-	s := filled(t)
-	s.setRefuse(func(w http.ResponseWriter, c call) bool {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusOK)
-		return true
-	})
-	w := watchCluster(t, s)
-	eventually(t, "it is tried twice", func() bool { return lists(s) >= 6 })
-	if n := lists(s); n > 6 {
-		t.Errorf("%d lists in no time, want two of each", n)
-	}
-	s.setRefuse(nil)
-	eventually(t, "it syncs", w.Tree().IsDone)
-	expect(t, w, whole)
-}
-
-func TestShortWatchesSeemToLast(t *testing.T) {
-	noLeaks(t)
-	const soon = 20 * time.Millisecond
-	p := pace{soon: soon}
-	seems := func(lasts time.Duration, streams bool) time.Duration {
+	for _, least := range []time.Duration{0, 20 * time.Millisecond} {
 		begun := time.Now()
 		w := apiwatch.NewFake()
-		time.AfterFunc(lasts, w.Stop)
-		for e := range p.of(w, streams).ResultChan() {
+		go w.Stop()
+		for e := range lasting(w, least).ResultChan() {
 			t.Errorf("got %v", e)
 		}
-		return time.Since(begun)
-	}
-	for range 3 {
-		if got := seems(0, false); got < soon {
-			t.Errorf("a watch seems to last %s, want %s", got, soon)
+		if got := time.Since(begun); got < least {
+			t.Errorf("seems to last %s, want %s", got, least)
 		}
 	}
-	for _, want := range []time.Duration{2, 4, 8, 8} {
-		if got := seems(0, true); got < want*soon {
-			t.Errorf("a streamed list seems to last %s, want %s", got, want*soon)
-		}
-	}
-	seems(2*soon, false)
-	if got := p.breaks.Load(); got != 0 {
-		t.Errorf("%d breaks counted after a watch that lasted", got)
+	stopped := lasting(apiwatch.NewFake(), time.Hour)
+	stopped.Stop()
+	stopped.Stop()
+	for e := range stopped.ResultChan() {
+		t.Errorf("got %v", e)
 	}
 }
