@@ -1,14 +1,9 @@
 package test
 
 import (
-	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/coredns-headless/headless/test/controlplane"
 	"github.com/coredns-headless/headless/test/server"
@@ -42,23 +37,12 @@ func TestReloadKeepsTheWatch(t *testing.T) {
 		t.Errorf("want a request for Services and two for slices, got %v", requests(t)[none:])
 	}
 
-	reload := func(corefile, logged string) {
+	reload := func(corefile, outcome string) {
 		t.Helper()
-		if err := os.WriteFile(filepath.Join(s.Dir(), "Corefile"), []byte(s.Fill(corefile)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		had := strings.Count(s.Log(t), logged)
-		s.Signal(t, syscall.SIGUSR1)
-		s.Poll(t, 30*time.Second, func() error {
-			if strings.Count(s.Log(t), logged) == had {
-				return fmt.Errorf("no %q in the log", logged)
-			}
-			want(t, s, "web-1.default.svc.cluster.local", addr)
-			return nil
-		})
+		s.Reload(t, corefile, outcome)
+		want(t, s, "web-1.default.svc.cluster.local", addr)
 	}
-	const complete, failed = "Reloading complete", "Restart failed"
-	reload(text("suffix second.test default.svc.cluster.local", "ttl 9"), complete)
+	reload(text("suffix second.test default.svc.cluster.local", "ttl 9"), server.Reloaded)
 	want(t, s, "web-1.second.test", addr)
 	if r := s.Dig(t, "web-1.second.test"); len(r.Answer) != 1 || !strings.Contains(r.Answer[0], " 9 IN A ") {
 		t.Errorf("ttl 9 does not show:\n%s", r.Text)
@@ -66,7 +50,7 @@ func TestReloadKeepsTheWatch(t *testing.T) {
 	if r := s.Dig(t, "web-1.first.test"); len(r.Answer) > 0 {
 		t.Errorf("a suffix that is gone answers:\n%s", r.Text)
 	}
-	reload(text("ttl 9000"), failed)
+	reload(text("ttl 9000"), server.Refused)
 	// The second server cannot listen where somebody else does, which shows after all plugins have started.
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -78,10 +62,10 @@ func TestReloadKeepsTheWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	late := ".:" + port + " {\n bind 127.0.0.1\n whoami\n}\n"
-	reload(text("suffix third.test default.svc.cluster.local")+late, failed)
-	reload(text("namespaces default")+late, failed) // a watch of its own, which must end
+	reload(text("suffix third.test default.svc.cluster.local")+late, server.Refused)
+	reload(text("namespaces default")+late, server.Refused) // a watch of its own, which must end
 	want(t, s, "web-1.second.test", addr)
-	reload(text("suffix second.test default.svc.cluster.local"), complete)
+	reload(text("suffix second.test default.svc.cluster.local"), server.Reloaded)
 	for _, r := range requests(t)[before:] {
 		if !strings.Contains(r.RequestURI, "/namespaces/default/") {
 			t.Errorf("a reload with the same client settings asked for %s %s", r.Verb, r.RequestURI)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -50,11 +51,7 @@ func (s *Server) Start(tb testing.TB, corefile string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	path := filepath.Join(s.dir, "Corefile")
-	if err := os.WriteFile(path, []byte(s.Fill(corefile)), 0o600); err != nil {
-		tb.Fatal(err)
-	}
-	if s.process, err = controlplane.StartProcess(s.dir, bin, "-conf", path); err != nil {
+	if s.process, err = controlplane.StartProcess(s.dir, bin, "-conf", s.write(tb, corefile)); err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
@@ -68,6 +65,36 @@ func (s *Server) Start(tb testing.TB, corefile string) {
 				tb.Errorf("CoreDNS said %q:\n%s", bad, log)
 			}
 		}
+	})
+}
+
+// write writes the Corefile, and returns where it is.
+func (s *Server) write(tb testing.TB, corefile string) (path string) {
+	tb.Helper()
+	path = filepath.Join(s.dir, "Corefile")
+	if err := os.WriteFile(path, []byte(s.Fill(corefile)), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+// What CoreDNS logs of a reload: it serves the new Corefile, or goes on with the old one.
+const (
+	Reloaded = "Reloading complete"
+	Refused  = "Restart failed"
+)
+
+// Reload gives CoreDNS another Corefile, and waits until the log says that the outcome is Reloaded, or Refused.
+func (s *Server) Reload(tb testing.TB, corefile, outcome string) {
+	tb.Helper()
+	s.write(tb, corefile)
+	had := strings.Count(s.Log(tb), outcome)
+	s.Signal(tb, syscall.SIGUSR1)
+	s.Poll(tb, 30*time.Second, func() error {
+		if strings.Count(s.Log(tb), outcome) == had {
+			return fmt.Errorf("no %q in the log", outcome)
+		}
+		return nil
 	})
 }
 

@@ -1,15 +1,9 @@
 package transfer
 
 import (
-	"errors"
 	"net"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 
@@ -38,24 +32,6 @@ func TestSerialAfterARestart(t *testing.T) {
 	}
 }
 
-const complete, failed = "Reloading complete", "Restart failed"
-
-// reload gives CoreDNS another Corefile, and waits until the log says what came of it.
-func reload(t *testing.T, s *server.Server, corefile, logged string) {
-	t.Helper()
-	if err := os.WriteFile(filepath.Join(s.Dir(), "Corefile"), []byte(s.Fill(corefile)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	had := strings.Count(s.Log(t), logged)
-	s.Signal(t, syscall.SIGUSR1)
-	s.Poll(t, 30*time.Second, func() error {
-		if strings.Count(s.Log(t), logged) == had {
-			return errors.New("the log lacks " + logged)
-		}
-		return nil
-	})
-}
-
 // After a reload the new Corefile's secondary is told of changes, once, and the old one's is not. A reload that failed leaves
 // nobody behind who tells it twice.
 func TestNotifyAfterAReload(t *testing.T) {
@@ -74,8 +50,8 @@ func TestNotifyAfterAReload(t *testing.T) {
 	c := settings{to: []string{next.address}, alone: true}
 	late := ".:" + port + " {\n    bind 127.0.0.1\n    whoami\n}\n"
 	before := mustSerial(t, address(s), changing)
-	reload(t, s, c.corefile(stub)+late, failed)
-	reload(t, s, c.corefile(stub), complete)
+	s.Reload(t, c.corefile(stub)+late, server.Refused)
+	s.Reload(t, c.corefile(stub), server.Reloaded)
 	told := len(old.of(changing))
 	for range 2 {
 		state := change(t, 2)
@@ -97,7 +73,7 @@ func TestReloadThatChangesTheZone(t *testing.T) {
 	stub := server.Stub(t)
 	for _, option := range []string{"ttl 60", "not_ready", "nameserver ns.example.net"} {
 		before, count := mustAXFR(t, address(s), mgmt), len(sec.of(mgmt))
-		reload(t, s, settings{to: []string{sec.address}, alone: true, options: append(slices.Clone(suffixes), option)}.corefile(stub), complete)
+		s.Reload(t, settings{to: []string{sec.address}, alone: true, options: append(slices.Clone(suffixes), option)}.corefile(stub), server.Reloaded)
 		after := mustAXFR(t, address(s), mgmt)
 		if diff(before.rrsets, after.rrsets) == "" {
 			t.Fatalf("%s changes nothing", option)
