@@ -63,7 +63,7 @@ func gist(m *dns.Msg) string {
 			rr = dns.Copy(rr)
 			rr.Header().Ttl = 0
 			if soa, ok := rr.(*dns.SOA); ok {
-				soa.Serial = 0
+				soa.Serial, soa.Minttl = 0, 0 // the negative TTL
 			}
 			texts = append(texts, strings.ToLower(strings.Join(strings.Fields(rr.String()), " ")))
 		}

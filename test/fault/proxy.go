@@ -63,7 +63,10 @@ func (x *Proxy) Harm(tb testing.TB, kind string, attributes map[string]int) (men
 	}
 }
 
-func init() { toxics.Register("garbage", new(garbage)) }
+func init() {
+	zerolog.SetGlobalLevel(zerolog.Disabled) // toxics have loggers of their own
+	toxics.Register("garbage", new(garbage))
+}
 
 // garbage is a toxic that flips a bit of every chunk of data.
 type garbage struct{}

@@ -26,7 +26,7 @@ func TestFileDescriptorsShort(t *testing.T) {
 		r.Move(t)
 		time.Sleep(lasts(5 * time.Second)) // the fault's length
 		// Nobody can connect to CoreDNS over TCP now.
-		if conn, err := net.DialTimeout("tcp", r.address(), time.Second); err == nil {
+		if conn, err := net.DialTimeout("tcp", r.Address(), time.Second); err == nil {
 			conn.Close()
 		}
 		if err := unix.Prlimit(r.Server.PID(), unix.RLIMIT_NOFILE, &was, nil); err != nil {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/coredns-headless/headless/test/ask"
 	"github.com/coredns-headless/headless/test/controlplane"
+	"github.com/coredns-headless/headless/test/parts"
 	"github.com/coredns-headless/headless/test/server"
 )
 
@@ -28,8 +29,10 @@ const Rate = 400
 const (
 	still, moving = "still", "moving" // namespaces: one in which nothing changes, and one whose peer moves
 	stillPods     = 20
-	suffix        = "mgmt.example.org"
 )
+
+// Suffix is what the rigs' Corefile grafts onto the root.
+const Suffix = "mgmt.example.org"
 
 func stillCrowd() controlplane.Crowd {
 	return controlplane.Crowd{Namespace: still, Service: "web", Pods: stillPods, First: netip.MustParseAddr("10.244.1.1")}
@@ -63,6 +66,9 @@ type Rig struct {
 	Server  *server.Server
 	Cluster *controlplane.ControlPlane
 
+	corefile string
+	reloads  int
+
 	mu    sync.Mutex
 	moved []string // the addresses that the moving peer had, the last one last
 	fresh int      // index in moved of the address that must be answered by now, at least
@@ -74,6 +80,8 @@ type Options struct {
 	Kubeconfig string
 	// Lines are more lines of the stanza.
 	Lines []string
+	// Part is the CoreDNS to run, if not the one with the race detector.
+	Part *parts.Part
 }
 
 // Corefile is that of a rig, to start with or to reload.
@@ -86,7 +94,7 @@ func Corefile(tb testing.TB, c *controlplane.ControlPlane, o Options) string {
     prometheus METRICS
     headless cluster.local {
         kubeconfig ` + o.Kubeconfig + `
-        suffix ` + suffix + ` svc.cluster.local
+        suffix ` + Suffix + ` svc.cluster.local
         ` + strings.Join(o.Lines, "\n        ") + `
     }
     kubernetes cluster.local {
@@ -106,9 +114,21 @@ func Start(tb testing.TB, c *controlplane.ControlPlane, o Options) *Rig {
 		tb.Fatal(err)
 	}
 	r.moved = []string{slices[movingCrowd().Pod(0)]}
-	r.Server.Start(tb, Corefile(tb, c, o))
+	if o.Part != nil {
+		r.Server.Part = *o.Part
+	}
+	r.corefile = Corefile(tb, c, o)
+	r.Server.Start(tb, r.corefile)
 	r.Server.WaitReady(tb)
 	return r
+}
+
+// Reload gives CoreDNS its Corefile with another ttl.
+func (r *Rig) Reload(tb testing.TB) {
+	tb.Helper()
+	r.reloads++
+	ttl := fmt.Sprintf("suffix %s svc.cluster.local\n        ttl %d", Suffix, 5+r.reloads%10)
+	r.Server.Reload(tb, strings.Replace(r.corefile, "suffix "+Suffix+" svc.cluster.local", ttl, 1), server.Reloaded)
 }
 
 // Kubeconfig writes an administrator's kubeconfig for the API server as it is reached at address, such as through a proxy.
@@ -121,7 +141,8 @@ func Kubeconfig(tb testing.TB, c *controlplane.ControlPlane, address string) str
 	return path
 }
 
-func (r *Rig) address() string { return "127.0.0.1:" + r.Server.Port }
+// Address is where CoreDNS answers.
+func (r *Rig) Address() string { return "127.0.0.1:" + r.Server.Port }
 
 // Questions are what is asked all the time, each with what may be answered now. Their kinds are peer (short names), suffix, moving
 // and bystander.
@@ -130,10 +151,10 @@ func (r *Rig) Questions(tb testing.TB) []ask.Question {
 	list := r.peers()
 	for _, name := range []string{
 		"api.still.svc.cluster.local", "web.still.svc.cluster.local", "web-1.web.still.svc.cluster.local", "nosuch.still.svc.cluster.local",
-		"kubernetes.default.svc.cluster.local", "www.example.org", "nosuch.example.org", "nosuch.still." + suffix,
+		"kubernetes.default.svc.cluster.local", "www.example.org", "nosuch.example.org", "nosuch.still." + Suffix,
 	} {
 		q := ask.Question{Kind: "bystander", Name: name}
-		m, err := ask.Once(r.address(), q)
+		m, err := ask.Once(r.Address(), q)
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -151,12 +172,12 @@ func (r *Rig) peers() []ask.Question {
 		judge := ask.Addresses(crowd.Addr(n).String())
 		list = append(list,
 			ask.Question{Kind: "peer", Name: crowd.Pod(n) + ".still.svc.cluster.local", Judge: judge},
-			ask.Question{Kind: "suffix", Name: crowd.Pod(n) + ".still." + suffix, Judge: judge},
-			ask.Question{Kind: "suffix", Name: crowd.Pod(n) + ".web.still." + suffix, Judge: judge})
+			ask.Question{Kind: "suffix", Name: crowd.Pod(n) + ".still." + Suffix, Judge: judge},
+			ask.Question{Kind: "suffix", Name: crowd.Pod(n) + ".web.still." + Suffix, Judge: judge})
 	}
 	return append(list,
 		ask.Question{Kind: "moving", Name: movingCrowd().Pod(0) + ".moving.svc.cluster.local", Judge: ask.OneOf(r.allowed)},
-		ask.Question{Kind: "moving", Name: movingCrowd().Pod(0) + ".moving." + suffix, Judge: ask.OneOf(r.allowed)})
+		ask.Question{Kind: "moving", Name: movingCrowd().Pod(0) + ".moving." + Suffix, Judge: ask.OneOf(r.allowed)})
 }
 
 // allowed are the addresses that may be answered now for the peer that moves: any since the last that must have arrived.
@@ -206,8 +227,8 @@ func (r *Rig) Fresh(tb testing.TB, limit time.Duration) time.Duration {
 	want := r.moved[last]
 	r.mu.Unlock()
 	var took time.Duration
-	for _, zone := range []string{"svc.cluster.local", suffix} {
-		t, err := ask.Until(r.address(), limit, ask.Question{Name: movingCrowd().Pod(0) + ".moving." + zone, Judge: ask.Addresses(want)})
+	for _, zone := range []string{"svc.cluster.local", Suffix} {
+		t, err := ask.Until(r.Address(), limit, ask.Question{Name: movingCrowd().Pod(0) + ".moving." + zone, Judge: ask.Addresses(want)})
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -232,8 +253,8 @@ type Row struct {
 // answer was wrong, or SERVFAIL.
 func (r *Rig) Fault(tb testing.TB, name string, during func()) Row {
 	tb.Helper()
-	before := r.open(tb)
-	a, err := ask.Start(r.address(), Rate, r.Questions(tb)...)
+	before := r.Opened(tb)
+	a, err := ask.Start(r.Address(), Rate, r.Questions(tb)...)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -248,7 +269,7 @@ func (r *Rig) Fault(tb testing.TB, name string, during func()) Row {
 	}
 	record(row)
 	r.Stale(tb, false)
-	r.settles(tb, name, before)
+	r.Settles(tb, name, before)
 	return row
 }
 
@@ -264,10 +285,11 @@ func (r *Rig) Stale(tb testing.TB, want bool) {
 	})
 }
 
-// opened is what a process could leak.
-type opened struct{ goroutines, files int }
+// Opened is what a process could leak.
+type Opened struct{ goroutines, files int }
 
-func (r *Rig) open(tb testing.TB) (o opened) {
+// Opened is what CoreDNS has open now.
+func (r *Rig) Opened(tb testing.TB) (o Opened) {
 	tb.Helper()
 	m := regexp.MustCompile(`(?m)^go_goroutines (\d+)$`).FindStringSubmatch(r.Server.Metrics(tb))
 	if m == nil {
@@ -285,11 +307,11 @@ func (r *Rig) open(tb testing.TB) (o opened) {
 // slack is what may be open for a moment: queries under way, the connection that asks for metrics.
 const slack = 5
 
-// settles fails the test if goroutines or connections that came with a fault do not go.
-func (r *Rig) settles(tb testing.TB, name string, before opened) {
+// Settles fails the test if goroutines or connections that came with a fault do not go.
+func (r *Rig) Settles(tb testing.TB, name string, before Opened) {
 	tb.Helper()
 	r.Server.Poll(tb, time.Minute, func() error {
-		if now := r.open(tb); now.goroutines > before.goroutines+slack || now.files > before.files+slack {
+		if now := r.Opened(tb); now.goroutines > before.goroutines+slack || now.files > before.files+slack {
 			return fmt.Errorf("%s: %d goroutines and %d open files, %d and %d before", name, now.goroutines, now.files, before.goroutines, before.files)
 		}
 		return nil

@@ -34,7 +34,7 @@ func TestRestartWithoutAPIServerAnswersFromTheSnapshot(t *testing.T) {
 	after := &Rig{Server: server.New(t), Cluster: cluster, moved: before.moved}
 	after.Server.Start(t, Corefile(t, cluster, o))
 	for _, q := range after.peers() { // *kubernetes* is not ready without its API server, so nobody asks *ready*
-		if _, err := ask.Until(after.address(), time.Minute, q); err != nil {
+		if _, err := ask.Until(after.Address(), time.Minute, q); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -50,7 +50,7 @@ func TestRestartWithoutAPIServerAnswersFromTheSnapshot(t *testing.T) {
 	if log := after.Server.Log(t); !strings.Contains(log, "serving snapshot") {
 		t.Errorf("the log does not say that a snapshot is served:\n%s", log)
 	}
-	a, err := ask.Start(after.address(), Rate, after.peers()...)
+	a, err := ask.Start(after.Address(), Rate, after.peers()...)
 	if err != nil {
 		t.Fatal(err)
 	}

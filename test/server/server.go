@@ -139,10 +139,15 @@ func (s *Server) WaitReady(tb testing.TB) time.Duration {
 	return time.Since(begun)
 }
 
+// Scrape is what the plugin prometheus says, or why it says nothing.
+func (s *Server) Scrape() (string, error) {
+	return get("http://127.0.0.1:" + s.MetricsPort + "/metrics")
+}
+
 // Metrics is what the plugin prometheus says.
 func (s *Server) Metrics(tb testing.TB) string {
 	tb.Helper()
-	text, err := get("http://127.0.0.1:" + s.MetricsPort + "/metrics")
+	text, err := s.Scrape()
 	if err != nil {
 		tb.Fatal(err)
 	}
