@@ -188,7 +188,7 @@ func TestEveryPTRLeadsBack(t *testing.T) {
 	}
 }
 
-// candidates are the names that an address may point to: of peers, in the zones that they are answered in.
+// candidates are the names that an address may point to: of peers of one namespace, in the zones that they are answered in.
 func candidates(h *Headless, objects []object.Object, addr netip.Addr) (list []string) {
 	services := make(map[string]*object.Service)
 	for _, o := range objects {
@@ -196,6 +196,7 @@ func candidates(h *Headless, objects []object.Object, addr netip.Addr) (list []s
 			services[s.Key().Namespace+"/"+s.Key().Name] = s
 		}
 	}
+	namespaces := make(map[string]bool)
 	for _, o := range objects {
 		sl, ok := o.(*object.EndpointSlice)
 		if !ok {
@@ -210,6 +211,7 @@ func candidates(h *Headless, objects []object.Object, addr netip.Addr) (list []s
 				if e.Addr != addr || label == "" {
 					continue
 				}
+				namespaces[ns] = true
 				list = append(list, strings.Join([]string{label, sl.Service, ns, "svc.cluster.local."}, "."))
 				if services[ns+"/"+label] != nil {
 					continue // the Service's name
@@ -229,6 +231,9 @@ func candidates(h *Headless, objects []object.Object, addr netip.Addr) (list []s
 				}
 			}
 		}
+	}
+	if len(namespaces) > 1 {
+		return nil
 	}
 	return list
 }

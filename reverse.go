@@ -2,6 +2,7 @@ package headless
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/miekg/dns"
 
@@ -50,9 +51,13 @@ func (h *Headless) decideReverse(v *verdict, w dns.ResponseWriter, r *dns.Msg, s
 }
 
 // pointer is the one name that an address points back to: a peer's short name under the first suffix that has it, else its name
-// below its Service in the cluster zone. The name leads to that address and to no other, or software that checks would balk.
+// below its Service in the cluster zone. The name leads to that address and to no other, or software that checks would balk. An address
+// that several namespaces have is nobody's: whoever may write EndpointSlices in one could else give another's pods a name.
 func (h *Headless) pointer(s *stanza, addr netip.Addr) (string, bool) {
 	holders := s.tree.Holders(addr)
+	if slices.ContainsFunc(holders, func(x tree.Holder) bool { return x.Namespace != holders[0].Namespace }) {
+		return "", false
+	}
 	for _, o := range s.suffixes {
 		for _, holder := range holders {
 			labels := []string{holder.Namespace, holder.Label}

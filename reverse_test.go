@@ -20,7 +20,10 @@ var pointed = []string{
 	// On the host network many pods have one address, and here one of them is ready.
 	svc("default/node", none), eps("default/node", "v4", web, "10.244.9.1 pod=agent-1 unready", "10.244.9.1 pod=proxy-1", "10.244.9.1 pod=zeta-1"),
 	// A pod that ended has an address that another has now.
-	svc("aaa/job", none), eps("aaa/job", "v4", web, "10.244.0.10 pod=done unready"),
+	svc("default/aaa", none), eps("default/aaa", "v4", web, "10.244.0.10 pod=done unready"),
+	// What namespace other says of addresses that are default's.
+	svc("other/claim", none), eps("other/claim", "v4", web, "10.244.0.60 pod=forged", "10.244.0.61 pod=forged-too unready"),
+	svc("default/victim", none), eps("default/victim", "v4", web, "10.244.0.60 pod=victim-0", "10.244.0.61 pod=victim-1"),
 	// Names that a Service hides, and a hostname of two pods in two Services.
 	svc("default/same", none), eps("default/same", "v4", web, "10.244.0.40 host=same pod=same", "10.244.0.41 host=nginx pod=behind-nginx", "10.244.0.42 host=api pod=nginx"),
 	svc("default/left", none), eps("default/left", "v4", web, "10.244.0.51 host=db pod=left-0", "10.244.0.53 host=dup"),
@@ -50,6 +53,8 @@ func TestPTR(t *testing.T) {
 		{"two addresses of one pod", "13.0.244.10.in-addr.arpa.", dns.TypePTR, "next"},
 		{"not ready", "12.0.244.10.in-addr.arpa.", dns.TypePTR, "next"},
 		{"a cluster IP", "200.0.244.10.in-addr.arpa.", dns.TypePTR, "next"},
+		{"of two namespaces", "60.0.244.10.in-addr.arpa.", dns.TypePTR, "next"},
+		{"of two namespaces, ready in one", "61.0.244.10.in-addr.arpa.", dns.TypePTR, "next"},
 		{"nobody's", "99.0.244.10.in-addr.arpa.", dns.TypePTR, "next"},
 		{"outside the networks, though a peer's", "1.0.168.192.in-addr.arpa.", dns.TypePTR, "next"},
 		{"another type", "10.0.244.10.in-addr.arpa.", dns.TypeA, noPointer(h, "244.10.in-addr.arpa.")},
