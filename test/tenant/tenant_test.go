@@ -1,0 +1,303 @@
+package tenant
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/coredns-headless/headless/test/ask"
+	"github.com/coredns-headless/headless/test/server"
+)
+
+// rate is how many questions about others are asked a second.
+const rate = 400
+
+func start(t *testing.T) (address string) {
+	t.Helper()
+	s := server.New(t)
+	s.Start(t, `.:PORT {
+    bind 127.0.0.1
+    errors
+    ready READY
+    prometheus METRICS
+    headless cluster.local 10.0.0.0/8 {
+        kubeconfig `+cluster.Kubeconfig+`
+        suffix k.test svc.cluster.local
+        suffix v.test victim.svc.cluster.local
+        suffix s.test web.victim.svc.cluster.local
+        suffix t.test tenant.svc.cluster.local
+    }
+    kubernetes cluster.local 10.0.0.0/8 {
+        kubeconfig `+cluster.Kubeconfig+`
+    }
+    forward . `+server.Stub(t)+`
+}
+`)
+	s.WaitReady(t)
+	return "127.0.0.1:" + s.Port
+}
+
+// questions ask for all that is not the tenant's. What is answered now is right.
+func questions(t *testing.T, address string) (list []ask.Question) {
+	t.Helper()
+	add := func(kind string, qtype uint16, names ...string) {
+		for _, name := range names {
+			q := ask.Question{Kind: kind, Name: name, Type: qtype}
+			m, err := ask.Once(address, q)
+			if err != nil || m.Rcode == dns.RcodeServerFailure {
+				t.Fatalf("%s: %v\n%v", name, err, m)
+			}
+			q.Judge = ask.Same(m)
+			list = append(list, q)
+		}
+	}
+	for n := range web.Pods {
+		p := web.Pod(n)
+		add("peer", dns.TypeA, p+".victim.svc.cluster.local", p+".victim.k.test", p+".v.test", p+".web.v.test", p+".s.test", p+".web.victim.svc.cluster.local")
+	}
+	add("Service", dns.TypeA, "web.v.test", "s.test", "web.victim.k.test", "api.v.test", "api.victim.svc.cluster.local", "web.victim.svc.cluster.local")
+	add("Service", dns.TypeSRV, "_web._tcp.web.v.test", "_web._tcp.web.victim.svc.cluster.local")
+	add("nobody", dns.TypeA, "nosuch.victim.svc.cluster.local", "nosuch.v.test", "victim.k.test", "nosuch.k.test", "nosuch.t.test", "tenant.k.test", "www.example.org")
+	for _, apex := range []string{"k.test", "v.test", "s.test", "t.test"} {
+		add("apex", dns.TypeSOA, apex)
+		add("apex", dns.TypeNS, apex)
+		add("apex", dns.TypeA, "ns.dns."+apex)
+	}
+	add("apex", dns.TypeTXT, "dns-version.k.test")
+	return list
+}
+
+// endpoints are one for each text, hostname=address; the pod of that name is in namespace.
+func endpoints(namespace string, texts ...string) (list []discoveryv1.Endpoint) {
+	for _, text := range texts {
+		name, addr, _ := strings.Cut(text, "=")
+		list = append(list, discoveryv1.Endpoint{
+			Addresses: []string{addr}, Hostname: new(name), Conditions: discoveryv1.EndpointConditions{Ready: new(true)},
+			TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: namespace, Name: name},
+		})
+	}
+	return list
+}
+
+func slice(name, service string, list []discoveryv1.Endpoint) *discoveryv1.EndpointSlice {
+	return &discoveryv1.EndpointSlice{
+		ObjectMeta:  metav1.ObjectMeta{Name: name, Labels: map[string]string{discoveryv1.LabelServiceName: service, corev1.IsHeadlessService: ""}},
+		AddressType: discoveryv1.AddressTypeIPv4, Endpoints: list,
+	}
+}
+
+func headless(name string) *corev1.Service {
+	return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.ServiceSpec{ClusterIP: corev1.ClusterIPNone}}
+}
+
+func external(name, target string) *corev1.Service {
+	return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: target}}
+}
+
+// attempt is what the tenant tries: objects in a namespace, and what it comes to.
+type attempt struct {
+	name      string
+	namespace string // his own where empty
+	services  []*corev1.Service
+	slices    []*discoveryv1.EndpointSlice
+	refused   bool              // by the API server
+	shows     map[string]string // names that answer now, with their addresses
+}
+
+var attempts = []attempt{
+	{name: "in another namespace", namespace: others, slices: []*discoveryv1.EndpointSlice{slice("a", "web", endpoints(others, "web-0=10.66.0.1"))}, refused: true},
+	{
+		name:     "a Service of the other's name, and a slice of it",
+		services: []*corev1.Service{headless("web")}, slices: []*discoveryv1.EndpointSlice{slice("b", "web", endpoints(own, "web-0=10.66.0.2", "web-1=10.66.0.3"))},
+		shows: map[string]string{"web-0.tenant.svc.cluster.local": "10.66.0.2", "web-1.t.test": "10.66.0.3", "web.tenant.k.test": "10.66.0.2 10.66.0.3"},
+	},
+	{name: "a slice of a Service with another namespace's name in it", slices: []*discoveryv1.EndpointSlice{slice("c", "web.victim", endpoints(own, "web-0=10.66.0.4"))}},
+	{
+		name:   "endpoints of the other's pods", // which lend no name: the hostname is his own
+		slices: []*discoveryv1.EndpointSlice{slice("d", "mine", endpoints(others, "web-5=10.66.0.5", "victim-pod=10.66.0.6"))},
+		shows:  map[string]string{"web-5.t.test": "10.66.0.5"},
+	},
+	{
+		name:   "pods and hostnames that mean something elsewhere",
+		slices: []*discoveryv1.EndpointSlice{slice("e", "mine", endpoints(own, "svc=10.66.0.7", "victim=10.66.0.8", "ns=10.66.0.9", "dns=10.66.0.10", "dns-version=10.66.0.11", "cluster=10.66.0.12"))},
+		shows:  map[string]string{"svc.t.test": "10.66.0.7", "victim.t.test": "10.66.0.8", "svc.tenant.svc.cluster.local": "10.66.0.7"},
+	},
+	{name: "Services that mean something elsewhere", services: []*corev1.Service{headless("svc"), headless("victim"), headless("ns"), headless("k"), headless("test"), headless("kubernetes")}},
+	{
+		name:     "peers below a Service dns, as the name server is", // whose name stays the zone's
+		services: []*corev1.Service{headless("dns")}, slices: []*discoveryv1.EndpointSlice{slice("f", "dns", endpoints(own, "ns=10.66.0.13"))},
+	},
+	{
+		name: "ExternalName to himself, in a circle, and to the other's names",
+		services: []*corev1.Service{
+			external("self", "self.tenant.svc.cluster.local"), external("left", "right.t.test"), external("right", "left.t.test"),
+			external("api-of-other", "api.victim.svc.cluster.local"), external("zone", "svc.cluster.local"), external("apex", "t.test"),
+		},
+	},
+	{name: "loopback", slices: []*discoveryv1.EndpointSlice{slice("g", "mine", endpoints(own, "x=127.0.0.1"))}, refused: true},
+	{name: "link-local", slices: []*discoveryv1.EndpointSlice{slice("h", "mine", endpoints(own, "x=169.254.169.254"))}, refused: true},
+	{name: "multicast", slices: []*discoveryv1.EndpointSlice{slice("i", "mine", endpoints(own, "x=224.0.0.251"))}, refused: true},
+	{name: "no address", slices: []*discoveryv1.EndpointSlice{slice("j", "mine", endpoints(own, "x=0.0.0.0"))}, refused: true},
+	{name: "a name in capitals", slices: []*discoveryv1.EndpointSlice{slice("k", "mine", endpoints(own, "WEB-0=10.66.0.14"))}, refused: true},
+	{name: "a name with a dot", slices: []*discoveryv1.EndpointSlice{slice("l", "mine", endpoints(own, "web-0.victim=10.66.0.14"))}, refused: true},
+	{name: "a name of 64 octets", slices: []*discoveryv1.EndpointSlice{slice("m", "mine", endpoints(own, strings.Repeat("x", 64)+"=10.66.0.14"))}, refused: true},
+}
+
+func (a attempt) try(ctx context.Context, c kubernetes.Interface) error {
+	ns := a.namespace
+	if ns == "" {
+		ns = own
+	}
+	for _, s := range a.services {
+		if _, err := c.CoreV1().Services(ns).Create(ctx, s, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+	}
+	for _, s := range a.slices {
+		if _, err := c.DiscoveryV1().EndpointSlices(ns).Create(ctx, s, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Whatever a tenant writes into his own namespace, he changes names of that namespace and no others.
+func TestTenantChangesNoNamesOfOthers(t *testing.T) {
+	address := start(t)
+	c := client(t)
+	a, err := ask.Start(address, rate, questions(t, address)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, try := range attempts {
+		t.Run(try.name, func(t *testing.T) {
+			err := try.try(t.Context(), c)
+			if refused := apierrors.IsForbidden(err) || apierrors.IsInvalid(err); refused != try.refused || err != nil && !refused {
+				t.Fatalf("refused %t, want %t: %v", refused, try.refused, err)
+			}
+			for name, addrs := range try.shows {
+				if _, err := ask.Until(address, time.Minute, ask.Question{Name: name, Judge: ask.Addresses(strings.Fields(addrs)...)}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	t.Run("what ExternalName leads to", func(t *testing.T) {
+		for _, name := range []string{"self.t.test", "left.t.test", "zone.t.test", "apex.t.test", "self.tenant.k.test"} {
+			if m, err := ask.Once(address, ask.Question{Name: name}); err != nil || len(m.Answer) > 10 {
+				t.Errorf("%s: %v, %v", name, err, m)
+			}
+		}
+	})
+	t.Run("100,000 endpoints", func(t *testing.T) { crowd(t, c, address) })
+	t.Run("200 changes a second", func(t *testing.T) { storm(t, c) })
+	r := a.Stop()
+	t.Logf("\n%s", r)
+	if sum := r.Total(); sum.Wrong > 0 || sum.Servfail > 0 {
+		t.Errorf("%d of %d answers about others were wrong, %d SERVFAIL", sum.Wrong, sum.Asked, sum.Servfail)
+	}
+}
+
+// crowd is as many endpoints in one Service as somebody has the patience for.
+func crowd(t *testing.T, c kubernetes.Interface, address string) {
+	const slices, each = 100, 1000 // the most that the API server takes in a slice
+	if _, err := c.CoreV1().Services(own).Create(t.Context(), headless("crowd"), metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	addr := netip.MustParseAddr("10.70.0.1")
+	for i := range slices {
+		texts := make([]string, each)
+		for j := range texts {
+			texts[j] = fmt.Sprintf("crowd-%d=%s", i*each+j, addr)
+			addr = addr.Next()
+		}
+		if _, err := c.DiscoveryV1().EndpointSlices(own).Create(t.Context(), slice(fmt.Sprintf("crowd-%d", i), "crowd", endpoints(own, texts...)), metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := ask.Question{Name: fmt.Sprintf("crowd-%d.t.test", slices*each-1), Judge: ask.Addresses(netip.MustParseAddr("10.71.134.160").String())}
+	if _, err := ask.Until(address, time.Minute, last); err != nil {
+		t.Fatal(err)
+	}
+	m, err := ask.Once(address, ask.Question{Name: "crowd.t.test"})
+	if err != nil || !m.Truncated || len(m.Answer) > 30 { // as many as fit 512 octets
+		t.Errorf("the Service's own name over UDP: %v, %v", err, m)
+	}
+}
+
+// storm changes one slice as fast as the API server takes it, for three seconds.
+func storm(t *testing.T, c kubernetes.Interface) {
+	client := c.DiscoveryV1().EndpointSlices(own)
+	s, err := client.Get(t.Context(), "b", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes := 0
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); changes++ {
+		s.Endpoints[0].Addresses[0] = netip.AddrFrom4([4]byte{10, 67, byte(changes >> 8), byte(changes)}).String()
+		if s, err = client.Update(t.Context(), s, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d changes in 3 s", changes)
+}
+
+// An address has a name as long as one namespace claims it. Who claims another's takes the name away, and cannot give it another one.
+func TestTenantGivesNoPTROfOthers(t *testing.T) {
+	address := start(t)
+	c := client(t)
+	reverse := func(addr string) string {
+		name, err := dns.ReverseAddr(addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	points := func(want string) func(*dns.Msg) error {
+		return func(m *dns.Msg) error {
+			got := ""
+			for _, rr := range m.Answer {
+				if ptr, ok := rr.(*dns.PTR); ok {
+					got += ptr.Ptr
+				}
+			}
+			if got != want {
+				return fmt.Errorf("points to %q, want %q", got, want)
+			}
+			return nil
+		}
+	}
+	until := func(addr, want string) {
+		t.Helper()
+		if _, err := ask.Until(address, time.Minute, ask.Question{Name: reverse(addr), Type: dns.TypePTR, Judge: points(want)}); err != nil {
+			t.Error(err)
+		}
+	}
+	free, claimed := web.Addr(8).String(), web.Addr(9).String()
+	until(free, "web-8.victim.k.test.")
+	until(claimed, "web-9.victim.k.test.")
+	if _, err := c.DiscoveryV1().EndpointSlices(own).Create(t.Context(), slice("claim", "mine", endpoints(own, "aaa="+claimed, "own=10.66.1.1")), metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	until("10.66.1.1", "own.tenant.k.test.")
+	m, err := ask.Once(address, ask.Question{Name: reverse(claimed), Type: dns.TypePTR})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rr := range m.Answer { // *kubernetes* tells all that claim it; headless none
+		if ptr := rr.(*dns.PTR); strings.HasSuffix(ptr.Ptr, ".test.") {
+			t.Errorf("headless says that %s is %s", claimed, ptr.Ptr)
+		}
+	}
+	until(free, "web-8.victim.k.test.")
+}
