@@ -10,6 +10,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/scheme"
 )
@@ -41,6 +43,11 @@ func (c *ControlPlane) create(ctx context.Context, doc string) error {
 		if _, err = c.Client.CoreV1().Namespaces().Create(ctx, o, create); err == nil {
 			err = c.hasServiceAccount(ctx, o.Name)
 		}
+	case *corev1.ServiceAccount:
+		_, err = c.Client.CoreV1().ServiceAccounts(o.Namespace).Create(ctx, o, create)
+		if apierrors.IsAlreadyExists(err) { // each file that gives it rights has it
+			err = nil
+		}
 	case *corev1.Service:
 		_, err = c.Client.CoreV1().Services(o.Namespace).Create(ctx, o, create)
 	case *corev1.Endpoints: //nolint:staticcheck // deprecated, and what people have
@@ -55,6 +62,14 @@ func (c *ControlPlane) create(ctx context.Context, doc string) error {
 		_, err = c.Client.AppsV1().Deployments(o.Namespace).Create(ctx, o, create)
 	case *discoveryv1.EndpointSlice:
 		_, err = c.Client.DiscoveryV1().EndpointSlices(o.Namespace).Create(ctx, o, create)
+	case *rbacv1.Role:
+		_, err = c.Client.RbacV1().Roles(o.Namespace).Create(ctx, o, create)
+	case *rbacv1.RoleBinding:
+		_, err = c.Client.RbacV1().RoleBindings(o.Namespace).Create(ctx, o, create)
+	case *rbacv1.ClusterRole:
+		_, err = c.Client.RbacV1().ClusterRoles().Create(ctx, o, create)
+	case *rbacv1.ClusterRoleBinding:
+		_, err = c.Client.RbacV1().ClusterRoleBindings().Create(ctx, o, create)
 	default:
 		err = fmt.Errorf("cannot create a %T", o)
 	}

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// auditPolicy logs the requests that a watch is made of, as they arrive.
+// auditPolicy logs the requests that a watch is made of, as they arrive and as they end.
 const auditPolicy = `
 apiVersion: audit.k8s.io/v1
 kind: Policy
-omitStages: [ResponseStarted, ResponseComplete, Panic]
+omitStages: [ResponseStarted, Panic]
 rules:
 - level: Metadata
   verbs: [list, watch]
@@ -32,6 +32,12 @@ type Request struct {
 	User       struct {
 		Username string `json:"username"`
 	} `json:"user"`
+	// ResponseStatus has the HTTP status code when the request has ended.
+	ResponseStatus struct {
+		Code int `json:"code"`
+	} `json:"responseStatus"`
+
+	ID string `json:"auditID"`
 }
 
 // Lists reports whether the request asks for all there is, be it by a watch that begins with a list.
@@ -47,13 +53,17 @@ func (c *ControlPlane) Requests(agent string) ([]Request, error) {
 	}
 	defer f.Close()
 	var list []Request
+	at := make(map[string]int) // by ID
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		var r Request
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			return nil, err
 		}
-		if strings.Contains(r.UserAgent, agent) {
+		if i, ok := at[r.ID]; ok {
+			list[i] = r
+		} else if strings.Contains(r.UserAgent, agent) {
+			at[r.ID] = len(list)
 			list = append(list, r)
 		}
 	}
