@@ -10,10 +10,7 @@ import (
 	"testing"
 	"time"
 
-	authv1 "k8s.io/api/authentication/v1"
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/coredns-headless/headless/test/controlplane"
 	"github.com/coredns-headless/headless/test/server"
@@ -65,22 +62,18 @@ func wantRecovery(t *testing.T, s *server.Server) {
 	want(t, s, "web-1.default.svc.cluster.local", addr)
 }
 
-// A service account that may list nothing, and gets the rights of CoreDNS's own later.
+// A service account that may list nothing, and gets its rights later.
 func TestBrokenWithoutRights(t *testing.T) {
-	ctx := t.Context()
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "headless", Namespace: metav1.NamespaceSystem}}
-	if _, err := cluster.Client.CoreV1().ServiceAccounts(account.Namespace).Create(ctx, account, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
+	g := grant(t, "clusterrole.yaml", "broken")
+	var rules []rbacv1.PolicyRule
+	g.change(t, "", func(r []rbacv1.PolicyRule) []rbacv1.PolicyRule {
+		rules = r
+		return nil
+	})
+	for _, verb := range []string{"list", "watch"} {
+		g.wait(t, right{verb, "services", ""}, false)
 	}
-	token, err := cluster.Client.CoreV1().ServiceAccounts(account.Namespace).CreateToken(ctx, account.Name, &authv1.TokenRequest{}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := cluster.WriteKubeconfig(kubeconfig, cluster.Address, token.Status.Token); err != nil {
-		t.Fatal(err)
-	}
-	s := startBroken(t, kubeconfig)
+	s := startBroken(t, g.kubeconfig)
 	log := s.Log(t)
 	for _, words := range []string{
 		"list services: services is forbidden", "watch services", "list endpointslices labelled service.kubernetes.io/headless: endpointslices.discovery.k8s.io is forbidden",
@@ -91,24 +84,7 @@ func TestBrokenWithoutRights(t *testing.T) {
 		}
 	}
 
-	role := &rbacv1.ClusterRole{
-		ObjectMeta: metav1.ObjectMeta{Name: "headless"},
-		Rules: []rbacv1.PolicyRule{
-			{APIGroups: []string{""}, Resources: []string{"services"}, Verbs: []string{"list", "watch"}},
-			{APIGroups: []string{"discovery.k8s.io"}, Resources: []string{"endpointslices"}, Verbs: []string{"list", "watch"}},
-		},
-	}
-	if _, err := cluster.Client.RbacV1().ClusterRoles().Create(ctx, role, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "headless"},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Name: account.Name, Namespace: account.Namespace}},
-	}
-	if _, err := cluster.Client.RbacV1().ClusterRoleBindings().Create(ctx, binding, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	g.change(t, "", func([]rbacv1.PolicyRule) []rbacv1.PolicyRule { return rules })
 	wantRecovery(t, s)
 	if log := s.Log(t); !strings.Contains(log, "works again") || !strings.Contains(log, "synced after") {
 		t.Errorf("the log does not say that it recovered:\n%s", log)
