@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -210,12 +211,12 @@ func TestTenantChangesNoNamesOfOthers(t *testing.T) {
 
 // crowd is as many endpoints in one Service as somebody has the patience for.
 func crowd(t *testing.T, c kubernetes.Interface, address string) {
-	const slices, each = 100, 1000 // the most that the API server takes in a slice
+	const many, each = 100, 1000 // the most that the API server takes in a slice
 	if _, err := c.CoreV1().Services(own).Create(t.Context(), headless("crowd"), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	addr := netip.MustParseAddr("10.70.0.1")
-	for i := range slices {
+	for i := range many {
 		texts := make([]string, each)
 		for j := range texts {
 			texts[j] = fmt.Sprintf("crowd-%d=%s", i*each+j, addr)
@@ -225,7 +226,7 @@ func crowd(t *testing.T, c kubernetes.Interface, address string) {
 			t.Fatal(err)
 		}
 	}
-	last := ask.Question{Name: fmt.Sprintf("crowd-%d.t.test", slices*each-1), Judge: ask.Addresses(netip.MustParseAddr("10.71.134.160").String())}
+	last := ask.Question{Name: fmt.Sprintf("crowd-%d.t.test", many*each-1), Judge: ask.Addresses(netip.MustParseAddr("10.71.134.160").String())}
 	if _, err := ask.Until(address, time.Minute, last); err != nil {
 		t.Fatal(err)
 	}
@@ -265,13 +266,13 @@ func TestTenantGivesNoPTROfOthers(t *testing.T) {
 	}
 	points := func(want string) func(*dns.Msg) error {
 		return func(m *dns.Msg) error {
-			got := ""
+			var got []string
 			for _, rr := range m.Answer {
 				if ptr, ok := rr.(*dns.PTR); ok {
-					got += ptr.Ptr
+					got = append(got, ptr.Ptr)
 				}
 			}
-			if got != want {
+			if !slices.Equal(got, []string{want}) {
 				return fmt.Errorf("points to %q, want %q", got, want)
 			}
 			return nil
