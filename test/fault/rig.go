@@ -2,6 +2,7 @@
 package fault
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -45,11 +46,7 @@ func movingCrowd() controlplane.Crowd {
 // Fill makes what all faults are asked about.
 func Fill(ctx context.Context, c *controlplane.ControlPlane) error {
 	for _, w := range []controlplane.Crowd{stillCrowd(), movingCrowd()} {
-		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}}
-		if _, err := c.Client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
-			return err
-		}
-		if err := w.Create(ctx, c); err != nil {
+		if err := fill(ctx, c, w); err != nil {
 			return err
 		}
 	}
@@ -61,6 +58,14 @@ func Fill(ctx context.Context, c *controlplane.ControlPlane) error {
 	return err
 }
 
+func fill(ctx context.Context, c *controlplane.ControlPlane, w controlplane.Crowd) error {
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}}
+	if _, err := c.Client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
+		return err
+	}
+	return w.Create(ctx, c)
+}
+
 // A Rig is a CoreDNS with *headless* and *kubernetes* that is asked all the time.
 type Rig struct {
 	Server  *server.Server
@@ -69,9 +74,10 @@ type Rig struct {
 	corefile string
 	reloads  int
 
-	mu    sync.Mutex
-	moved []string // the addresses that the moving peer had, the last one last
-	fresh int      // index in moved of the address that must be answered by now, at least
+	moving string // Options.Moving
+	mu     sync.Mutex
+	moved  []string // the addresses that the moving peer had, the last one last
+	fresh  int      // index in moved of the address that must be answered by now, at least
 }
 
 // Options of a Rig.
@@ -82,6 +88,8 @@ type Options struct {
 	Lines []string
 	// Part is the CoreDNS to run, if not the one with the race detector.
 	Part *parts.Part
+	// Moving is the namespace of the peer that moves, for a test that runs beside others; default moving.
+	Moving string
 }
 
 // Corefile is that of a rig, to start with or to reload.
@@ -108,8 +116,8 @@ func Corefile(tb testing.TB, c *controlplane.ControlPlane, o Options) string {
 // Start runs CoreDNS and waits until it answers.
 func Start(tb testing.TB, c *controlplane.ControlPlane, o Options) *Rig {
 	tb.Helper()
-	r := &Rig{Server: server.New(tb), Cluster: c}
-	slices, err := c.ReadyAddresses(tb.Context(), moving, "kafka")
+	r := &Rig{Server: server.New(tb), Cluster: c, moving: o.Moving}
+	slices, err := c.ReadyAddresses(tb.Context(), r.namespace(), "kafka")
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -144,6 +152,14 @@ func Kubeconfig(tb testing.TB, c *controlplane.ControlPlane, address string) str
 // Address is where CoreDNS answers.
 func (r *Rig) Address() string { return "127.0.0.1:" + r.Server.Port }
 
+// namespace is that of the peer that moves.
+func (r *Rig) namespace() string { return cmp.Or(r.moving, moving) }
+
+// mover is the name of the peer that moves.
+func (r *Rig) mover(zone string) string {
+	return movingCrowd().Pod(0) + "." + r.namespace() + "." + zone
+}
+
 // Questions are what is asked all the time, each with what may be answered now. Their kinds are peer (short names), suffix, moving
 // and bystander.
 func (r *Rig) Questions(tb testing.TB) []ask.Question {
@@ -176,8 +192,8 @@ func (r *Rig) peers() []ask.Question {
 			ask.Question{Kind: "suffix", Name: crowd.Pod(n) + ".web.still." + Suffix, Judge: judge})
 	}
 	return append(list,
-		ask.Question{Kind: "moving", Name: movingCrowd().Pod(0) + ".moving.svc.cluster.local", Judge: ask.OneOf(r.allowed)},
-		ask.Question{Kind: "moving", Name: movingCrowd().Pod(0) + ".moving." + Suffix, Judge: ask.OneOf(r.allowed)})
+		ask.Question{Kind: "moving", Name: r.mover("svc.cluster.local"), Judge: ask.OneOf(r.allowed)},
+		ask.Question{Kind: "moving", Name: r.mover(Suffix), Judge: ask.OneOf(r.allowed)})
 }
 
 // allowed are the addresses that may be answered now for the peer that moves: any since the last that must have arrived.
@@ -200,13 +216,13 @@ func (r *Rig) Move(tb testing.TB) {
 }
 
 func (r *Rig) move(ctx context.Context) error {
-	client := r.Cluster.Client.DiscoveryV1().EndpointSlices(moving)
+	client := r.Cluster.Client.DiscoveryV1().EndpointSlices(r.namespace())
 	list, err := client.List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
 	}
 	if len(list.Items) != 1 {
-		return fmt.Errorf("%d slices in namespace %s", len(list.Items), moving)
+		return fmt.Errorf("%d slices in namespace %s", len(list.Items), r.namespace())
 	}
 	s := &list.Items[0]
 	a := netip.MustParseAddr(s.Endpoints[0].Addresses[0]).Next().String()
@@ -228,7 +244,7 @@ func (r *Rig) Fresh(tb testing.TB, limit time.Duration) time.Duration {
 	r.mu.Unlock()
 	var took time.Duration
 	for _, zone := range []string{"svc.cluster.local", Suffix} {
-		t, err := ask.Until(r.Address(), limit, ask.Question{Name: movingCrowd().Pod(0) + ".moving." + zone, Judge: ask.Addresses(want)})
+		t, err := ask.Until(r.Address(), limit, ask.Question{Name: r.mover(zone), Judge: ask.Addresses(want)})
 		if err != nil {
 			tb.Fatal(err)
 		}
