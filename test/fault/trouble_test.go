@@ -1,0 +1,145 @@
+package fault
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// recovery is how long a change may take to show once a fault is over: the longest wait of the plugin's back-off, 10 s and as much again
+// for jitter, and some for a busy machine.
+const recovery = 30 * time.Second
+
+// trouble is harm that a gate does for a while.
+type trouble struct {
+	name  string
+	harm  Harm
+	lasts time.Duration
+	// cuts is how often the watches that run are ended while it lasts, at even intervals; at least once.
+	cuts int
+	// most is how many requests one reflector may make until the change is seen that was made meanwhile.
+	most int
+	// least is how many requests each has to make while it lasts, or the fault was none.
+	least int
+	// lists is how many of them may ask for all there is, if that is bounded more tightly.
+	lists int
+	// stale says that all reflectors know at the end that they may be out of date, and that metrics say so.
+	stale bool
+	// says is a part of what is logged, if anything.
+	says string
+}
+
+// suffer runs the troubles side by side, each with a CoreDNS of its own. They wait most of the time: more of them than -parallel says
+// can run at once.
+func suffer(t *testing.T, troubles ...trouble) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for _, tr := range troubles {
+		wg.Go(func() { t.Run(tr.name, tr.run) })
+	}
+	wg.Wait()
+}
+
+// run harms all requests, from the end of the watches that run on. A change that is made meanwhile must be seen soon after.
+func (tr trouble) run(t *testing.T) {
+	g, r := startGate(t)
+	before := time.Now()
+	row := r.Fault(t, tr.name, func() {
+		g.Harm(tr.harm)
+		cuts := max(tr.cuts, 1)
+		for range cuts {
+			g.Cut()
+			r.Move(t)
+			time.Sleep(tr.lasts / time.Duration(cuts)) // the fault's length
+		}
+		if stale := r.metric(t, g.stale(1)); tr.stale && stale != nil {
+			t.Error(stale)
+		}
+		harmed := g.Asked(before, verbList, verbWatch, verbStream)
+		if len(harmed) != reflectors {
+			t.Errorf("%d reflectors asked for anything, want %d", len(harmed), reflectors)
+		}
+		for by, list := range harmed {
+			if len(list) < tr.least {
+				t.Errorf("%v: %d requests were harmed, want %d at least: %v", by, len(list), tr.least, verbs(list, before))
+			}
+		}
+		g.Harm(nil)
+		g.Cut() // what still hangs
+	})
+	if row.Fresh > recovery {
+		t.Errorf("the change showed %s after the fault was over, want %s at most", row.Fresh, recovery)
+	}
+	r.fine(t, g)
+	for by, list := range g.Asked(before, verbList, verbWatch, verbStream) {
+		t.Logf("%v: %v", by, verbs(list, before))
+		if len(list) > tr.most {
+			t.Errorf("%v: %d requests, want %d at most", by, len(list), tr.most)
+		}
+	}
+	for by, list := range g.Asked(before, verbList, verbStream) {
+		if tr.lists > 0 && len(list) > tr.lists {
+			t.Errorf("%v: %d lists, want %d at most", by, len(list), tr.lists)
+		}
+	}
+	if !strings.Contains(r.Server.Log(t), tr.says) {
+		t.Errorf("the log does not say %q:\n%s", tr.says, r.Server.Log(t))
+	}
+}
+
+// reflectors are those of a watch of all namespaces: Services, and two kinds of slices.
+const reflectors = 3
+
+// startGate opens a gate and starts a CoreDNS behind it that has a moving peer of its own, so that tests can run side by side.
+func startGate(t *testing.T) (*Gate, *Rig) {
+	t.Helper()
+	w := movingCrowd()
+	w.Namespace = strings.Trim(strings.Map(label, strings.ToLower(path.Base(t.Name()))), "-")
+	if err := fill(t.Context(), cluster, w); err != nil {
+		t.Fatal(err)
+	}
+	g := NewGate(t, cluster)
+	r := Start(t, cluster, Options{Kubeconfig: g.Kubeconfig, Moving: w.Namespace})
+	r.fine(t, g)
+	time.Sleep(time.Second) // a watch that lasted for less is no watch to client-go: it lists again
+	return g, r
+}
+
+// label turns what stands in no DNS label into hyphens.
+func label(c rune) rune {
+	if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
+		return c
+	}
+	return '-'
+}
+
+// fine waits until all reflectors watch.
+func (r *Rig) fine(t *testing.T, g *Gate) {
+	t.Helper()
+	r.Server.Poll(t, time.Minute, func() error { return r.metric(t, g.stale(0)) })
+}
+
+// stale is a line of metrics.
+func (g *Gate) stale(is int) string {
+	return fmt.Sprintf("coredns_headless_stale{source=%q} %d\n", "kubeconfig "+g.Kubeconfig, is)
+}
+
+func (r *Rig) metric(t *testing.T, line string) error {
+	t.Helper()
+	if !strings.Contains(r.Server.Metrics(t), line) {
+		return fmt.Errorf("metrics do not say %s", line)
+	}
+	return nil
+}
+
+// verbs lists requests as verb@seconds.
+func verbs(list []Asked, since time.Time) string {
+	texts := make([]string, 0, len(list))
+	for _, a := range list {
+		texts = append(texts, fmt.Sprintf("%s@%.1f", a.Verb, a.At.Sub(since).Seconds()))
+	}
+	return strings.Join(texts, " ")
+}
