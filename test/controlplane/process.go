@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -76,12 +77,18 @@ func (p *Process) Exited() error {
 	}
 }
 
+// ports are the addresses that FreePort gave.
+var ports sync.Map
+
 // FreePort is a TCP and UDP port of 127.0.0.1 that nobody listens on now, below those that the kernel gives to connections: one
-// of these could have it by the time that it is listened on.
+// of these could have it by the time that it is listened on. No port is given twice: who got it first may not listen yet.
 func FreePort() (string, error) {
 	const lowest, highest = 10000, 32768
 	for range 100 {
 		address := "127.0.0.1:" + strconv.Itoa(lowest+rand.IntN(highest-lowest))
+		if _, given := ports.LoadOrStore(address, true); given {
+			continue
+		}
 		l, err := net.Listen("tcp", address)
 		if err != nil {
 			continue
