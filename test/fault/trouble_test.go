@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/coredns-headless/headless/test/parts"
 )
 
 // recovery is how long a change may take to show once a fault is over: the longest wait of the plugin's back-off, 10 s and as much again
@@ -32,13 +34,20 @@ type trouble struct {
 	says string
 }
 
-// suffer runs the troubles side by side, each with a CoreDNS of its own. They wait most of the time: more of them than -parallel says
-// can run at once.
+// suffer runs the troubles, each with a CoreDNS of its own, some side by side: they wait most of the time.
 func suffer(t *testing.T, troubles ...trouble) {
 	t.Helper()
+	if _, err := parts.CoreDNS.Path(); err != nil { // builds it, once
+		t.Fatal(err)
+	}
 	var wg sync.WaitGroup
+	room := make(chan struct{}, 4)
 	for _, tr := range troubles {
-		wg.Go(func() { t.Run(tr.name, tr.run) })
+		wg.Go(func() {
+			room <- struct{}{}
+			defer func() { <-room }()
+			t.Run(tr.name, tr.run)
+		})
 	}
 	wg.Wait()
 }
