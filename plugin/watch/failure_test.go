@@ -228,6 +228,25 @@ func TestWatchThatEndsGoesOnFromWhereItWas(t *testing.T) {
 	}
 }
 
+func TestWatchThatIsToldToWaitIsStale(t *testing.T) {
+	noLeaks(t)
+	captureLog(t)
+	s := newAPIServer(t)
+	w := watchCluster(t, s)
+	if !w.Wait(10 * time.Second) {
+		t.Fatal("not synced")
+	}
+	eventually(t, "it is up to date", func() bool { return !w.Stale() })
+	s.setRefuse(func(w http.ResponseWriter, _ call) bool {
+		w.Header().Set("Retry-After", "30")
+		w.WriteHeader(http.StatusTooManyRequests)
+		return true
+	})
+	time.Sleep(time.Second) // a watch that lasted for less is listed anew
+	s.CloseClientConnections()
+	eventually(t, "it is stale", w.Stale)
+}
+
 func TestStopEndsEverythingAtOnce(t *testing.T) {
 	tests := []struct {
 		name   string
