@@ -123,6 +123,10 @@ type stoppedClock struct {
 	ctx context.Context
 }
 
+// Since implements clock.PassiveClock. A reflector lists everything again after a watch without events of less than a second, which the rest
+// of a streamed list is where its connection breaks soon after the list. No watch is that short.
+func (c stoppedClock) Since(t time.Time) time.Duration { return max(time.Second, c.RealClock.Since(t)) }
+
 // After implements clock.Clock.
 func (c stoppedClock) After(d time.Duration) <-chan time.Time {
 	ctx, cancel := context.WithTimeout(c.ctx, d)

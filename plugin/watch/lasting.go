@@ -7,8 +7,8 @@ import (
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 )
 
-// shortest is how long a watch seems to last at least. After one without events that was shorter, as when a proxy or a server that starts
-// breaks connections, a reflector would list everything again.
+// shortest is how long a watch seems to last at least: one that ends at once, as when a proxy or a server that starts breaks connections, is
+// asked for again after a pause.
 const shortest = time.Second
 
 // lasting returns what w says, and its end not before least has passed.

@@ -55,7 +55,6 @@ func TestWatchThatBreaksOffGoesOnWithoutAList(t *testing.T) {
 			s := filled(t)
 			w := watchCluster(t, s)
 			eventually(t, "it syncs", func() bool { return w.Tree().IsDone() && !w.Stale() })
-			time.Sleep(time.Second) // a reflector lists after a watch without events that was shorter, whoever ended it
 			s.setRefuse(tt.refuse)
 			s.CloseClientConnections()
 			eventually(t, "it is tried again and again", func() bool { return len(s.made()) >= 9 })
