@@ -47,6 +47,7 @@ type change struct {
 type call struct {
 	Verb, Resource, Namespace, Selector string
 	Accept                              string
+	Continue                            string // of a list: where the page before ended
 	// Streams says that a list is asked for as the beginning of a watch.
 	Streams bool
 }
@@ -125,7 +126,8 @@ func (s *apiServer) made() []call {
 func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	c := call{
-		Verb: "list", Selector: q.Get("labelSelector"), Accept: r.Header.Get("Accept"), Streams: q.Get("sendInitialEvents") == "true",
+		Verb: "list", Selector: q.Get("labelSelector"), Accept: r.Header.Get("Accept"), Continue: q.Get("continue"),
+		Streams: q.Get("sendInitialEvents") == "true",
 	}
 	if q.Get("watch") == "true" {
 		c.Verb = "watch"

@@ -87,8 +87,10 @@ func (w *Watch) reflect(r *request, expected runtime.Object) {
 	r.limit = flowcontrol.NewTokenBucketRateLimiter(float32(time.Second)/float32(refill), burst)
 	lw := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			if err := r.wait(ctx); err != nil {
-				return nil, err
+			if o.Continue == "" { // the pages of a list count as one request
+				if err := r.wait(ctx); err != nil {
+					return nil, err
+				}
 			}
 			o.LabelSelector = r.selector
 			list, err := r.list(ctx, o)
