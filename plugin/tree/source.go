@@ -38,20 +38,39 @@ func (t *Tree) Source(namespace string) *Source {
 	return s
 }
 
-// Set adds o or puts it in its older version's place.
+// Set adds o or puts it in its older version's place. A newer one stays.
 func (s *Source) Set(o object.Object) {
 	s.t.mu.Lock()
 	defer s.t.mu.Unlock()
+	if s.newer(o.Key(), o.Version()) {
+		return
+	}
 	s.set(o)
 	s.t.commit(o.Version(), true)
 }
 
-// Delete removes the object with that key. Version is the deletion's own.
+// Delete removes the object with that key. Version is the deletion's own; what came after it stays.
 func (s *Source) Delete(k object.Key, version uint64) {
 	s.t.mu.Lock()
 	defer s.t.mu.Unlock()
+	if s.newer(k, version) {
+		return
+	}
 	s.remove(k)
 	s.t.commit(version, true)
+}
+
+// newer reports whether the source holds a version of k that is newer than an event's: one that came twice, or late. Only Replace goes back,
+// as after an API server's data were restored. The caller holds t.mu.
+func (s *Source) newer(k object.Key, version uint64) bool {
+	if version == 0 { // unknown
+		return false
+	}
+	if held, ok := s.services[k]; ok {
+		return held.spec.Version() > version
+	}
+	sl, ok := s.slices[k]
+	return ok && sl.version > version
 }
 
 // Replace makes list all that the source holds, as it was at version, and marks the source synced.

@@ -39,6 +39,32 @@ func TestNewerCopyOfTheOtherSourceCounts(t *testing.T) {
 	wants{"web-0.default": "Peer 10.0.0.2", "nginx.default": "Service 10.0.0.2"}.check(t, tr)
 }
 
+func TestOldEventChangesNothing(t *testing.T) {
+	tr := New()
+	a := tr.Source("")
+	old := []object.Object{
+		clusterIP("default/api", 1, "10.96.0.1"), headless("default/other", 1), sliceOf("default/nginx-1", "other", 2, stateful("web-0", "10.0.0.1")),
+	}
+	now := []object.Object{
+		clusterIP("default/api", 3, "10.96.0.2"), headless("default/nginx", 1), sliceOf("default/nginx-1", "nginx", 4, stateful("web-0", "10.0.0.2")),
+	}
+	want := wants{"web-0.default": "Peer 10.0.0.2", "nginx.default": "Service 10.0.0.2", "api.default": "Service 10.96.0.2"}
+	for _, o := range append(old, now...) {
+		a.Set(o)
+	}
+	want.check(t, tr)
+	for _, o := range old {
+		a.Set(o)
+		want.check(t, tr)
+		a.Delete(o.Key(), o.Version())
+		want.check(t, tr)
+	}
+	a.Replace(old, 5) // a list tells how it is now
+	wants{"web-0.default": "Peer 10.0.0.1", "nginx.default": "None", "api.default": "Service 10.96.0.1"}.check(t, tr)
+	a.Set(sliceOf("default/nginx-1", "other", 0, stateful("web-0", "10.0.0.3"))) // of no version
+	wants{"web-0.default": "Peer 10.0.0.3"}.check(t, tr)
+}
+
 func TestReplaceTouchesOnlyItsOwn(t *testing.T) {
 	tr := New()
 	services, a, b := tr.Source(""), tr.Source(""), tr.Source("")
