@@ -4,6 +4,9 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -87,6 +90,38 @@ func TestForbiddenInOneNamespaceLeavesTheOther(t *testing.T) {
 	s.setRefuse(nil)
 	eventually(t, "everything syncs", w.Tree().IsDone)
 	expect(t, w, map[string]string{"b/web-0": "10.0.0.1"})
+}
+
+// A token that is refused is read again from its file, not only every 50 s.
+func TestRefusedTokenIsReadAgain(t *testing.T) {
+	noLeaks(t)
+	hurry(t)
+	s := newAPIServer(t)
+	s.set(headlessService("default/nginx", ""))
+	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.1"))
+	authenticating := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get("Authorization"); got != "Bearer new" {
+			status(w, apierrors.NewUnauthorized(got))
+			return
+		}
+		s.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() {
+		authenticating.CloseClientConnections()
+		authenticating.Close()
+	})
+	file := filepath.Join(t.TempDir(), "token")
+	must(t, os.WriteFile(file, []byte("old"), 0o600))
+	w, err := Cluster("test", &rest.Config{Host: authenticating.URL, BearerToken: "old", BearerTokenFile: file}, nil)
+	must(t, err)
+	w.Start()
+	t.Cleanup(w.Stop)
+	if w.Wait(time.Minute) {
+		t.Error("synced with the old token")
+	}
+	must(t, os.WriteFile(file, []byte("new\n"), 0o600))
+	eventually(t, "it syncs", w.Tree().IsDone)
+	expect(t, w, map[string]string{"default/web-0": "10.0.0.1"})
 }
 
 // client-go decodes a list of another kind, an object without a kind, and a Status of success into a list of nothing.
