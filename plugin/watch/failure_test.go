@@ -2,6 +2,8 @@ package watch
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -61,6 +63,34 @@ func TestForbiddenRequestIsSaidOnceAndRecovers(t *testing.T) {
 	eventually(t, "it is up to date", func() bool { return !w.Stale() })
 	if n := len(log.with("WARNING")); n != 2 {
 		t.Errorf("log: %q, want two warnings", log.with())
+	}
+}
+
+// Ports and times in a reason, and reasons that take turns, do not fill the log; another reason is said at once.
+func TestReasonsAreSaidOnce(t *testing.T) {
+	r := &request{w: newWatch("test", nil), resource: "services"}
+	log := captureLog(t)
+	for n := range 100 {
+		for _, reason := range []string{
+			fmt.Sprintf("certificate has expired: current time 2026-11-24T00:57:%02dZ is after 2026-11-24T00:00:00Z", n),
+			fmt.Sprintf("write tcp 127.0.0.1:%d->127.0.0.1:6443: broken pipe", 32768+n),
+		} {
+			r.report(t.Context(), "watch", errors.New(reason))
+		}
+	}
+	if lines := log.with("WARNING"); len(lines) != 2 {
+		t.Errorf("log: %q, want each reason once", lines)
+	}
+	for n := range 100 {
+		r.report(t.Context(), "watch", errors.New(strings.Repeat("x", n+1)))
+	}
+	if lines := log.with("WARNING"); len(lines) != reasonsMax || !strings.HasSuffix(lines[len(lines)-1], ": x") {
+		t.Errorf("log: %q, want one more reason", lines)
+	}
+	r.report(t.Context(), "watch", nil)
+	r.report(t.Context(), "watch", errors.New("refused"))
+	if lines := log.with("WARNING", "refused"); len(lines) != 1 {
+		t.Errorf("log: %q, want a reason after it worked", log.with())
 	}
 }
 

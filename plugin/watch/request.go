@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/url"
 	"reflect"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -28,17 +30,40 @@ type request struct {
 	watch func(context.Context, metav1.ListOptions) (apiwatch.Interface, error)
 
 	limit   flowcontrol.RateLimiter
-	failing map[string]failure // by verb
-	stale   bool               // what came so far may be out of date
+	failing map[string]*failure // by verb
+	stale   bool                // what came so far may be out of date
 }
 
+// failure is why requests fail.
 type failure struct {
-	text string
-	said time.Time
+	reasons []string // that were said, without digits
+	since   time.Time
 }
 
-// repeatAfter is when a failure that lasts is said again.
-const repeatAfter = time.Minute
+// A failure that lasts is said again after repeatAfter, and with reasonsMax reasons at most in that time: some take turns, such as a
+// handshake that is refused and a write to the connection that this has closed.
+const (
+	repeatAfter = time.Minute
+	reasonsMax  = 3
+)
+
+// say reports whether a reason is to be said now, and remembers it. Ports and times differ from try to try, and say no more.
+func (f *failure) say(reason string) bool {
+	if time.Since(f.since) >= repeatAfter {
+		*f = failure{since: time.Now()}
+	}
+	reason = strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return -1
+		}
+		return r
+	}, reason)
+	if slices.Contains(f.reasons, reason) || len(f.reasons) == reasonsMax {
+		return false
+	}
+	f.reasons = append(f.reasons, reason)
+	return true
+}
 
 // errNoList says that an answer was something else than was asked for. client-go takes it for a list of nothing, which would empty the tree.
 var errNoList = errors.New("the answer is no list of them: it has no resourceVersion")
@@ -98,7 +123,7 @@ func (r *request) begin(ctx context.Context, o metav1.ListOptions) (apiwatch.Int
 	return nil, err
 }
 
-// report logs a failed request once, again when its reason changes or it lasts, and when it is over.
+// report logs why a request failed, again when it lasts, and when it is over.
 func (r *request) report(ctx context.Context, verb string, err error) {
 	if ctx.Err() != nil {
 		return // stopped: whatever failed, failed for that
@@ -110,9 +135,9 @@ func (r *request) report(ctx context.Context, verb string, err error) {
 	if r.namespace != "" {
 		where += " in namespace " + r.namespace
 	}
-	was, failing := r.failing[verb]
+	f := r.failing[verb]
 	switch {
-	case err == nil && failing:
+	case err == nil && f != nil:
 		delete(r.failing, verb)
 		log.Infof("%s: %s %s%s: works again", r.w.name, verb, r.resource, where)
 	case err != nil:
@@ -121,13 +146,15 @@ func (r *request) report(ctx context.Context, verb string, err error) {
 		if u := new(url.Error); errors.As(err, &u) {
 			err = u.Err // the URL differs from try to try, and says no more
 		}
-		if failing && was.text == err.Error() && time.Since(was.said) < repeatAfter {
-			return
+		if f == nil {
+			f = new(failure)
+			if r.failing == nil {
+				r.failing = make(map[string]*failure)
+			}
+			r.failing[verb] = f
 		}
-		if r.failing == nil {
-			r.failing = make(map[string]failure)
+		if f.say(err.Error()) {
+			log.Warningf("%s: %s %s%s: %v", r.w.name, verb, r.resource, where, err)
 		}
-		r.failing[verb] = failure{text: err.Error(), said: time.Now()}
-		log.Warningf("%s: %s %s%s: %v", r.w.name, verb, r.resource, where, err)
 	}
 }
