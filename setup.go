@@ -188,7 +188,10 @@ func kubeconfig(path, context string) (*rest.Config, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: allowed is a kubeconfig file that can be read", err)
 	}
-	loaded, err := clientcmd.LoadFromFile(path) // not clientcmd.Load: paths in it are relative to it
+	loaded, err := clientcmd.LoadFromFile(path)
+	if err == nil {
+		err = clientcmd.ResolveLocalPaths(loaded) // paths in it are relative to it
+	}
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: allowed is a kubeconfig file", err)
 	}

@@ -116,8 +116,17 @@ func TestSetupStartsNothing(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 	}))
 	defer s.Close()
-	stanza := "headless cluster.local {\nkubeconfig " + kubeconfigFor(t, "here", s.URL) + " here\nstartup_timeout 1m\n}"
-	c := controller(t, stanza)
+	path := kubeconfigFor(t, "here", s.URL)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Paths are relative to the kubeconfig.
+	files := strings.NewReplacer("token: t", "client-certificate: kubeconfig, client-key: kubeconfig", "http:", "https:")
+	if err := os.WriteFile(path, []byte(files.Replace(string(text))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := controller(t, "headless cluster.local {\nkubeconfig "+path+" here\nstartup_timeout 1m\n}")
 	if err := setup(c); err != nil {
 		t.Fatal(err)
 	}
