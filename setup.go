@@ -203,7 +203,7 @@ func kubeconfig(path, context string) (*rest.Config, string, error) {
 	}
 	cfg, err := clientcmd.NewNonInteractiveClientConfig(*loaded, context, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
 	if err == nil {
-		_, err = rest.HTTPClientFor(cfg) // certificates and addresses are read only now
+		_, err = rest.TLSConfigFor(cfg) // certificates and addresses are read only now
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("context %q: %w: allowed is what kubectl can use", context, err)

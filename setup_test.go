@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
+	"go.uber.org/goleak"
 )
 
 // kubeconfigFor is a kubeconfig of the context it names, for an API server.
@@ -121,12 +123,14 @@ func TestSetupStartsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Paths are relative to the kubeconfig.
+	// client-go reads a client's certificate from time to time.
 	files := strings.NewReplacer("token: t", "client-certificate: kubeconfig, client-key: kubeconfig", "http:", "https:")
 	if err := os.WriteFile(path, []byte(files.Replace(string(text))), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c := controller(t, "headless cluster.local {\nkubeconfig "+path+" here\nstartup_timeout 1m\n}")
+	defer runtime.KeepAlive(c) // what is garbage ends its goroutines
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	if err := setup(c); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,7 +16,6 @@ import (
 	discoveryclient "k8s.io/client-go/kubernetes/typed/discovery/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/client-go/transport"
 	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
@@ -48,15 +48,7 @@ func Cluster(name string, config *rest.Config, namespaces []string) (*Watch, err
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	config.QPS = -1 // no limit: many namespaces list at once, and reflectors back off by themselves
-	if file := config.BearerTokenFile; file != "" {
-		// client-go reads it again every 50 s, and goes on with a token that is refused. This source reads it after a 401, too.
-		config.BearerToken, config.BearerTokenFile = "", ""
-		config.Wrap(transport.ResettableTokenSourceWrapTransport(transport.NewCachedFileTokenSource(file)))
-	}
-	client, err := rest.HTTPClientFor(config)
-	if err != nil {
-		return nil, fmt.Errorf("make a client: %w", err)
-	}
+	client := &http.Client{Transport: &lateTransport{config: config}}
 	core, err := coreclient.NewForConfigAndClient(config, client)
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
