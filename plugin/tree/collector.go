@@ -19,24 +19,37 @@ type collector struct {
 func (c *collector) byPod(leaf []entry[*endpoint], x []byte, h uint64, s *service, addrs []netip.Addr) []netip.Addr {
 	for _, en := range leaf {
 		if e := en.val; en.hash == h && e.Pod == string(x) {
-			addrs = c.add(e, s, addrs)
+			for ; e != nil; e = e.nextOfPod() {
+				addrs = c.add(e, s, addrs)
+			}
 		}
 	}
 	return addrs
 }
 
+// nextOfPod is the next endpoint of the same slice with the same Pod, of one that peers has by its Pod.
+func (e *endpoint) nextOfPod() *endpoint {
+	if e.copied() {
+		return e.next
+	}
+	return nil
+}
+
 // byHost adds the endpoints whose hostname (or dashed address) is x, as byPod.
 func (c *collector) byHost(leaf []entry[*endpoint], x []byte, h uint64, s *service, addrs []netip.Addr) []netip.Addr {
 	for _, en := range leaf {
-		if en.hash != h || en.val.Host != string(x) {
-			continue
-		}
-		if !en.val.chained() {
-			addrs = c.add(en.val, s, addrs)
-			continue
-		}
-		for e := en.val; e != nil; e = e.next {
-			addrs = c.add(e, s, addrs)
+		switch e := en.val; {
+		case en.hash != h:
+		case e.Pod == string(x): // hostname and pod's name may be one
+			for ; e != nil; e = e.nextOfPod() {
+				if e.Host == string(x) {
+					addrs = c.add(e, s, addrs)
+				}
+			}
+		case e.Host == string(x):
+			for ; e != nil; e = e.next {
+				addrs = c.add(e, s, addrs)
+			}
 		}
 	}
 	return addrs

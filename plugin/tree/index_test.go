@@ -16,7 +16,7 @@ func checkIndex(t *testing.T, seed uint64, tr *Tree) {
 			}
 			slices += s.size
 			for sl := range s.slices.all {
-				for range entries(sl.content.Load().endpoints) {
+				for range entries(sl.content.Load().endpoints, sl.doubled) {
 					want++
 				}
 			}

@@ -207,15 +207,9 @@ func (s *service) guestPod(x []byte, q Query) Answer {
 // dashed address of one that has none, whatever its pod is called. Only for a pod whose name reads as an address does it look at
 // all endpoints.
 func (s *service) isHostname(leaf []entry[*endpoint], x []byte, h uint64) bool {
-	for _, en := range leaf {
-		if en.hash != h || en.val.Host != string(x) {
-			continue
-		}
-		for e := en.val; e != nil; e = e.next {
-			if e.in.svc == s && e.Ready {
-				return true
-			}
-		}
+	var c collector
+	if c.byHost(leaf, x, h, s, nil); c.ready {
+		return true
 	}
 	addr, ok := object.UnDashed(x)
 	if !ok {

@@ -152,13 +152,21 @@ func (t *Tree) GuestTargets(p *Path, notReady bool) []Target {
 	}
 	h := hashOfBytes(p.Labels[2])
 	var list []Target
+	has := make(map[uint16]bool)
 	for _, en := range svc.ns.peers.at(h) {
 		e := en.val
-		if en.hash != h || e.Pod != string(p.Labels[2]) || e.in.svc != svc || e.Ready != a.of.Ready {
+		if en.hash != h || e.Pod != string(p.Labels[2]) || e.in.svc != svc {
+			continue
+		}
+		for e != nil && e.Ready != a.of.Ready {
+			e = e.nextOfPod()
+		}
+		if e == nil {
 			continue // those that are not ready count only where none is
 		}
 		for _, port := range e.in.content.Load().ports {
-			if !slices.ContainsFunc(list, func(t Target) bool { return t.Port == port.Port }) {
+			if !has[port.Port] {
+				has[port.Port] = true
 				list = append(list, Target{Peer: e.Pod, Port: port.Port, Addrs: a.Addrs})
 			}
 		}

@@ -44,7 +44,7 @@ type namespace struct {
 	name     string
 	hash     uint64
 	services trie[*service]
-	// peers holds endpoints by the hash of their pod's name, and the first of each slice by the hash of each hostname.
+	// peers holds one endpoint of each slice by the hash of each pod's name, and one by the hash of each hostname.
 	peers trie[*endpoint]
 
 	specs  atomic.Int32  // Services whose object is known: names hang below this one
@@ -71,6 +71,8 @@ type slice struct {
 	hash    uint64
 	version uint64 // writer
 	content atomic.Pointer[content]
+	// doubled has the heads of chains of those pods that the slice has more than once; nil as for almost every slice. Writer.
+	doubled map[string]*endpoint
 }
 
 // content is immutable.
@@ -83,7 +85,7 @@ type content struct {
 type endpoint struct {
 	object.Endpoint
 	in *slice
-	// next is the next endpoint of the same slice with the same Host, where that is not its Pod too.
+	// next is the next endpoint of the same slice with the same Host, where that is not its Pod too; of a copy, with the same Pod.
 	next *endpoint
 }
 

@@ -1,0 +1,67 @@
+package tree
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/coredns-headless/headless/plugin/object"
+)
+
+// The API server takes a slice of 1,000 endpoints with 100 addresses each, all of one pod. As many entries of one name would make each change
+// of the slice take minutes, in which no other object of the cluster gets into the tree.
+func TestPodOfManyAddressesIsOneEntryASlice(t *testing.T) {
+	const addresses = 1000
+	tr := New()
+	s := tr.Source("")
+	s.Replace([]object.Object{headless("default/nginx", 1)}, 1)
+	list := make([]object.Endpoint, addresses)
+	for j := range list {
+		list[j] = []object.Endpoint{deployed("web-0", addrOf(j)), stateful("web-0", addrOf(j)), named("web-0", "db", addrOf(j))}[j%3]
+	}
+	for i := range 3 {
+		s.Set(sliceOf(fmt.Sprintf("default/nginx-%d", i), "nginx", 1, list...))
+	}
+	ns := tr.namespace(hashOf("default"), []byte("default"))
+	if n := count(&ns.peers); n != 6 { // web-0 and db in each
+		t.Errorf("%d index entries, want 6", n)
+	}
+	for name, want := range map[string]int{"web-0.default": addresses, "db.default": addresses / 3, "web-0.nginx.default": addresses / 3} {
+		if a := tr.Find(pathOf(name), Query{Family: IPv4}); len(a.Addrs) != want {
+			t.Errorf("%s has %d addresses, want %d", name, len(a.Addrs), want)
+		}
+	}
+	for i := range 3 {
+		s.Delete(sliceKey(fmt.Sprintf("nginx-%d", i)), 2)
+	}
+	if n := count(&ns.peers); n != 0 {
+		t.Errorf("%d index entries without slices", n)
+	}
+}
+
+// A pod's name that is a hostname for another of its addresses is found as both, whichever stands first.
+func TestPodOfSeveralAddressesWithAndWithoutItsHostname(t *testing.T) {
+	both := []object.Endpoint{deployed("web-0", "10.0.0.1"), stateful("web-0", "10.0.0.2"), notReady(deployed("web-0", "10.0.0.3"))}
+	for range 2 {
+		tr := plant(headless("default/nginx", 1), sliceOf("default/nginx-1", "nginx", 1, both...))
+		wants{"web-0.default": "Peer 10.0.0.1 10.0.0.2", "web-0.nginx.default": "Peer 10.0.0.2"}.check(t, tr)
+		if a := tr.FindGuest(pathOf("web-0.nginx.default"), Query{Family: IPv4}); a.Status != None {
+			t.Errorf("the hostname is *kubernetes*' own, got %s", statusNames[a.Status])
+		}
+		slices.Reverse(both)
+	}
+}
+
+// Slices may have 20,000 ports. A pod's SRV records take time in proportion to them.
+func TestPodOfManyPorts(t *testing.T) {
+	const most = 20_000 // discovery.k8s.io's limit
+	ports := make([]object.Port, 0, 2*most)
+	for i := range most {
+		ports = append(ports, port(fmt.Sprintf("p%d", i), "tcp", uint16(i+1)), port(fmt.Sprintf("q%d", i), "udp", uint16(i+1)))
+	}
+	tr := plant(headless("default/nginx", 1), withPorts(sliceOf("default/nginx-1", "nginx", 1, deployed("web-0", "10.0.0.1")), ports...))
+	targets := tr.GuestTargets(pathOf("web-0.nginx.default"), false)
+	if len(targets) != most || targets[0].Port != 1 || targets[most-1].Port != most {
+		t.Errorf("%d targets, want %d in order", len(targets), most)
+	}
+}
