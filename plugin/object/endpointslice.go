@@ -20,7 +20,7 @@ type EndpointSlice struct {
 
 // Endpoint is one address of an endpoint of an EndpointSlice. Its names are in lower case.
 type Endpoint struct {
-	// Pod is the name of the pod behind it, empty where there is none or its name is no DNS label.
+	// Pod is the name of the pod behind it, empty where there is none or its name is no label of a host name.
 	Pod string
 	// Host is its hostname or, where it has neither hostname nor Pod, its dashed address.
 	Host string
@@ -79,7 +79,7 @@ func FromEndpointSlice(o *discoveryv1.EndpointSlice) (*EndpointSlice, error) {
 // add appends one Endpoint for each address of e, and says what is wrong with those it leaves out.
 func (s *EndpointSlice) add(e *discoveryv1.Endpoint) (err error) {
 	ep := Endpoint{Ready: e.Conditions.Ready == nil || *e.Conditions.Ready}
-	if r := e.TargetRef; r != nil && r.Kind == "Pod" && (r.Namespace == "" || r.Namespace == s.key.Namespace) && IsLabel(r.Name) {
+	if r := e.TargetRef; r != nil && r.Kind == "Pod" && (r.Namespace == "" || r.Namespace == s.key.Namespace) && canBePod(r.Name) {
 		ep.Pod = lower(r.Name)
 	}
 	if e.Hostname != nil && IsLabel(*e.Hostname) {
@@ -102,6 +102,14 @@ func (s *EndpointSlice) add(e *discoveryv1.Endpoint) (err error) {
 		s.Endpoints = append(s.Endpoints, ep)
 	}
 	return err
+}
+
+// canBePod reports whether name can be a pod's, and one label: letters, digits and dashes, none at an end (RFC 1123 section 2.1). The API
+// server wants that of pods, and nothing of targetRef.name: whoever may write slices could put "*" into zone transfers, where a
+// secondary takes it for a wildcard, or line breaks into logs.
+func canBePod(name string) bool {
+	other := func(r rune) bool { return (r < '0' || '9' < r) && (r < 'a' || 'z' < r) && !isUpper(r) && r != '-' }
+	return IsLabel(name) && !strings.ContainsFunc(name, other) && name[0] != '-' && name[len(name)-1] != '-'
 }
 
 // dashed is the label that *kubernetes* gives an address without a hostname: the address as it stands in the slice, with

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // checkLabel wants a label that a query, folded as Name.Parse does, can ask for.
@@ -69,6 +70,9 @@ func checkEndpoint(t *testing.T, e Endpoint) {
 	t.Helper()
 	if e.Pod != "" {
 		checkLabel(t, "pod", e.Pod)
+		if len(validation.IsDNS1123Label(e.Pod)) > 0 {
+			t.Errorf("no pod can be called %q", e.Pod)
+		}
 	}
 	if e.Host != "" {
 		checkLabel(t, "host", e.Host)
