@@ -19,7 +19,7 @@ func checkHolders(t *testing.T, tr *Tree, addr string, want ...string) {
 	t.Helper()
 	got := holders(tr, addr)
 	for i := range max(len(got), len(want)) {
-		if i >= len(got) || i >= len(want) || got[i] != want[i] {
+		if i >= len(got) || i >= len(want) || got[i] != want[i] { // #nosec G602 -- checked before
 			t.Errorf("%s: got %v, want %v", addr, got, want)
 			return
 		}
