@@ -126,7 +126,15 @@ func (e *Endpoint) manifest(namespace string) manifestEndpoint {
 func manifestPorts(ports []Port) []manifestPort {
 	list := make([]manifestPort, 0, len(ports))
 	for _, p := range ports {
-		list = append(list, manifestPort{Name: p.Name, Protocol: strings.ToUpper(p.Protocol), Port: p.Port})
+		list = append(list, manifestPort{Name: p.Name, Protocol: strings.Map(upper, p.Protocol), Port: p.Port})
 	}
 	return list
+}
+
+// upper undoes lower, and no more than that.
+func upper(r rune) rune {
+	if 'a' <= r && r <= 'z' {
+		return r - 'a' + 'A'
+	}
+	return r
 }

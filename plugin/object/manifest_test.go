@@ -63,6 +63,7 @@ func TestManifestReadsBackAsTheSame(t *testing.T) {
 		"headless":             &Service{head: svc, Type: Headless, Ports: ports},
 		"cluster IPs":          &Service{head: svc, ClusterIPs: []netip.Addr{addr("10.96.0.1"), addr("fd00::1")}, Ports: ports},
 		"no cluster IP":        &Service{head: svc},
+		"no real protocol":     &Service{head: svc, Ports: []Port{{Name: "web", Protocol: "\u0131p", Port: 80}}},
 		"ExternalName":         &Service{head: svc, Type: ExternalName, ExternalName: "example.org."},
 		"ExternalName of none": &Service{head: svc, Type: ExternalName},
 		"endpoints": &EndpointSlice{head: h(KindEndpointSlice, "web-x"), Service: "web", Ports: ports, Endpoints: []Endpoint{
