@@ -4,7 +4,10 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -63,7 +66,20 @@ func FuzzEndpointSlice(f *testing.F) {
 			checkEndpoint(t, e)
 		}
 		checkPorts(t, number, got.Ports)
+		checkBack(t, got, ns, name, svc, host, pod, port, protocol)
 	})
+}
+
+// checkBack wants of an object that it is the same when it was written and read again. JSON has no text that is not UTF-8, and the API
+// server has no object with one.
+func checkBack(t *testing.T, o Object, texts ...string) {
+	t.Helper()
+	if !utf8.ValidString(strings.Join(texts, " ")) {
+		return
+	}
+	if diff := cmp.Diff(o, back(t, o, nil), compare, cmpopts.IgnoreFields(head{}, "version")); diff != "" {
+		t.Errorf("written and read (-want +got):\n%s", diff)
+	}
 }
 
 func checkEndpoint(t *testing.T, e Endpoint) {
@@ -110,6 +126,7 @@ func checkPorts(t *testing.T, number int32, got []Port) {
 func FuzzService(f *testing.F) {
 	f.Add("default", "web", "ClusterIP", "None", "None", "", "", "1", "web", "TCP", int32(80))
 	f.Add("Default", "WEB", "", "10.96.0.1", "10.96.0.1", "fd00::1", "", "18446744073709551616", "Web", "", int32(65535))
+	f.Add("default", "web", "ClusterIP", "None", "None", "", "", "1", "web", "\u0131p", int32(80))
 	f.Add("a", "b", "ExternalName", "", "", "", "DB.example.org.", "", "", "", int32(0))
 	f.Add("a", "b", "ExternalName", "", "", "", "fe80::1%eth0", "", "", "", int32(0))
 	f.Add("a", "b", "ExternalName", "", "", "", "1.2.3.4.", "", "", "", int32(0))
@@ -132,6 +149,7 @@ func FuzzService(f *testing.F) {
 		}
 		checkLabel(t, "namespace", got.Key().Namespace)
 		checkLabel(t, "name", got.Key().Name)
+		checkBack(t, got, ns, name, port, protocol)
 		if got.Type != ClusterIP && got.ClusterIPs != nil || got.Type != ExternalName && got.ExternalName != "" {
 			t.Errorf("mixed types: %+v", got)
 		}
