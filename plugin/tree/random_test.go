@@ -69,14 +69,14 @@ func checkEverything(t *testing.T, seed uint64, w *world, scopes []string, tr *T
 	if diff := compareAnswers(trees, m); diff != "" {
 		t.Fatalf("seed %d: %s", seed, diff)
 	}
-	transferred := zoneTexts(tr)
+	transferred := zoneTexts(tr, "")
 	for name, other := range trees {
 		for _, compare := range []func(*Tree, model) string{compareTargets, compareHolders, compareZones} {
 			if diff := compare(other, m); diff != "" {
 				t.Fatalf("seed %d: %s: %s", seed, name, diff)
 			}
 		}
-		if texts := zoneTexts(other); !slices.Equal(texts, transferred) {
+		if texts := zoneTexts(other, ""); !slices.Equal(texts, transferred) {
 			t.Fatalf("seed %d: %s transfers\n%q\nand the tree\n%q", seed, name, texts, transferred)
 		}
 		checkIndex(t, seed, other)
@@ -253,12 +253,12 @@ func nameOf(graft string, e Entry) string {
 	return strings.Join(labels, ".")
 }
 
-// zoneTexts are all entries of the root's zone as texts, in its order.
-func zoneTexts(t *Tree) (list []string) {
+// zoneTexts are all entries of the zone at a node as texts, in its order.
+func zoneTexts(t *Tree, graft string) (list []string) {
 	for _, nr := range []bool{false, true} {
-		entries, _, _ := t.Zone(&Path{}, nr, noStandIns)
+		entries, _, _ := t.Zone(pathOf(graft), nr, noStandIns)
 		for _, e := range entries {
-			list = append(list, fmt.Sprintf("%v %s %s %v %s %v", nr, nameOf("", e), statusNames[e.Answer.Status], e.Answer.Addrs, e.Answer.External, e.Targets))
+			list = append(list, fmt.Sprintf("%v %s %s %v %s %v", nr, nameOf(graft, e), statusNames[e.Answer.Status], e.Answer.Addrs, e.Answer.External, e.Targets))
 		}
 	}
 	return list

@@ -19,7 +19,7 @@ func takeSerials(t *Tree) map[string]state {
 	for _, g := range grafts {
 		content[g.name] = new(strings.Builder)
 	}
-	for _, text := range zoneTexts(t) {
+	for _, text := range zoneTexts(t, "") {
 		fields := strings.Fields(text)
 		labels := strings.Split(fields[1], ".")
 		if len(labels) == 2 && fields[2] == statusNames[Peer] {
