@@ -75,21 +75,45 @@ func TestWatchThatBreaksOffGoesOnWithoutAList(t *testing.T) {
 
 func TestShortWatchSeemsToLast(t *testing.T) {
 	noLeaks(t)
-	for _, least := range []time.Duration{0, 20 * time.Millisecond} {
-		begun := time.Now()
+	const least = 50 * time.Millisecond
+	proofs := make(chan struct{}, 10)
+	l := lasting{least: least, proven: func() { proofs <- struct{}{} }}
+	ended := func() *apiwatch.FakeWatcher {
 		w := apiwatch.NewFake()
-		go w.Stop()
-		for e := range lasting(w, least).ResultChan() {
+		w.Stop()
+		return w
+	}
+	for i := range patience {
+		begun := time.Now()
+		for e := range l.of(ended(), false).ResultChan() {
 			t.Errorf("got %v", e)
 		}
 		if got := time.Since(begun); got < least {
 			t.Errorf("seems to last %s, want %s", got, least)
 		}
+		if got := l.short.Load(); got != int32(i+1) || len(proofs) > 0 {
+			t.Errorf("%d short watches and %d proofs after %d", got, len(proofs), i+1)
+		}
 	}
-	stopped := lasting(apiwatch.NewFake(), time.Hour)
-	stopped.Stop()
-	stopped.Stop()
-	for e := range stopped.ResultChan() {
+	w := apiwatch.NewFake()
+	paced := l.of(w, false)
+	go w.Add(headlessService("default/nginx", "1"))
+	<-paced.ResultChan()
+	if got := l.short.Load(); got != 0 || len(proofs) != 1 {
+		t.Errorf("%d short watches and %d proofs after an event", got, len(proofs))
+	}
+	paced.Stop()
+	paced.Stop()
+	for e := range paced.ResultChan() {
 		t.Errorf("got %v", e)
+	}
+	quiet := l.of(apiwatch.NewFake(), false)
+	eventually(t, "a watch that lasts is a proof", func() bool { return len(proofs) == 2 })
+	quiet.Stop()
+	listing := l.of(apiwatch.NewFake(), true)
+	time.Sleep(2 * least) // in which a watch without a list would have lasted
+	listing.Stop()
+	if len(proofs) != 2 {
+		t.Error("a list is no proof before it is complete")
 	}
 }

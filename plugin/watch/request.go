@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,8 +31,9 @@ type request struct {
 	watch func(context.Context, metav1.ListOptions) (apiwatch.Interface, error)
 
 	limit   flowcontrol.RateLimiter
+	lasting lasting
 	failing map[string]*failure // by verb
-	stale   bool                // what came so far may be out of date
+	stale   atomic.Bool         // what came so far may be out of date
 }
 
 // failure is why requests fail.
@@ -77,15 +79,12 @@ func isList(list runtime.Object) error {
 	return nil
 }
 
-// outdated notes whether what came so far may be out of date. One goroutine at a time makes the requests and puts in what they bring.
+// outdated notes whether what came so far may be out of date.
 func (r *request) outdated(is bool) {
-	if is == r.stale {
-		return
-	}
-	r.stale = is
-	if is {
+	switch was := r.stale.Swap(is); {
+	case is && !was:
 		r.w.outdated.Add(1)
-	} else {
+	case was && !is:
 		r.w.outdated.Add(-1)
 	}
 }
@@ -109,13 +108,14 @@ func (r *request) begin(ctx context.Context, o metav1.ListOptions) (apiwatch.Int
 	if err == nil && reflect.TypeOf(events) == empty {
 		err = errNoAnswer
 	}
-	r.outdated(err != nil || streams)          // without a list it goes on where the last one ended
+	// Without a list it goes on where the last one ended. If those ended at once, that remains to be seen.
+	r.outdated(err != nil || streams || r.lasting.short.Load() > 0)
 	if !streams || !apierrors.IsInvalid(err) { // a server that streams no lists is asked for a list next
 		r.report(ctx, "watch", err)
 	}
 	switch {
 	case err == nil:
-		return lasting(events, shortest), nil
+		return r.lasting.of(events, streams), nil
 	case !errors.As(err, new(apierrors.APIStatus)):
 		// The API server has said nothing, so there is no reason for a list: a reflector tries a watch again that nobody listens to.
 		return nil, errors.Join(syscall.ECONNREFUSED, err)
