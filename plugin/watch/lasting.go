@@ -13,7 +13,7 @@ import (
 const shortest = time.Second
 
 // patience is how many watches in a row may end at once without an event before a reflector may list again: that may say what is wrong.
-const patience = 4
+const patience = 3
 
 // lasting lets the watches of one reflector seem to last.
 type lasting struct {

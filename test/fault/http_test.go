@@ -119,7 +119,7 @@ func TestWatchesThatEndEarlyAreNotALoop(t *testing.T) {
 		trouble{
 			name: "watches end after an event", lasts: lasts,
 			harm:  by(map[string]Harm{verbWatch: bookmark}),
-			least: 10, most: paced(lasts),
+			least: 4, most: paced(lasts),
 		},
 		trouble{
 			name: "watches end in the middle of an event", lasts: lasts,
