@@ -20,6 +20,16 @@ type Question struct {
 	Kind string
 	// Judge says what is wrong with a reply. It is called with what it was asked for, by one goroutine at a time, and keeps no part of it.
 	Judge func(*dns.Msg) error
+	// Sent makes the judge of each query in Judge's stead, when it is sent: a reply may be read long after the server gave it.
+	Sent func() func(*dns.Msg) error
+}
+
+// judge is who judges the reply to a query that is sent now.
+func (q *Question) judge() func(*dns.Msg) error {
+	if q.Sent != nil {
+		return q.Sent()
+	}
+	return q.Judge
 }
 
 // Patience is how long a reply may take before the query counts as lost.
@@ -40,6 +50,7 @@ type Asker struct {
 type sent struct {
 	question int
 	at       time.Time
+	judge    func(*dns.Msg) error
 }
 
 // Start asks the server at address, over UDP, rate questions a second, one after the other and from the first again. It does not wait for
@@ -116,9 +127,10 @@ func (a *Asker) send(every time.Duration) {
 			if err != nil {
 				panic(fmt.Sprintf("ask for %s: %v", a.questions[q].Name, err)) // the test's own mistake
 			}
+			judge := a.questions[q].judge()
 			a.mu.Lock()
 			a.expire(time.Now())
-			a.open[m.Id] = sent{question: q, at: time.Now()}
+			a.open[m.Id] = sent{question: q, at: time.Now(), judge: judge}
 			a.mu.Unlock()
 			_, _ = a.conn.Write(text) // refused: lost, as the report will say
 		}
@@ -177,5 +189,5 @@ func (a *Asker) judge(m *dns.Msg, text []byte) {
 		a.report.wrong(q, fmt.Errorf("malformed reply %x", text))
 		return
 	}
-	a.report.add(q, m, time.Since(s.at))
+	a.report.add(q, m, s)
 }

@@ -87,12 +87,13 @@ func Once(address string, q Question) (*dns.Msg, error) {
 func Until(address string, limit time.Duration, q Question) (time.Duration, error) {
 	begun := time.Now()
 	for {
+		judge := q.judge()
 		m, err := Once(address, q)
 		switch {
 		case err == nil && m.Rcode == dns.RcodeServerFailure:
 			err = errors.New("SERVFAIL")
 		case err == nil:
-			err = q.Judge(m)
+			err = judge(m)
 		}
 		if err == nil {
 			return time.Since(begun), nil

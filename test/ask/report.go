@@ -52,15 +52,15 @@ func (r Report) String() string {
 }
 
 // add judges a reply. SERVFAIL is counted apart: it says that nobody knows, which is no wrong answer, but none either.
-func (r *Report) add(q *Question, m *dns.Msg, took time.Duration) {
-	r.Slowest = max(r.Slowest, took)
+func (r *Report) add(q *Question, m *dns.Msg, s sent) {
+	r.Slowest = max(r.Slowest, time.Since(s.at))
 	c := r.Kinds[q.Kind]
 	if m.Rcode == dns.RcodeServerFailure {
 		c.Asked++
 		c.Servfail++
 		return
 	}
-	if err := q.Judge(m); err != nil {
+	if err := s.judge(m); err != nil {
 		r.wrong(q, err)
 		return
 	}

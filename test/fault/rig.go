@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -192,19 +193,23 @@ func (r *Rig) peers() []ask.Question {
 			ask.Question{Kind: "suffix", Name: crowd.Pod(n) + ".web.still." + Suffix, Judge: judge})
 	}
 	return append(list,
-		ask.Question{Kind: "moving", Name: r.mover("svc.cluster.local"), Judge: ask.OneOf(r.allowed)},
-		ask.Question{Kind: "moving", Name: r.mover(Suffix), Judge: ask.OneOf(r.allowed)})
+		ask.Question{Kind: "moving", Name: r.mover("svc.cluster.local"), Sent: r.allowed},
+		ask.Question{Kind: "moving", Name: r.mover(Suffix), Sent: r.allowed})
 }
 
-// allowed are the addresses that may be answered now for the peer that moves: any since the last that must have arrived.
-func (r *Rig) allowed() [][]string {
+// allowed judges the reply to a query about the peer that moves: any address since the last that must have arrived when the query is sent.
+func (r *Rig) allowed() func(*dns.Msg) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var sets [][]string
-	for _, a := range r.moved[r.fresh:] {
-		sets = append(sets, []string{a})
-	}
-	return sets
+	fresh := r.fresh
+	return ask.OneOf(func() (sets [][]string) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, a := range r.moved[fresh:] {
+			sets = append(sets, []string{a})
+		}
+		return sets
+	})
 }
 
 // Move gives the moving peer another address. It may be answered from now on.
