@@ -58,6 +58,8 @@ type Options struct {
 	ServiceRange string
 	// Tokens are lines of a token file: token, user, uid, groups.
 	Tokens []string
+	// ClientCA are certificates, in PEM, of those who may sign clients' certificates.
+	ClientCA []byte
 }
 
 // Start builds what is needed, and starts it in a new folder.
@@ -175,12 +177,19 @@ func (c *ControlPlane) startAPIServer(etcd string) error {
 	if err := c.WriteAdminKubeconfig(c.Kubeconfig, c.Address); err != nil {
 		return err
 	}
+	clientCA := filepath.Join(c.dir, "client-ca.crt")
+	if err := os.WriteFile(clientCA, c.options.ClientCA, 0o600); err != nil {
+		return err
+	}
 	c.apiServer = restartable{part: parts.APIServer, at: len(c.processes), args: []string{
 		"--audit-policy-file=" + policy, "--audit-log-path=" + c.auditLog(), "--etcd-servers=" + etcd, "--bind-address=" + c.options.IP, "--secure-port=" + port, "--cert-dir=" + certs,
 		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-signing-key-file=" + key,
 		"--service-account-key-file=" + key, "--token-auth-file=" + tokens, "--authorization-mode=Node,RBAC", "--kubelet-preferred-address-types=InternalIP",
 		"--service-cluster-ip-range=" + c.options.ServiceRange, "--allow-privileged=true",
 	}}
+	if len(c.options.ClientCA) > 0 {
+		c.apiServer.args = append(c.apiServer.args, "--client-ca-file="+clientCA)
+	}
 	return c.StartAPIServer()
 }
 
