@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -66,6 +67,13 @@ func (r *Rig) refused(t *testing.T, kubeconfig, reason string) {
 	})
 }
 
+// runs checks that the watch of old goes on.
+func (r *Rig) runs(t *testing.T) {
+	t.Helper()
+	r.Move(t)
+	r.Fresh(t, 30*time.Second)
+}
+
 // soon fails the test if the end of a fault was noticed late: tries are 10 s apart at most.
 func soon(t *testing.T, row Row) {
 	t.Helper()
@@ -77,7 +85,7 @@ func soon(t *testing.T, row Row) {
 // saidSeldom fails the test if the log repeats a reason: three reflectors say it of lists and of watches, once a minute.
 func (r *Rig) saidSeldom(t *testing.T, reason string) {
 	t.Helper()
-	if n, most := count(r.Server.Log(t), reason), 3*2*(1+int(lasts(5*time.Second)/time.Minute)); n > most {
+	if n, most := count(r.Server.Log(t), reason), 3*2*(1+int(lasts(3*time.Second)/time.Minute)); n > most {
 		t.Errorf("the log says %q %d times, want %d at most", reason, n, most)
 	}
 }
@@ -148,13 +156,13 @@ func refuses(t *testing.T, r *Rig, token string, is func(error) bool) {
 	}
 	r.Server.Poll(t, time.Minute, func() error {
 		if _, err := client.CoreV1().Services(still).List(t.Context(), metav1.ListOptions{}); !is(err) {
-			return fmt.Errorf("the API server says %v", err)
+			return errors.Join(errors.New("the API server says something else"), err)
 		}
 		return nil
 	})
 }
 
-// A watch that runs goes on without rights. One that begins does not, and is tried until there are rights again.
+// A watch goes on without rights. A new one does not begin, and is tried until there are rights again.
 func TestRightsTakenAway(t *testing.T) {
 	x := NewProxy(t, cluster.Address)
 	token := account(t)
@@ -163,15 +171,14 @@ func TestRightsTakenAway(t *testing.T) {
 	path := kubeconfig(t, x.Address(), func(_ *clientcmdapi.Cluster, a *clientcmdapi.AuthInfo) { a.Token = token })
 	r := Start(t, cluster, Options{Kubeconfig: path})
 	const reason = "is forbidden"
-	row := r.Fault(t, "rights (RBAC) taken away, given back after 5 s", func() {
+	row := r.Fault(t, "rights (RBAC) taken away, given back after 3 s", func() {
 		unbind()
 		refuses(t, r, token, apierrors.IsForbidden)
-		r.Move(t)
-		r.Fresh(t, 30*time.Second)
+		r.runs(t)
 		x.Cut(t)
 		r.Move(t)
 		r.refused(t, path, reason)
-		time.Sleep(lasts(5 * time.Second)) // the fault's length
+		time.Sleep(lasts(3 * time.Second)) // the fault's length
 		unbind = bind(t)
 	})
 	unbind()
@@ -190,15 +197,16 @@ func TestTokenReplaced(t *testing.T) {
 	path := kubeconfig(t, x.Address(), func(_ *clientcmdapi.Cluster, a *clientcmdapi.AuthInfo) { a.Token, a.TokenFile = "", file })
 	r := Start(t, cluster, Options{Kubeconfig: path})
 	const reason = "Unauthorized"
-	row := r.Fault(t, "token invalid, its file replaced after 5 s", func() {
+	row := r.Fault(t, "token invalid, its file replaced after 3 s", func() {
 		deleteAccount(t)
 		old := token
 		token = account(t)
 		refuses(t, r, old, apierrors.IsUnauthorized)
+		r.runs(t)
 		x.Cut(t)
 		r.Move(t)
 		r.refused(t, path, reason)
-		time.Sleep(lasts(5 * time.Second)) // the fault's length
+		time.Sleep(lasts(3 * time.Second)) // the fault's length
 		replace(t, file, []byte(token))
 	})
 	soon(t, row)

@@ -13,7 +13,13 @@ import (
 var cluster *controlplane.ControlPlane
 
 func TestMain(m *testing.M) {
-	controlplane.Main(after{m}, controlplane.Options{Bare: true}, func(ctx context.Context, c *controlplane.ControlPlane) error {
+	ca, err := newAuthority()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	signer = ca
+	controlplane.Main(after{m}, controlplane.Options{Bare: true, ClientCA: ca.text}, func(ctx context.Context, c *controlplane.ControlPlane) error {
 		cluster = c
 		return Fill(ctx, c)
 	})
