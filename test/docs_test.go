@@ -3,7 +3,6 @@ package test
 import (
 	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -15,16 +14,17 @@ import (
 func TestDocumentsNameTestsThatExist(t *testing.T) {
 	tests := make(map[string]bool)
 	var documents []string
-	err := filepath.WalkDir(parts.Root(), func(path string, e fs.DirEntry, err error) error {
+	root := os.DirFS(parts.Root())
+	err := fs.WalkDir(root, ".", func(path string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case e.IsDir() && strings.HasPrefix(e.Name(), "."):
+		case e.IsDir() && len(path) > 1 && strings.HasPrefix(e.Name(), "."):
 			return fs.SkipDir
 		case strings.HasSuffix(path, ".md"):
 			documents = append(documents, path)
 		case strings.HasSuffix(path, "_test.go"):
-			text, err := os.ReadFile(path)
+			text, err := fs.ReadFile(root, path)
 			if err != nil {
 				return err
 			}
@@ -39,13 +39,13 @@ func TestDocumentsNameTestsThatExist(t *testing.T) {
 	}
 	named := 0
 	for _, path := range documents {
-		text, err := os.ReadFile(path)
+		text, err := fs.ReadFile(root, path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(string(text), -1) {
 			if named++; !tests[name] {
-				t.Errorf("%s: there is no %s", filepath.Base(path), name)
+				t.Errorf("%s: there is no %s", path, name)
 			}
 		}
 	}

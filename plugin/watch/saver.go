@@ -37,10 +37,11 @@ type saver struct {
 	said    string        // the last failure
 }
 
-// saveEvery bounds how often a file is written: no more often than this, and for no more than a fiftieth of the time.
-var saveEvery = 10 * time.Second
-
-const saveShare = 50
+// A file is written no more often than saveEvery, and for no more than one part in saveShare of the time.
+var (
+	saveEvery               = 10 * time.Second
+	saveShare time.Duration = 50
+)
 
 func newSaver(s Snapshot, w *Watch) *saver {
 	return &saver{Snapshot: s, w: w, holders: make(map[any]bool)}

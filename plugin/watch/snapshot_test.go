@@ -15,9 +15,9 @@ import (
 
 // oftener lets snapshots be written as soon as something changed.
 func oftener(t *testing.T) {
-	was := saveEvery
-	saveEvery = 10 * time.Millisecond
-	t.Cleanup(func() { saveEvery = was })
+	was, wasShare := saveEvery, saveShare
+	saveEvery, saveShare = 10*time.Millisecond, 0 // a busy disk takes long
+	t.Cleanup(func() { saveEvery, saveShare = was, wasShare })
 }
 
 // keep starts a watch of s that keeps a snapshot, and returns how to end both.

@@ -28,10 +28,12 @@ go.mod has the last word on the versions. ` + "`make licences`" + ` writes this 
 
 func TestLicencesAreListed(t *testing.T) {
 	list := filepath.Join(parts.Root(), "docs", "licences.md")
-	want := heading
+	var text strings.Builder
+	text.WriteString(heading)
 	for _, m := range modules(t) {
-		want += fmt.Sprintf("| %s | %s | %s |\n", m.path, m.version, strings.Join(m.licences(t), ", "))
+		fmt.Fprintf(&text, "| %s | %s | %s |\n", m.path, m.version, strings.Join(m.licences(t), ", "))
 	}
+	want := text.String()
 	if *write && !t.Failed() {
 		if err := os.WriteFile(list, []byte(want), 0o600); err != nil {
 			t.Fatal(err)
