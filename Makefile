@@ -2,11 +2,12 @@
 
 GO   ?= go
 PORT ?= 1053
+FUZZTIME ?= 10m
 # The race detector needs a C compiler.
 RACE ?= $(shell command -v $${CC:-gcc} >/dev/null && echo -race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit e2e lint bench load scale faults soak licences examples/cluster.yaml
+.PHONY: help build run test unit e2e lint bench load scale faults soak fuzz licences examples/cluster.yaml
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9./-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | while read -r name text; do printf 'make %-22s %s\n' "$$name" "$$text"; done
@@ -29,6 +30,21 @@ test: unit e2e ## every test
 unit: ## the tests that need no network, in seconds
 	@test -n "$(RACE)" || echo "no C compiler: the race detector is off"
 	$(GO) test $(RACE) ./...
+ifeq ($(CI),true)
+	$(MAKE) fuzz FUZZTIME=1000x
+endif
+
+# Where a time ends, unlike a number, Go may say "context deadline exceeded" and fail without an input that does (go.dev/issue/75804).
+fuzz: ## every fuzz target for 10 minutes (FUZZTIME=1h; FUZZTIME=1000x: for so many inputs; FUZZ='-parallel 1')
+	@mkdir -p .cache && : >.cache/fuzz.txt
+	@$(GO) test -list '^Fuzz' ./... >.cache/fuzz.list || (cat .cache/fuzz.list; exit 1)
+	@awk '/^Fuzz/ {name[n++] = $$1} /^ok/ {while (i < n) print $$2, name[i++]}' .cache/fuzz.list | while read -r package name; do \
+		echo "$$name of $$package, $(FUZZTIME)"; \
+		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $(FUZZ) $$package </dev/null >.cache/fuzz.log 2>&1 || \
+			{ grep -q '^ *context deadline exceeded$$' .cache/fuzz.log && ! grep -q 'Failing input' .cache/fuzz.log; } || { cat .cache/fuzz.log; exit 1; }; \
+		echo "$$name of $$package: $$(sed -n 's/^fuzz: elapsed: [^,]*, //p' .cache/fuzz.log | tail -n 1)" >>.cache/fuzz.txt; \
+	done
+	@cat .cache/fuzz.txt
 
 e2e: ## the tests against a real control plane, and those of the build
 	@echo "building what the tests run: etcd, Kubernetes, kwok, CoreDNS (15 minutes from an empty cache, kept in .cache)"
