@@ -96,9 +96,9 @@ func (h *Headless) records(o *origin, e tree.Entry) []dns.RR {
 	for _, a := range e.Answer.Addrs {
 		rrs = append(rrs, reply.Address(name, o.stanza.TTL, a))
 	}
-	if len(e.Targets) > 0 {
+	if targets := e.Targets(); len(targets) > 0 {
 		q := new(dns.Msg).SetQuestion(name, dns.TypeSRV)
-		rrs = append(rrs, reply.Services(q, o.stanza.TTL, e.Targets, targetName(name)).Answer...)
+		rrs = append(rrs, reply.Services(q, o.stanza.TTL, targets, targetName(name)).Answer...)
 	}
 	if e.Answer.Status == tree.Alias && len(e.Labels) > 0 {
 		if at := o.place(e.Answer.External, o.zone); !at.hidden {

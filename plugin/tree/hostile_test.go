@@ -2,6 +2,7 @@ package tree
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -63,5 +64,31 @@ func TestPodOfManyPorts(t *testing.T) {
 	targets := tr.GuestTargets(pathOf("web-0.nginx.default"), false)
 	if len(targets) != most || targets[0].Port != 1 || targets[most-1].Port != most {
 		t.Errorf("%d targets, want %d in order", len(targets), most)
+	}
+}
+
+// Each port of a slice makes a SRV record with each endpoint. What a transfer lists while writers wait is the sum of both, not the product.
+func TestZoneOfManyPortsListsThemAlone(t *testing.T) {
+	const ports, endpoints = 2000, 1000
+	sl := make([]object.Port, ports)
+	for i := range sl {
+		sl[i] = port(fmt.Sprintf("p%04d", i), "tcp", uint16(i+1))
+	}
+	list := make([]object.Endpoint, endpoints)
+	for i := range list {
+		list[i] = stateful(fmt.Sprintf("web-%d", i), addrOf(i))
+	}
+	tr := plant(headless("default/nginx", 1), withPorts(sliceOf("default/nginx-1", "nginx", 1, list...), sl...))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	entries, _, _ := tr.Zone(pathOf("nginx.default"), false, noStandIns)
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 1000*(ports+endpoints) {
+		t.Errorf("%d octets for %d ports and %d endpoints", used, ports, endpoints)
+	}
+	last := entries[len(entries)-1]
+	targets := last.Targets()
+	if len(entries) != 1+endpoints+ports || nameOf("nginx.default", last) != "_p1999._tcp.nginx.default" || len(targets) != endpoints || targets[0].Port != ports {
+		t.Errorf("%d entries, the last %s with %d targets", len(entries), nameOf("nginx.default", last), len(targets))
 	}
 }

@@ -98,32 +98,62 @@ func (t *Tree) known(p *Path) (svc *service, spec *object.Service) {
 
 // targets lists each ready peer of the Service with each of its ports of that name.
 func (s *service) targets(srv *portName) []Target {
+	var offers []offer
+	addrs := make(map[string][]netip.Addr)
+	for sl := range s.slices.all {
+		c := sl.content.Load()
+		if !slices.ContainsFunc(c.ports, srv.is) {
+			continue
+		}
+		peers := s.ready(c, addrs)
+		for _, port := range c.ports {
+			if srv.is(port) {
+				offers = append(offers, offer{peers, port.Port})
+			}
+		}
+	}
+	return combine(offers)
+}
+
+// offer is a port and who has it, targets without a port.
+type offer struct {
+	by   []Target
+	port uint16
+}
+
+// ready makes targets without a port of the ready endpoints of a slice. addrs keeps what the Service has at their labels.
+func (s *service) ready(c *content, addrs map[string][]netip.Addr) []Target {
+	var list []Target
+	for _, e := range c.endpoints {
+		if !e.Ready {
+			continue
+		}
+		label := e.label()
+		if _, ok := addrs[label]; !ok {
+			addrs[label] = s.peer([]byte(label), Query{Family: AnyFamily}).Addrs
+		}
+		// The label may lead to another peer: to one whose hostname is this one's pod.
+		if _, ok := slices.BinarySearchFunc(addrs[label], e.Addr, netip.Addr.Compare); ok {
+			list = append(list, Target{Peer: label, Addrs: addrs[label]})
+		}
+	}
+	return list
+}
+
+// combine lists each target with each of its ports once, in order.
+func combine(offers []offer) []Target {
 	var list []Target
 	type key struct {
 		peer string
 		port uint16
 	}
 	seen := make(map[key]bool)
-	addrs := make(map[string][]netip.Addr)
-	for sl := range s.slices.all {
-		c := sl.content.Load()
-		for _, port := range c.ports {
-			if !srv.is(port) {
-				continue
-			}
-			for _, e := range c.endpoints {
-				k := key{e.label(), port.Port}
-				if !e.Ready || seen[k] {
-					continue
-				}
-				if _, ok := addrs[k.peer]; !ok {
-					addrs[k.peer] = s.peer([]byte(k.peer), Query{Family: AnyFamily}).Addrs
-				}
-				// The label may lead to another peer: to one whose hostname is this one's pod.
-				if _, ok := slices.BinarySearchFunc(addrs[k.peer], e.Addr, netip.Addr.Compare); ok {
-					seen[k] = true
-					list = append(list, Target{Peer: k.peer, Port: k.port, Addrs: addrs[k.peer]})
-				}
+	for _, o := range offers {
+		for _, t := range o.by {
+			if k := (key{t.Peer, o.port}); !seen[k] {
+				seen[k] = true
+				t.Port = o.port
+				list = append(list, t)
 			}
 		}
 	}

@@ -208,18 +208,22 @@ func compareZones(t *Tree, m model) string {
 	for _, g := range grafts {
 		graft, p := g.name, g.path
 		for _, nr := range []bool{false, true} {
-			want := make(map[string]Entry)
+			type entry struct {
+				Answer
+				targets []Target
+			}
+			want := make(map[string]entry)
 			places := zones[graft]
 			if p.N == 2 && m.service(string(p.Labels[0]), string(p.Labels[1])) == nil {
 				places = nil // a peer may have that name, but a zone is a Service's
 			}
 			for _, at := range places {
 				p := at.path
-				e := Entry{Answer: m.Find(p, Query{Family: AnyFamily, NotReady: nr})}
-				if e.Answer.Status == Port {
-					e.Targets = m.Targets(p)
+				e := entry{Answer: m.Find(p, Query{Family: AnyFamily, NotReady: nr})}
+				if e.Status == Port {
+					e.targets = m.Targets(p)
 				}
-				if len(e.Answer.Addrs) > 0 || e.Answer.Status == Alias || len(e.Targets) > 0 {
+				if len(e.Addrs) > 0 || e.Status == Alias || len(e.targets) > 0 {
 					want[at.name] = e
 				}
 			}
@@ -231,7 +235,7 @@ func compareZones(t *Tree, m model) string {
 				name := nameOf(graft, e)
 				w, ok := want[name]
 				delete(want, name)
-				if !ok || !sameAnswer(e.Answer, w.Answer, AnyFamily) || !slices.EqualFunc(e.Targets, w.Targets, sameTarget) {
+				if !ok || !sameAnswer(e.Answer, w.Answer, AnyFamily) || !slices.EqualFunc(e.Targets(), w.targets, sameTarget) {
 					return fmt.Sprintf("Zone(%q, %v) has %q (again: %v) as %v, want %v", graft, nr, name, !ok, e, w)
 				}
 			}
@@ -258,7 +262,7 @@ func zoneTexts(t *Tree, graft string) (list []string) {
 	for _, nr := range []bool{false, true} {
 		entries, _, _ := t.Zone(pathOf(graft), nr, noStandIns)
 		for _, e := range entries {
-			list = append(list, fmt.Sprintf("%v %s %s %v %s %v", nr, nameOf(graft, e), statusNames[e.Answer.Status], e.Answer.Addrs, e.Answer.External, e.Targets))
+			list = append(list, fmt.Sprintf("%v %s %s %v %s %v", nr, nameOf(graft, e), statusNames[e.Answer.Status], e.Answer.Addrs, e.Answer.External, e.Targets()))
 		}
 	}
 	return list

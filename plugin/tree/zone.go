@@ -12,10 +12,15 @@ import (
 // Entry is a name of a zone and what is there.
 type Entry struct {
 	// Labels lead to it from the node that the zone is grafted onto.
-	Labels  []string
-	Answer  Answer   // with the addresses of both families, for an Alias those that stand for it
-	Targets []Target // of a Port
+	Labels []string
+	Answer Answer // with the addresses of both families, for an Alias those that stand for it
+
+	offers []offer // of a Port
 }
+
+// Targets are what the SRV records of a Port point at. They are listed when asked for: a slice of 20,000 ports and 1,000 endpoints, which
+// is one megabyte, has 20 million.
+func (e *Entry) Targets() []Target { return combine(e.offers) }
 
 // Zone lists the names at and below the node at p that have records, in order, as they are at one moment, and the serials of that
 // node and of the root then. What stands for an Alias that is no CNAME record alias tells, by looking into the tree. Writers wait
@@ -58,13 +63,10 @@ func (z *zone) add(labels ...string) {
 		p.N++
 	}
 	e := Entry{Labels: labels, Answer: z.tree.Find(&p, z.q)}
-	switch e.Answer.Status {
-	case Port:
-		e.Targets = z.tree.Targets(&p)
-	case Alias:
+	if e.Answer.Status == Alias {
 		e.Answer.Addrs = z.alias(e.Answer.External)
 	}
-	if len(e.Answer.Addrs) > 0 || len(e.Targets) > 0 || e.Answer.Status == Alias {
+	if len(e.Answer.Addrs) > 0 || e.Answer.Status == Alias {
 		z.list = append(z.list, e)
 	}
 }
@@ -93,21 +95,37 @@ func (z *zone) service(svc *service, at ...string) {
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		z.add(below(at, name)...)
 	}
-	ports := make(map[string]bool)
-	note := func(list []object.Port) {
-		for _, p := range list {
-			if p.Name != "" {
-				ports["_"+p.Protocol+"._"+p.Name] = true
+	offers := svc.offers()
+	for _, name := range slices.Sorted(maps.Keys(offers)) {
+		z.list = append(z.list, Entry{Labels: below(at, strings.Split(name, ".")...), Answer: Answer{Status: Port, svc: svc}, offers: offers[name]})
+	}
+}
+
+// offers are what Targets has, for all ports at once, by their labels: asked one by one they would take time with the square of their number.
+func (s *service) offers() map[string][]offer {
+	list := make(map[string][]offer)
+	label := func(p object.Port) string { return "_" + p.Protocol + "._" + p.Name }
+	switch spec := s.spec.Load(); {
+	case spec.Type == object.ClusterIP && len(spec.ClusterIPs) > 0:
+		itself := []Target{{Addrs: s.addrs(spec, Query{Family: AnyFamily})}}
+		for _, p := range spec.Ports {
+			if l := label(p); p.Name != "" && list[l] == nil {
+				list[l] = []offer{{itself, p.Port}}
+			}
+		}
+	case spec.Type == object.Headless:
+		addrs := make(map[string][]netip.Addr)
+		for sl := range s.slices.all {
+			c := sl.content.Load()
+			by := s.ready(c, addrs)
+			for _, p := range c.ports {
+				if p.Name != "" && len(by) > 0 {
+					list[label(p)] = append(list[label(p)], offer{by, p.Port})
+				}
 			}
 		}
 	}
-	note(svc.spec.Load().Ports)
-	for sl := range svc.slices.all {
-		note(sl.content.Load().ports)
-	}
-	for _, name := range slices.Sorted(maps.Keys(ports)) {
-		z.add(below(at, strings.Split(name, ".")...)...)
-	}
+	return list
 }
 
 // names adds the labels of the Service's endpoints.
