@@ -34,7 +34,7 @@ ifeq ($(CI),true)
 	$(MAKE) fuzz FUZZTIME=1000x
 endif
 
-# Where a time ends, unlike a number, Go may say "context deadline exceeded" and fail without an input that does (go.dev/issue/75804).
+# Where a time ends, unlike a number, Go may say "context deadline exceeded" and fail without an input that does.
 fuzz: ## every fuzz target for 10 minutes (FUZZTIME=1h; FUZZTIME=1000x: for so many inputs; FUZZ='-parallel 1')
 	@mkdir -p .cache && : >.cache/fuzz.txt
 	@$(GO) test -list '^Fuzz' ./... >.cache/fuzz.list || (cat .cache/fuzz.list; exit 1)
