@@ -212,7 +212,7 @@ func zoneName(s string) (string, error) {
 	if len(hosts) != 1 || strings.Contains(s, ":") {
 		return "", strconv.ErrSyntax
 	}
-	if n, ok := dns.IsDomainName(hosts[0]); !ok || n == 0 && hosts[0] != "." {
+	if n, ok := dns.IsDomainName(hosts[0]); !ok || n == 0 && hosts[0] != "." || !dns.IsFqdn(hosts[0]) { // the last dot may be escaped
 		return "", strconv.ErrSyntax
 	}
 	return hosts[0], nil
