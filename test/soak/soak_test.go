@@ -125,6 +125,7 @@ func TestSoak(t *testing.T) {
 	text := rep.String()
 	t.Logf("\n%s", text)
 	if *reportTo != "" {
+		must(t, os.MkdirAll(filepath.Dir(*reportTo), 0o750))
 		must(t, os.WriteFile(*reportTo, []byte(text), 0o600))
 	}
 	if sum := rep.asked.Total(); sum.Wrong > 0 || sum.Servfail > 0 {
