@@ -34,23 +34,30 @@ type trouble struct {
 	says string
 }
 
-// suffer runs the troubles, each with a CoreDNS of its own, some side by side: they wait most of the time.
-func suffer(t *testing.T, troubles ...trouble) {
+// runnable is a test with a CoreDNS of its own.
+type runnable interface {
+	test() (name string, run func(*testing.T))
+}
+
+// suffer runs tests, some side by side: they wait most of the time.
+func suffer[T runnable](t *testing.T, list ...T) {
 	t.Helper()
 	if _, err := parts.CoreDNS.Path(); err != nil { // builds it, once
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
 	room := make(chan struct{}, 4)
-	for _, tr := range troubles {
+	for _, x := range list {
 		wg.Go(func() {
 			room <- struct{}{}
 			defer func() { <-room }()
-			t.Run(tr.name, tr.run)
+			t.Run(x.test())
 		})
 	}
 	wg.Wait()
 }
+
+func (tr trouble) test() (string, func(*testing.T)) { return tr.name, tr.run }
 
 // run harms all requests, from the end of the watches that run on. A change that is made meanwhile must be seen soon after.
 func (tr trouble) run(t *testing.T) {
