@@ -1,0 +1,138 @@
+package fault
+
+import (
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coredns-headless/headless/test/ask"
+)
+
+// once does harm to the first request of each reflector, and none to the others.
+func once(h Harm) Harm {
+	var mu sync.Mutex
+	done := make(map[Asker]bool)
+	return func(w http.ResponseWriter, r *http.Request, a Asked, api http.Handler) {
+		mu.Lock()
+		again := done[a.Asker]
+		done[a.Asker] = true
+		mu.Unlock()
+		if again {
+			api.ServeHTTP(w, r)
+			return
+		}
+		h(w, r, a, api)
+	}
+}
+
+// pages lists from etcd, one object a page.
+type pages struct {
+	// second is done to all pages but the first.
+	second Harm
+
+	mu    sync.Mutex
+	seen  int            // pages that were asked for, but first ones
+	whole map[Asker]bool // whose pages expired, so that all is asked for at once
+}
+
+func (p *pages) list(w http.ResponseWriter, r *http.Request, a Asked, api http.Handler) {
+	q := r.URL.Query()
+	further := q.Has("continue")
+	p.mu.Lock()
+	whole := p.whole[a.Asker]
+	if further {
+		p.seen++
+		p.whole[a.Asker] = true
+	}
+	p.mu.Unlock()
+	if further && p.second != nil {
+		p.second(w, r, a, api)
+		return
+	}
+	if further || !whole {
+		q.Del("resourceVersion") // the watch cache knows no pages
+		q.Set("limit", "1")
+		r.URL.RawQuery = q.Encode()
+	}
+	api.ServeHTTP(w, r)
+}
+
+// A list whose pages do not all come changes nothing. One whose pages expire is asked for at once.
+func TestListsInPages(t *testing.T) {
+	g, r := startGate(t)
+	for _, tt := range []struct {
+		name   string
+		second Harm
+		fails  bool
+	}{
+		{name: "lists come in pages"},
+		{
+			name: "lists end between two pages", fails: true,
+			second: func(http.ResponseWriter, *http.Request, Asked, http.Handler) { panic(http.ErrAbortHandler) },
+		},
+		{name: "lists have pages that expire", second: gone},
+	} {
+		p := &pages{second: tt.second, whole: make(map[Asker]bool)}
+		row := r.Fault(t, tt.name, func() {
+			g.Harm(by(map[string]Harm{verbWatch: once(gone), verbStream: streamless, verbList: p.list}))
+			g.Cut()
+			r.Move(t)
+			if tt.fails {
+				r.Stale(t, true)
+				time.Sleep(lasts(3 * time.Second)) // the fault's length
+			} else {
+				r.Fresh(t, recovery)
+			}
+			g.Harm(nil)
+		})
+		if row.Fresh > recovery {
+			t.Errorf("%s: the change showed after %s, want %s at most", tt.name, row.Fresh, recovery)
+		}
+		if p.seen == 0 {
+			t.Errorf("%s: nobody asked for a second page", tt.name)
+		}
+		r.fine(t, g)
+	}
+}
+
+// An API server that lists nothing has nothing, as after its etcd was lost: then nothing is what is answered, and others' names are as before.
+func TestEmptyListIsBelieved(t *testing.T) {
+	g, r := startGate(t)
+	until := func(list []ask.Question) {
+		t.Helper()
+		for _, q := range list {
+			if _, err := ask.Until(r.Address(), recovery, q); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	others := slices.DeleteFunc(r.Questions(t), func(q ask.Question) bool { return q.Kind != "bystander" })
+	a, err := ask.Start(r.Address(), Rate, others...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Harm(by(map[string]Harm{
+		verbWatch: once(gone), verbStream: streamless,
+		verbList: func(w http.ResponseWriter, r *http.Request, _ Asked, api http.Handler) {
+			r.URL.RawQuery = "labelSelector=nobody"
+			api.ServeHTTP(w, r)
+		},
+	}))
+	g.Cut()
+	none := r.peers()
+	for i := range none {
+		none[i].Sent, none[i].Judge = nil, ask.Addresses()
+	}
+	until(none)
+	g.Harm(by(map[string]Harm{verbWatch: once(gone)}))
+	g.Cut()
+	until(r.peers())
+	report := a.Stop()
+	t.Logf("\n%s", report)
+	if sum := report.Total(); sum.Right == 0 || sum.Wrong > 0 || sum.Servfail > 0 {
+		t.Errorf("%d of %d answers about others' names were wrong, %d SERVFAIL", sum.Wrong, sum.Asked, sum.Servfail)
+	}
+	r.fine(t, g)
+}
