@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/miekg/dns"
 )
@@ -65,12 +66,17 @@ func watched(s *discoveryv1.EndpointSlice) bool {
 
 func ready(e *discoveryv1.Endpoint) bool { return e.Conditions.Ready == nil || *e.Conditions.Ready }
 
+// pod is the name of an endpoint's pod where it is one label, empty where not: the API server does not look at targetRef.name.
 func pod(e *discoveryv1.Endpoint, namespace string) string {
 	r := e.TargetRef
-	if r == nil || r.Kind != "Pod" || r.Namespace != namespace && r.Namespace != "" || len(r.Name) > 63 || strings.Contains(r.Name, ".") {
+	if r == nil || r.Kind != "Pod" || r.Namespace != namespace && r.Namespace != "" {
 		return ""
 	}
-	return strings.ToLower(r.Name)
+	name := strings.ToLower(r.Name)
+	if len(validation.IsDNS1123Label(name)) > 0 {
+		return ""
+	}
+	return name
 }
 
 func where(list []endpoint, has func(endpoint) bool) []endpoint {
