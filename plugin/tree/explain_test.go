@@ -1,0 +1,18 @@
+package tree
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestExplainBeforeAnythingIsKnown(t *testing.T) {
+	tr := New("a", "b")
+	tr.Source("a")
+	for ns, want := range map[string]string{"a": "is not synced yet", "b": "has no Service", "c": "is left out"} {
+		p := Path{N: 1}
+		p.Labels[0] = []byte(ns)
+		if list := tr.Explain(&p, false, false); len(list) != 1 || !strings.Contains(list[0], want) {
+			t.Errorf("%s: %q, want %q", ns, list, want)
+		}
+	}
+}
