@@ -7,6 +7,9 @@ import (
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/miekg/dns"
+
+	"github.com/coredns-headless/headless/plugin/object"
+	"github.com/coredns-headless/headless/plugin/tree"
 )
 
 // crowd is a headless Service of n pods in slices of 100 (Kubernetes' default).
@@ -44,6 +47,29 @@ func BenchmarkServeDNS(b *testing.B) {
 }
 
 // BenchmarkOutside measures what a name outside ten origins costs, beside what CoreDNS's own match over them does.
+// BenchmarkBrowse is what a page of explain costs in a cluster of 150,000 endpoints.
+func BenchmarkBrowse(b *testing.B) {
+	const services = 1500
+	tr := tree.New()
+	var list []object.Object
+	for i := range services {
+		list = append(list, rolling(fmt.Sprintf("web%d", i), 1)...)
+	}
+	tr.Source("").Replace(list, 1)
+	h := open(b, "headless cluster.local {\nmanifests $CLUSTER\n}", new(nowhere))
+	h.stanzas[0].tree = tr
+	e := &explained{h: h}
+	_, total := e.Browse("peer", 0, 0)
+	for _, q := range []string{"", "peer web42", "nothing"} {
+		b.Run(fmt.Sprintf("%d rows for %q", total, q), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				e.Browse(q, 0, 200)
+			}
+		})
+	}
+}
+
 func BenchmarkOutside(b *testing.B) {
 	h := open(b, tenOrigins(), new(nowhere))
 	const qname = "www.example.net."

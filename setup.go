@@ -63,7 +63,7 @@ func setup(c *caddy.Controller) error {
 		if t, ok := dnsserver.GetConfig(c).Handler("transfer").(*transfer.Transfer); ok {
 			h.notify(t.Notify)
 		}
-		return nil
+		return h.explain(c)
 	})
 	c.OnShutdown(func() error {
 		release(func(holder any) bool { return holder == h.generation })
@@ -84,6 +84,7 @@ func setup(c *caddy.Controller) error {
 func release(gone func(generation any) bool) {
 	watches.Release(gone)
 	notifiers.release(gone)
+	explains.Release(gone)
 }
 
 // start acquires the watches and waits for them, as *kubernetes* waits for its own.

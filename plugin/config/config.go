@@ -27,6 +27,7 @@ type Stanza struct {
 	// Source says where the objects come from.
 	Source         Source
 	Snapshot       Snapshot
+	Explain        Explain
 	StartupTimeout time.Duration
 	// At is where the stanza begins.
 	At Position
@@ -43,6 +44,12 @@ type Source struct {
 type Snapshot struct {
 	Path string
 	At   Position
+}
+
+// Explain is where to say why names resolve; nowhere has an empty Address.
+type Explain struct {
+	Address string
+	At      Position
 }
 
 // Suffix is a domain that the plugin answers under.
@@ -86,6 +93,7 @@ const (
 	defaultTTL     = 5               // seconds, as *kubernetes*
 	maxTTL         = 3600            // seconds, as *kubernetes*
 	defaultTimeout = 5 * time.Second // as *kubernetes*
+	defaultExplain = "127.0.0.1:8053"
 	// maxSuffix leaves room for hostmaster.SUFFIX in a SOA record, and for a peer's name.
 	maxSuffix = 190
 )

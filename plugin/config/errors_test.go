@@ -8,7 +8,7 @@ import (
 // Texts that many errors share.
 const (
 	nameZone = "name the cluster zone, such as cluster.local"
-	known    = "allowed are fallthrough, kubeconfig, manifests, nameserver, namespaces, not_ready, snapshot, startup_timeout, suffix, ttl"
+	known    = "allowed are explain, fallthrough, kubeconfig, manifests, nameserver, namespaces, not_ready, snapshot, startup_timeout, suffix, ttl"
 	targets  = "allowed are svc.ZONE, NAMESPACE.svc.ZONE and SERVICE.NAMESPACE.svc.ZONE, where ZONE is one of cluster.local."
 )
 
@@ -47,7 +47,17 @@ func TestWrongOptionSaysWhatIsAllowed(t *testing.T) {
 	check(t, []mistake{
 		{name: "unknown", input: inBlock("ttl 5", "upstream"), want: at(3) + `unknown option "upstream": ` + known},
 		{name: "in another case", input: inBlock("TTL 5"), want: at(2) + `unknown option "TTL": ` + known},
-		{name: "of a later issue: explain", input: inBlock("explain"), want: at(2) + `unknown option "explain": ` + known},
+	})
+}
+
+func TestWrongExplainSaysWhatIsAllowed(t *testing.T) {
+	const allowed = ": allowed is an IP address with a port, such as 127.0.0.1:8053"
+	check(t, []mistake{
+		{name: "no port", input: inBlock("ttl 5", "explain 127.0.0.1"), want: at(3) + `explain "127.0.0.1"` + allowed},
+		{name: "a name", input: inBlock("explain localhost:8053"), want: at(2) + `explain "localhost:8053"` + allowed},
+		{name: "port 0", input: inBlock("explain [::1]:0"), want: at(2) + `explain "[::1]:0"` + allowed},
+		{name: "twice", input: inBlock("explain", "explain [::1]:1"), want: at(3) + "explain stands in line 2 already: it is allowed once"},
+		{name: "two addresses", input: inBlock("explain [::1]:1 [::1]:2"), want: at(2) + "explain has 2 arguments: allowed is explain [ADDRESS]"},
 	})
 }
 

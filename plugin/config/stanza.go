@@ -2,6 +2,7 @@ package config
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,6 +51,7 @@ func init() { // not a literal: the readers refer to it
 		"kubeconfig":      {usage: "kubeconfig KUBECONFIG [CONTEXT]", min: 1, max: 2, read: (*parser).kubeconfig},
 		"manifests":       {usage: "manifests PATH...", min: 1, max: -1, repeats: true, read: (*parser).manifests},
 		"snapshot":        {usage: "snapshot FILE", min: 1, max: 1, read: (*parser).snapshot},
+		"explain":         {usage: "explain [ADDRESS]", max: 1, read: (*parser).explain},
 		"startup_timeout": {usage: "startup_timeout DURATION, such as 5s", min: 1, max: 1, read: (*parser).startupTimeout},
 	}
 }
@@ -194,6 +196,19 @@ func (p *parser) snapshot(args []string) error {
 		return p.Errf("snapshot %q is no file: allowed is the name of a file in a folder that CoreDNS may write to", args[0])
 	}
 	p.s.Snapshot = Snapshot{Path: args[0], At: position(p.Controller)}
+	return nil
+}
+
+func (p *parser) explain(args []string) error {
+	p.s.Explain = Explain{Address: defaultExplain, At: position(p.Controller)}
+	if len(args) == 0 {
+		return nil
+	}
+	a, err := netip.ParseAddrPort(args[0])
+	if err != nil || a.Port() == 0 {
+		return p.Errf("explain %q: allowed is an IP address with a port, such as %s", args[0], defaultExplain)
+	}
+	p.s.Explain.Address = a.String()
 	return nil
 }
 

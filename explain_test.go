@@ -1,0 +1,150 @@
+package headless
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/miekg/dns"
+)
+
+const ambiguous = `
+- {apiVersion: v1, kind: Service, metadata: {namespace: default, name: twin}, spec: {clusterIP: None}}
+- apiVersion: discovery.k8s.io/v1
+  kind: EndpointSlice
+  metadata: {namespace: default, name: twin, labels: {kubernetes.io/service-name: twin}}
+  addressType: IPv4
+  endpoints:
+  - {addresses: [10.244.0.50], hostname: broker, targetRef: {kind: Pod, namespace: default, name: twin-0}}
+`
+
+// The last step says why, and the outcome is what a query gets.
+func TestExplain(t *testing.T) {
+	h := open(t, `headless cluster.local 10.244.0.0/16 {
+    manifests `+manifest(t, cluster+ambiguous)+`
+    namespaces default
+    suffix a.test default.svc.cluster.local
+    suffix shared.test default.svc.cluster.local
+    fallthrough shared.test
+}`, new(behind))
+	const next = "handed to the next plugin, behind: NXDOMAIN"
+	tests := []struct{ name, qtype, step, outcome string }{
+		{"web-0.default.svc.cluster.local", "A", `"web-0" is the pod of an endpoint of Service "nginx": ready`, "answered by headless: NOERROR"},
+		{"WEB-0.default.svc.cluster.local.", "TXT", `"web-0" is the pod of an endpoint of Service "nginx": ready`, "answered by headless: NODATA"},
+		{"web-9.default.svc.cluster.local", "A", "no such peer: ", next},
+		{"web-2.default.svc.cluster.local", "A", "not ready: only the option not_ready", next},
+		{"nginx.default.svc.cluster.local", "A", "a Service of that name wins", next},
+		{"broker.default.svc.cluster.local", "A", `hostname "broker" is ambiguous`, next},
+		{"nimbus-0.worker.svc.cluster.local", "A", `namespace "worker" is left out`, next},
+		{"web-0.nginx.default.svc.cluster.local", "A", "kubernetes' own", next},
+		{"default.cluster.local", "A", "no name of a peer", next},
+		{"example.org", "A", "it lies in no cluster zone and in no suffix", next},
+		{"web-1.a.test", "AAAA", `"web-1" is the pod of an endpoint of Service "nginx": ready`, "answered by headless: NOERROR"},
+		{"web-9.a.test", "A", "no such peer: ", "answered by headless: NXDOMAIN"},
+		{"external.a.test", "A", "ExternalName www.example.com", "answered by headless: CNAME, and what CoreDNS has for www.example.com."},
+		{"99.0.244.10.in-addr.arpa", "PTR", `no ready endpoint has it`, next},
+		{"11.0.244.10.in-addr.arpa", "PTR", `"web-1" of Service "nginx" in namespace "default" has it`, "answered by headless: NOERROR"},
+	}
+	for _, tt := range tests {
+		r := (&explained{h: h}).Explain(tt.name, tt.qtype)
+		if len(r.Steps) == 0 || !strings.Contains(r.Steps[len(r.Steps)-1], tt.step) || r.Outcome != tt.outcome {
+			t.Errorf("%s %s: want %q and %q\n%+v", tt.name, tt.qtype, tt.step, tt.outcome, r)
+		}
+	}
+	unsync(h)
+	for name, outcome := range map[string]string{
+		"web-0.default.svc.cluster.local": next,
+		"web-0.a.test":                    "answered by headless: SERVFAIL until the first sync",
+		"web-0.shared.test":               next + "; until the first sync a denial becomes SERVFAIL",
+	} {
+		if r := (&explained{h: h}).Explain(name, "A"); !strings.Contains(r.Steps[len(r.Steps)-1], "is not synced yet") || r.Outcome != outcome {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+func TestExplainSaysWhatTheNextPluginDoes(t *testing.T) {
+	for want, next := range map[string]plugin.Handler{
+		"there is none":             nil,
+		"behind: behind has had it": &behind{rcode: dns.RcodeServerFailure},
+		"behind: NOERROR":           &behind{answer: func(r *dns.Msg) *dns.Msg { return says(r, "x. 5 IN A 192.0.2.1") }},
+		"behind: NODATA":            &behind{answer: func(r *dns.Msg) *dns.Msg { return says(r) }},
+	} {
+		h := open(t, "headless cluster.local {\nmanifests $CLUSTER\n}", next)
+		if r := (&explained{h: h}).Explain("example.org", "A"); !strings.HasSuffix(r.Outcome, want) || want == "behind: NOERROR" != (len(r.Records) == 1) {
+			t.Errorf("%s: %+v", want, r)
+		}
+	}
+}
+
+func says(r *dns.Msg, answer ...string) *dns.Msg {
+	m := new(dns.Msg).SetReply(r)
+	m.Answer = records(answer...)
+	return m
+}
+
+func TestExplainAnswersWhatAQueryGets(t *testing.T) {
+	h := open(t, "headless cluster.local {\nmanifests $CLUSTER\nsuffix a.test default.svc.cluster.local\n}", new(behind))
+	for _, name := range []string{"web-0.default.svc.cluster.local.", "web-0.a.test.", "web-9.a.test.", "nginx.a.test.", "nginx.default.svc.cluster.local."} {
+		m, _, _ := ask(h, query(name, dns.TypeA))
+		var want []string
+		for _, rr := range append(m.Answer, m.Ns...) {
+			want = append(want, strings.ReplaceAll(rr.String(), "\t", " "))
+		}
+		if r := (&explained{h: h}).Explain(name, "A"); !slices.Equal(r.Records, want) {
+			t.Errorf("%s: got %q, want %q", name, r.Records, want)
+		}
+	}
+}
+
+func TestExplainNamesOriginAndNode(t *testing.T) {
+	h := open(t, `headless cluster.local 10.244.0.0/16 {
+    manifests $CLUSTER
+    suffix a.test default.svc.cluster.local
+    suffix k.test svc.cluster.local
+}`, new(behind))
+	tests := []struct{ name, origin, node, step string }{
+		{"web-0.Default.svc.cluster.local", "cluster zone cluster.local.", "web-0.default.svc", ""},
+		{"x.pod.cluster.local", "cluster zone cluster.local.", "", "no name of a peer"},
+		{"web-0.nginx.a.test", "suffix a.test.", "web-0.nginx.default.svc", "stands for default.svc"},
+		{"a.test", "suffix a.test.", "default.svc", "the apex"},
+		{"ns.dns.a.test", "suffix a.test.", "", "a name server"},
+		{"dns-version.k.test", "suffix k.test.", "", "version of the Kubernetes DNS specification"},
+		{"a.b.c.d.a.test", "suffix a.test.", "", "more labels"},
+		{`\200.a.test`, "suffix a.test.", "?.default.svc", ""},
+		{"11.0.244.10.in-addr.arpa", "pod network 10.244.0.0/16", "", "10.244.0.11"},
+		{"11.0.0.1.in-addr.arpa", "", "", "in no pod network"},
+	}
+	for _, tt := range tests {
+		r := (&explained{h: h}).Explain(tt.name, "A")
+		if r.Origin != tt.origin || r.Node != tt.node || !strings.Contains(strings.Join(r.Steps, "\n"), tt.step) {
+			t.Errorf("%s: %+v", tt.name, r)
+		}
+	}
+}
+
+func TestBrowse(t *testing.T) {
+	h := open(t, "headless cluster.local {\nmanifests $CLUSTER\nsuffix a.test svc.cluster.local\n}", new(behind))
+	e := &explained{h: h}
+	for q, want := range map[string]int{"a.test": 1, "nimbus": 2, "10.244.0.12 not ready": 1, "peer WEB-1": 2, "service headless": 5, "nothing": 0} {
+		rows, total := e.Browse(q, 0, 100)
+		if len(rows) != want || total != want {
+			t.Errorf("%q: %d rows, want %d: %v", q, len(rows), want, rows)
+		}
+		for _, r := range rows {
+			if r.Link != "" && len(e.Explain(r.Link, "A").Steps) == 0 {
+				t.Errorf("%v leads nowhere", r)
+			}
+		}
+	}
+	all, total := e.Browse("", 0, 1000)
+	page, same := e.Browse("", 3, 2)
+	if !slices.Equal(page, all[3:5]) || total != len(all) || same != total {
+		t.Errorf("%d rows of %d, then %v, want %v", len(all), total, page, all[3:5])
+	}
+	unsync(h)
+	if rows, _ := e.Browse("zone", 0, 1); !strings.Contains(rows[0].Text, "not synced") {
+		t.Errorf("%v", rows)
+	}
+}
