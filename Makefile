@@ -2,6 +2,7 @@
 
 GO   ?= go
 PORT ?= 1053
+EXPLAIN ?= 8053
 FUZZTIME ?= 10m
 # The race detector needs a C compiler.
 RACE ?= $(shell command -v $${CC:-gcc} >/dev/null && echo -race)
@@ -18,11 +19,11 @@ build: ## CoreDNS with the plugin: build/bin/coredns
 
 run: build ## serve examples/cluster.yaml on 127.0.0.1:1053 (PORT=...), or the cluster of a KUBECONFIG=...
 ifeq ($(origin KUBECONFIG),command line)
-	@sed 's/@PORT@/$(PORT)/' examples/dig.cluster.txt
-	@cd examples && PORT=$(PORT) KUBECONFIG='$(abspath $(KUBECONFIG))' exec ../build/bin/coredns -conf Corefile.cluster
+	@sed 's/@PORT@/$(PORT)/; s/@EXPLAIN@/$(EXPLAIN)/' examples/dig.cluster.txt
+	@cd examples && PORT=$(PORT) EXPLAIN=$(EXPLAIN) KUBECONFIG='$(abspath $(KUBECONFIG))' exec ../build/bin/coredns -conf Corefile.cluster
 else
-	@sed 's/@PORT@/$(PORT)/' examples/dig.txt
-	@cd examples && PORT=$(PORT) exec ../build/bin/coredns -conf Corefile
+	@sed 's/@PORT@/$(PORT)/; s/@EXPLAIN@/$(EXPLAIN)/' examples/dig.txt
+	@cd examples && PORT=$(PORT) EXPLAIN=$(EXPLAIN) exec ../build/bin/coredns -conf Corefile
 endif
 
 test: unit e2e ## every test

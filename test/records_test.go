@@ -38,7 +38,7 @@ func TestReadmeRecords(t *testing.T) {
 	}
 	s := server.New(t)
 	// What is handed on comes back with the SOA of the stub's zone.
-	s.Start(t, strings.NewReplacer("{$PORT}", "PORT", "errors\n", "errors\n    ready READY\n    forward . "+server.Stub(t)+"\n",
+	s.Start(t, strings.NewReplacer("{$PORT}", "PORT", "{$EXPLAIN}", server.Free(t), "errors\n", "errors\n    ready READY\n    forward . "+server.Stub(t)+"\n",
 		"manifests cluster.yaml", "manifests "+filepath.Join(parts.Root(), "examples", "cluster.yaml")).Replace(string(text)))
 	s.WaitReady(t)
 	rows := recordTables(t)

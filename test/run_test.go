@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coredns-headless/headless/test/controlplane"
 	"github.com/coredns-headless/headless/test/parts"
 	"github.com/coredns-headless/headless/test/server"
 )
@@ -57,11 +56,8 @@ func wantLines(t *testing.T, command string, lines []string) {
 // makeRun runs `make run` until the end of the test, and returns the dig lines that it prints, once they can be asked.
 func makeRun(t *testing.T, args ...string) (digs []string) {
 	t.Helper()
-	port, err := controlplane.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("make", append([]string{"--no-print-directory", "run", "PORT=" + port}, args...)...)
+	port := server.Free(t)
+	cmd := exec.Command("make", append([]string{"--no-print-directory", "run", "PORT=" + port, "EXPLAIN=" + server.Free(t)}, args...)...)
 	cmd.Dir = parts.Root()
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "MAKE") || strings.HasPrefix(s, "MFLAGS") })
 	cmd.Env = append(cmd.Env, "KUBECONFIG=/nonexistent") // in the environment of many, and not what was asked for

@@ -34,13 +34,19 @@ func New(tb testing.TB) *Server {
 	tb.Helper()
 	s := &Server{Part: parts.CoreDNS, dir: tb.TempDir()}
 	for _, p := range []*string{&s.Port, &s.ReadyPort, &s.MetricsPort, &s.HealthPort} {
-		port, err := controlplane.FreePort()
-		if err != nil {
-			tb.Fatal(err)
-		}
-		*p = port
+		*p = Free(tb)
 	}
 	return s
+}
+
+// Free is a port that is free.
+func Free(tb testing.TB) string {
+	tb.Helper()
+	port, err := controlplane.FreePort()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return port
 }
 
 // Start runs CoreDNS with a Corefile in which PORT, READY, METRICS and HEALTH stand for the ports. The test's end ends it, and
