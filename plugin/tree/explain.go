@@ -27,7 +27,7 @@ func (t *Tree) Explain(p *Path, guest, notReady bool) []string {
 	if ns == nil || ns.specs.Load() == 0 {
 		return []string{fmt.Sprintf("namespace %q has no Service", name)}
 	}
-	list := []string{fmt.Sprintf("namespace %q has Services, %d of them", name, ns.specs.Load())}
+	list := []string{fmt.Sprintf("Services in namespace %q: %d", name, ns.specs.Load())}
 	if p.N == 1 {
 		return list
 	}
