@@ -8,7 +8,7 @@ FUZZTIME ?= 10m
 RACE ?= $(shell command -v $${CC:-gcc} >/dev/null && echo -race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit e2e lint bench load scale faults soak fuzz licences examples/cluster.yaml
+.PHONY: help build run test unit e2e lint bench load scale faults soak fuzz screenshots licences examples/cluster.yaml
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9./-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | while read -r name text; do printf 'make %-22s %s\n' "$$name" "$$text"; done
@@ -74,6 +74,9 @@ faults: ## what clients see of faults, to docs/reliability/faults.md, in 20 minu
 
 soak: ## churn, queries and faults together, for an hour (SOAK='-duration 12h'), to docs/reliability/soak.md
 	cd test && $(GO) test -count=1 -timeout 0 -v ./soak -args -duration 1h -report $(CURDIR)/docs/reliability/soak.md $(SOAK)
+
+screenshots: ## pictures of explain's pages, to docs/explain
+	cd test && $(GO) test -count=1 ./explain -args -screenshots $(CURDIR)/docs/explain
 
 licences: ## what a CoreDNS links because of the plugin, and its licences, to docs/licences.md
 	cd test && $(GO) test -count=1 ./licences -args -write

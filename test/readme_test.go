@@ -39,7 +39,8 @@ func TestReadmeFirstCommands(t *testing.T) {
 	if len(blocks) != 2 || strings.TrimSpace(blocks[0][1]) != "make run" {
 		t.Fatalf("README begins with other commands: %q", blocks)
 	}
-	port := regexp.MustCompile(`-p (\d+)`).FindStringSubmatch(makeRun(t)[0])[1]
+	digs, _ := makeRun(t)
+	port := regexp.MustCompile(`-p (\d+)`).FindStringSubmatch(digs[0])[1]
 	command := strings.Replace(blocks[1][1], "-p 1053", "-p "+port, 1)
 	out, err := exec.Command("sh", "-c", command).CombinedOutput()
 	if err != nil || strings.TrimSpace(string(out)) != "10.244.0.6" {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -18,7 +19,8 @@ import (
 // `make run` answers the dig lines that it prints as it says, and ends with Ctrl-C.
 func TestMakeRun(t *testing.T) {
 	server.Need(t, "dig", "bind9-dnsutils")
-	for _, line := range makeRun(t) {
+	digs, _ := makeRun(t)
+	for _, line := range digs {
 		command, promised, ok := strings.Cut(line, "#")
 		if !ok {
 			t.Errorf("%q promises nothing", line)
@@ -32,7 +34,8 @@ func TestMakeRunWithACluster(t *testing.T) {
 	server.Need(t, "dig", "bind9-dnsutils")
 	fill := strings.NewReplacer("POD", "web-1", "SERVICE", "nginx", "NAMESPACE", "default")
 	web := addresses(t, "default", "nginx")
-	for _, line := range makeRun(t, "KUBECONFIG="+cluster.Kubeconfig) {
+	digs, _ := makeRun(t, "KUBECONFIG="+cluster.Kubeconfig)
+	for _, line := range digs {
 		command, all, _ := strings.Cut(line, "#")
 		promised := []string{web["web-1"]}
 		if strings.Contains(all, "all of the Service's pods") {
@@ -53,11 +56,12 @@ func wantLines(t *testing.T, command string, lines []string) {
 	}
 }
 
-// makeRun runs `make run` until the end of the test, and returns the dig lines that it prints, once they can be asked.
-func makeRun(t *testing.T, args ...string) (digs []string) {
+// makeRun runs `make run` until the end of the test, and returns the dig lines that it prints, once they can be asked, and where names are
+// explained.
+func makeRun(t *testing.T, args ...string) (digs []string, page string) {
 	t.Helper()
-	port := server.Free(t)
-	cmd := exec.Command("make", append([]string{"--no-print-directory", "run", "PORT=" + port, "EXPLAIN=" + server.Free(t)}, args...)...)
+	port, explain := server.Free(t), server.Free(t)
+	cmd := exec.Command("make", append([]string{"--no-print-directory", "run", "PORT=" + port, "EXPLAIN=" + explain}, args...)...)
 	cmd.Dir = parts.Root()
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "MAKE") || strings.HasPrefix(s, "MFLAGS") })
 	cmd.Env = append(cmd.Env, "KUBECONFIG=/nonexistent") // in the environment of many, and not what was asked for
@@ -107,7 +111,42 @@ func makeRun(t *testing.T, args ...string) (digs []string) {
 	if len(digs) < 3 {
 		t.Fatalf("make run printed %q", digs)
 	}
-	return digs
+	return digs, "http://127.0.0.1:" + explain + "/"
+}
+
+// The commands of the README and of docs/explain.md say of `make run` what stands there.
+func TestExplainCommands(t *testing.T) {
+	server.Need(t, "curl", "curl")
+	_, page := makeRun(t)
+	curl := func(command string) string {
+		out, err := exec.Command("sh", "-c", strings.Replace(command, "curl ", "curl -sS ", 1)).CombinedOutput()
+		if err != nil || !strings.HasPrefix(command, "curl ") {
+			t.Errorf("%s: %v\n%s", command, err, out)
+		}
+		return string(out)
+	}
+	here := strings.NewReplacer("http://127.0.0.1:8053/", page)
+	commands := strings.Split(strings.TrimSpace(readmeBlock(t, "Explain", "sh")), "\n")
+	if out := curl(here.Replace(commands[0])); !strings.Contains(out, "answered by headless: NOERROR") {
+		t.Errorf("%s\n%s", commands[0], out)
+	}
+	if out := curl(here.Replace(commands[1])); !strings.Contains(out, `"kind":"peer","name":"web-0.nginx.default"`) {
+		t.Errorf("%s\n%s", commands[1], out)
+	}
+	text, err := os.ReadFile(filepath.Join(parts.Root(), "docs", "explain.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```console\n\\$ ([^\n]*)\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(blocks) < 2 {
+		t.Errorf("%d commands in docs/explain.md", len(blocks))
+	}
+	server1053 := regexp.MustCompile(`dns://\.:\d+`) // its port is the test's
+	for _, b := range blocks {
+		if got := server1053.ReplaceAllString(curl(here.Replace(b[1])), "dns://.:1053"); got != b[2] {
+			t.Errorf("%s\n%swant\n%s", b[1], got, b[2])
+		}
+	}
 }
 
 // The binary lists the plugin, and both versions.

@@ -1,0 +1,157 @@
+package explain
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/coredns-headless/headless/test/server"
+)
+
+// outcomes are names, what the page must say of each, and the picture of it that the documents have.
+var outcomes = []struct {
+	test, name, picture string
+	dark                bool
+	says                []string
+}{
+	{
+		test: "a peer", name: "web-1.default.svc.cluster.local", picture: "peer",
+		says: []string{"cluster zone cluster.local.", `"web-1" is the pod of an endpoint of Service "nginx": ready`, "answered by headless: NOERROR", "IN A 10.244.0.12"},
+	},
+	{
+		test: "no such peer", name: "web-9.mgmt.pix.yun.com",
+		says: []string{"suffix mgmt.pix.yun.com., which stands for default.svc", "no such peer", "answered by headless: NXDOMAIN", "IN SOA"},
+	},
+	{
+		test: "not ready", name: "web-2.default.svc.cluster.local", picture: "not-ready", dark: true,
+		says: []string{`"web-2" is the pod of an endpoint of Service "nginx": not ready: only the option not_ready lets it answer`, "handed to the next plugin, kubernetes: NXDOMAIN"},
+	},
+	{
+		test: "a Service wins", name: "api.default.svc.cluster.local",
+		says: []string{`"api" is a Service there: ClusterIP [10.96.0.80]`, "a Service of that name wins", "handed to the next plugin, kubernetes: NOERROR", "IN A 10.96.0.80"},
+	},
+	{
+		test: "an ambiguous hostname", name: "broker.default.svc.cluster.local", picture: "ambiguous",
+		says: []string{`hostname "broker" is ambiguous`, "handed to the next plugin, kubernetes: NXDOMAIN"},
+	},
+	{
+		test: "a namespace left out", name: "rabbit-0.other.svc.cluster.local",
+		says: []string{`namespace "other" is left out: it is not among the option namespaces`, "handed to the next plugin, kubernetes: NXDOMAIN"},
+	},
+	{
+		test: "a hostname below its Service", name: "web-1.nginx.default.svc.cluster.local",
+		says: []string{"kubernetes' own", "handed to the next plugin, kubernetes: NOERROR", "IN A 10.244.0.12"},
+	},
+	{
+		test: "somebody else's name", name: "www.company.test",
+		says: []string{"it lies in no cluster zone and in no suffix", "handed to the next plugin, kubernetes: "},
+	},
+}
+
+func TestPageSaysWhyANameResolvesOrDoesNot(t *testing.T) {
+	s, url := start(t, cluster.Kubeconfig)
+	s.WaitReady(t)
+	b := openBrowser(t)
+	for _, tt := range outcomes {
+		t.Run(tt.test, func(t *testing.T) {
+			text := b.typed(url, "input[name=name]", tt.name)
+			wantAll(t, text, append(tt.says, tt.name, "in the server block dns://.:"+s.Port)...)
+			if tt.picture != "" {
+				b.looks(tt.picture, tt.dark)
+			}
+		})
+	}
+	t.Run("a wrong name", func(t *testing.T) {
+		response, err := chromedp.Run(b.ctx, chromedp.NavigateResponse(url+"?name=a..b"))
+		if err != nil || response.Status != 400 {
+			t.Errorf("%v %+v", err, response)
+		}
+		wantAll(t, b.says(), `"a..b" is no domain name`)
+	})
+	b.looksOnlyHere(url)
+}
+
+// looksOnlyHere checks that no page asked for anything elsewhere, or had anything to complain about.
+func (b *browser) looksOnlyHere(url string) {
+	b.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range b.requested {
+		if !strings.HasPrefix(r, url) {
+			b.Errorf("the page asks for %s", r)
+		}
+	}
+	own := slices.DeleteFunc(b.complaint, func(text string) bool {
+		return strings.Contains(text, "status of 400") || strings.Contains(text, "status of 404") // a wrong name, and /favicon.ico
+	})
+	if len(b.requested) == 0 || len(own) > 0 {
+		b.Errorf("%d requests, and the console says %q", len(b.requested), own)
+	}
+}
+
+func TestPageBeforeTheFirstSync(t *testing.T) {
+	_, url := start(t, unreachable(t))
+	b := openBrowser(t)
+	wantAll(t, b.typed(url, "input[name=name]", "web-1.mgmt.pix.yun.com"), `namespace "default" is not synced yet`, "answered by headless: SERVFAIL until the first sync")
+	wantAll(t, b.typed(url, "input[name=name]", "web-1.default.svc.cluster.local"), `namespace "default" is not synced yet`, "handed to the next plugin, kubernetes: NXDOMAIN")
+	b.do(chromedp.Navigate(url + "browse"))
+	wantAll(t, b.says(), "not synced")
+}
+
+// unreachable is a kubeconfig of an API server that is not there.
+func unreachable(t *testing.T) string {
+	path := t.TempDir() + "/kubeconfig"
+	if err := cluster.WriteKubeconfig(path, "https://127.0.0.1:"+server.Free(t), "token"); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestBrowsingThousandsOfPeers(t *testing.T) {
+	s, url := start(t, cluster.Kubeconfig)
+	s.WaitReady(t)
+	b := openBrowser(t)
+	b.do(chromedp.Navigate(url))
+	wantAll(t, clicked(b, chromedp.CSS(`a[href="/browse"]`)), "cluster zone", "mgmt.pix.yun.com.", "pod network", "10.244.0.0/16", "namespace", "nginx.default", "headless", "web-2.nginx.default", "not ready")
+	b.looks("browse", false)
+	wantAll(t, b.typed(url+"browse", "input[name=q]", "peer spark many-1 "), "1111 in all, here from row 1 to 200")
+	for range 4 {
+		clicked(b, chromedp.CSS("a[rel=next]"))
+	}
+	wantAll(t, clicked(b, chromedp.CSS("a[rel=next]")), "1111 in all, here from row 1001 to 1111", "many-1999")
+	wantAll(t, clicked(b, chromedp.Search(`//a[text()="many-1999.many.spark"]`)), "many-1999.spark.svc.cluster.local.", "answered by headless: NOERROR")
+	b.looksOnlyHere(url)
+}
+
+// What curl prints is what the page says, and as JSON it is what programs can read.
+func TestCurlGetsTheSame(t *testing.T) {
+	server.Need(t, "curl", "curl")
+	s, url := start(t, cluster.Kubeconfig)
+	s.WaitReady(t)
+	curl := func(query string) string {
+		out, err := exec.Command("curl", "-sS", url+query).CombinedOutput() // #nosec G204 -- of this test
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return string(out)
+	}
+	for _, tt := range outcomes {
+		wantAll(t, curl("?name="+tt.name), append(tt.says, tt.name)...)
+		var answer struct {
+			Reports []struct {
+				Name, Outcome, Server string
+				Steps                 []string
+			}
+		}
+		if err := json.Unmarshal([]byte(curl("?name="+tt.name+"&format=json")), &answer); err != nil || len(answer.Reports) != 1 ||
+			answer.Reports[0].Name != tt.name+"." || !slices.ContainsFunc(tt.says, func(want string) bool { return strings.HasPrefix(answer.Reports[0].Outcome, want) }) {
+			t.Errorf("%s: %v %+v", tt.name, err, answer)
+		}
+	}
+	wantAll(t, curl("browse?q=peer+web-2"), "peer  web-2.nginx.default  10.244.0.13, not ready\n1 in all\n")
+	wantAll(t, curl(""), "/?name=NAME&type=TYPE")
+}
