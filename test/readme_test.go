@@ -33,6 +33,8 @@ func readmeBlock(t *testing.T, heading, language string) string {
 }
 
 // The README's first two commands do what it says.
+//
+//doc:runs README.md#headless 2
 func TestReadmeFirstCommands(t *testing.T) {
 	server.Need(t, "dig", "bind9-dnsutils")
 	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readme(t), 2)
@@ -49,6 +51,9 @@ func TestReadmeFirstCommands(t *testing.T) {
 }
 
 // Every Corefile of the README starts and answers, with ports, addresses and credentials of this test.
+//
+//doc:runs README.md#Examples 3
+//doc:runs README.md#Transfer 1
 func TestReadmeCorefiles(t *testing.T) {
 	server.Need(t, "dig", "bind9-dnsutils")
 	web := addresses(t, "default", "nginx")

@@ -164,6 +164,8 @@ func TestBinary(t *testing.T) {
 }
 
 // The README's steps work in a CoreDNS source tree: the module's own files, as no other can be had here.
+//
+//doc:runs README.md#Building 1
 func TestBuildInACoreDNSSourceTree(t *testing.T) {
 	steps := readmeBlock(t, "Building", "sh")
 	dir := filepath.Join(t.TempDir(), "coredns")

@@ -13,6 +13,8 @@ import (
 
 // A StatefulSet's pods find each other by host name. Without the plugin none of the ways works; with it, added to the ConfigMap
 // while CoreDNS runs, each does.
+//
+//doc:runs README.md#headless 1
 func TestStorm(t *testing.T) {
 	corefile := story(t, "storm", "Corefile")
 	serve(t, without(t, corefile))
