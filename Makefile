@@ -4,11 +4,12 @@ GO   ?= go
 PORT ?= 1053
 EXPLAIN ?= 8053
 FUZZTIME ?= 10m
+MAN ?= man/coredns-headless.7
 # The race detector needs a C compiler.
 RACE ?= $(shell command -v $${CC:-gcc} >/dev/null && echo -race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit e2e lint bench load scale faults soak fuzz screenshots licences examples/cluster.yaml
+.PHONY: help build run test unit e2e lint bench load scale faults soak fuzz screenshots licences man examples/cluster.yaml
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9./-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | while read -r name text; do printf 'make %-22s %s\n' "$$name" "$$text"; done
@@ -80,6 +81,10 @@ screenshots: ## pictures of explain's pages, to docs/explain
 
 licences: ## what a CoreDNS links because of the plugin, and its licences, to docs/licences.md
 	cd test && $(GO) test -count=1 ./licences -args -write
+
+man: ## the manual page, from README.md, to man/coredns-headless.7
+	@cd test && $(GO) run ./cmd/parts go-md2man
+	@awk -f man/readme.awk README.md | .cache/bin/go-md2man >$(MAN)
 
 examples/cluster.yaml: ## dump the tests' cluster anew, as kubectl prints it
 	cd test && $(GO) test -run '^TestDump$$' . -args -dump $(CURDIR)/$@

@@ -49,11 +49,12 @@ var (
 	Kubelet           = kubernetes("kubelet")
 	Kubectl           = kubernetes("kubectl")
 	Benchstat         = Part{Name: "benchstat", dir: "test/tools/benchstat", pkg: "golang.org/x/perf/cmd/benchstat"}
+	Md2man            = Part{Name: "go-md2man", dir: "test/tools/go-md2man", pkg: "github.com/cpuguy83/go-md2man/v2"}
 	GolangciLint      = Part{Name: "golangci-lint", dir: "test/tools/golangci-lint", pkg: "github.com/golangci/golangci-lint/v2/cmd/golangci-lint"}
 )
 
 // Tools lists the parts that are built when asked for by name.
-var Tools = []Part{Benchstat, GolangciLint}
+var Tools = []Part{Benchstat, GolangciLint, Md2man}
 
 // Tests lists the parts that tests run.
 var Tests = []Part{Etcd, APIServer, ControllerManager, Kwok, CoreDNS, CoreDNSStatic, Scheduler, Proxy, Kubelet, Kubectl}

@@ -19,7 +19,7 @@ func main() {
 		for _, name := range os.Args[1:] {
 			i := slices.IndexFunc(parts.Tools, func(p parts.Part) bool { return p.Name == name })
 			if i < 0 {
-				fail(fmt.Errorf("no part %q: allowed are benchstat, golangci-lint, or none for all that tests run", name))
+				fail(fmt.Errorf("no part %q: allowed are benchstat, go-md2man, golangci-lint, or none for all that tests run", name))
 			}
 			list = append(list, parts.Tools[i])
 		}
@@ -38,7 +38,7 @@ func main() {
 func foretell() {
 	const skipped = "will be skipped (with CI=true they fail):"
 	for _, c := range [][2]string{
-		{"dig", "bind9-dnsutils"}, {"delv", "bind9-dnsutils"}, {"unbound", "unbound"}, {"dnsmasq", "dnsmasq-base"}, {"knotd", "knot"}, {"nsd", "nsd"}, {"dnsperf", "dnsperf"},
+		{"dig", "bind9-dnsutils"}, {"delv", "bind9-dnsutils"}, {"unbound", "unbound"}, {"dnsmasq", "dnsmasq-base"}, {"knotd", "knot"}, {"nsd", "nsd"}, {"dnsperf", "dnsperf"}, {"mandoc", "mandoc"},
 	} {
 		if _, err := exec.LookPath(c[0]); err != nil {
 			fmt.Fprintf(os.Stderr, "the tests that use %s %s it is not installed (Debian package %s)\n", c[0], skipped, c[1])

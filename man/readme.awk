@@ -1,0 +1,16 @@
+# Makes of README.md what go-md2man makes a manual page of, in the form of CoreDNS's own: the headings in capitals, nothing before the
+# first. Tables become lists, as they would take 120 columns: the name, and below it each example with type and reply.
+BEGIN { print "% \"COREDNS-HEADLESS\" 7 \"2026-11-24\" \"CoreDNS\" \"CoreDNS Plugins\"" }
+/^## / { begun = 1 }
+!begun { next }
+/^```/ { fenced = !fenced }
+fenced { print; next }
+/^## / { print toupper(substr($0, 2)); next }
+!/^\|/ { rows = 0; print; next }
+++rows > 2 {
+	n = split($0, cell, / *\| */) # the first and the last are outside
+	if (cell[2] != "") print "\n**" cell[2] "**"
+	text = ": " cell[3]
+	for (i = 4; i < n; i++) text = text (i == n - 1 ? ": " : " ") cell[i]
+	print text "\n"
+}
