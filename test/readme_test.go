@@ -14,7 +14,13 @@ import (
 
 func readme(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(parts.Root(), "README.md"))
+	return documentText(t, "README.md")
+}
+
+// documentText is that of a file of the project.
+func documentText(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(parts.Root(), path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,22 +78,7 @@ func TestReadmeCorefiles(t *testing.T) {
 	}
 	for i, block := range blocks {
 		s := server.New(t)
-		text := strings.NewReplacer(":53 {", ":PORT {\n    bind 127.0.0.1", "    ready\n", "    ready READY\n", "    health {", "    health HEALTH {",
-			"prometheus :9153", "prometheus METRICS", "/etc/resolv.conf", server.Stub(t), "/etc/coredns/kubeconfig", cluster.Kubeconfig, "to 192.0.2.53", "to "+server.Stub(t)).Replace(block[1])
-		if !strings.Contains(text, "ready READY") {
-			text = strings.Replace(text, "    bind 127.0.0.1", "    bind 127.0.0.1\n    ready READY", 1)
-		}
-		if !strings.Contains(text, "kubeconfig") { // in a pod there is a service account instead
-			text = strings.Replace(text, "headless cluster.local {", "headless cluster.local {\n kubeconfig "+cluster.Kubeconfig, 1)
-			text = regexp.MustCompile(`(?m)^    kubernetes ([a-z0-9. -]*)( \{)?$`).ReplaceAllStringFunc(text, func(line string) string {
-				head, braced := strings.CutSuffix(line, " {")
-				if head += " {\n kubeconfig " + cluster.Kubeconfig; !braced {
-					head += "\n}"
-				}
-				return head
-			})
-		}
-		s.Start(t, text)
+		s.Start(t, ours(t, block[1], cluster.Kubeconfig))
 		s.WaitReady(t)
 		if a := asked[i]; a.addrs != nil {
 			want(t, s, a.name, a.addrs...)

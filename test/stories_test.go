@@ -45,9 +45,21 @@ func TestStorm(t *testing.T) {
 // With a pod's own search list the name web-1 is enough.
 func TestStormWithAPodsSearchList(t *testing.T) {
 	s := start(t, suffix)
+	r := searching(t, s, "default", "web-1")
+	if got, wanted := r.Addresses(), []string{addresses(t, "default", "nginx")["web-1"]}; !slices.Equal(got, wanted) {
+		t.Errorf("web-1: got %q, want %q\n%s", got, wanted, r.Text)
+	}
+	if !strings.Contains(r.Text, "web-1.default.svc.cluster.local.") {
+		t.Errorf("the search list was not walked:\n%s", r.Text)
+	}
+}
+
+// searching asks for a name as a pod of the namespace would, with the search list that kubelet gives it.
+func searching(t *testing.T, s *server.Server, namespace, name string) server.Reply {
+	t.Helper()
 	server.Need(t, "unshare", "util-linux")
 	resolv := filepath.Join(t.TempDir(), "resolv.conf")
-	text := "search default.svc.cluster.local svc.cluster.local cluster.local\nnameserver 127.0.0.1\noptions ndots:5\n"
+	text := "search " + namespace + ".svc.cluster.local svc.cluster.local cluster.local\nnameserver 127.0.0.1\noptions ndots:5\n"
 	if err := os.WriteFile(resolv, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -60,17 +72,11 @@ func TestStormWithAPodsSearchList(t *testing.T) {
 	if out, err := exec.Command("unshare", append(ns, "true")...).CombinedOutput(); err != nil {
 		server.Missing(t, "no right to make a mount namespace: "+string(out))
 	}
-	out, err := exec.Command("unshare", append(ns, "sh", "-c", script, "sh", resolv, "-p", s.Port, "+search", "+tries=1", "web-1")...).CombinedOutput()
+	out, err := exec.Command("unshare", append(ns, "sh", "-c", script, "sh", resolv, "-p", s.Port, "+search", "+tries=1", name)...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	r := server.Parse(string(out))
-	if got, wanted := r.Addresses(), []string{addresses(t, "default", "nginx")["web-1"]}; !slices.Equal(got, wanted) {
-		t.Errorf("web-1: got %q, want %q\n%s", got, wanted, r.Text)
-	}
-	if !strings.Contains(r.Text, "web-1.default.svc.cluster.local.") {
-		t.Errorf("the search list was not walked:\n%s", r.Text)
-	}
+	return server.Parse(string(out))
 }
 
 // A Deployment's pods have no record at all in stock CoreDNS.

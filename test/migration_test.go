@@ -1,0 +1,168 @@
+package test
+
+import (
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coredns-headless/headless/test/controlplane"
+	"github.com/coredns-headless/headless/test/parts"
+	"github.com/coredns-headless/headless/test/server"
+)
+
+// What people have today, and what they get, answers as the page says, and so does what they have on the way from one to the other.
+//
+//doc:runs docs/migration.md 13
+func TestMigration(t *testing.T) {
+	list := sections(t, "docs/migration.md")
+	if len(list) != 7 || len(list[1].rows) < 10 {
+		t.Fatalf("%d sections, %d rows in the first table", len(list), len(list[1].rows))
+	}
+	for _, part := range list[1:] { // the first is the head of the page
+		t.Run(part.title, func(t *testing.T) { part.test(t) })
+	}
+}
+
+func (s section) test(t *testing.T) {
+	dryRun(t, s.manifests)
+	fill := s.objects(t)
+	var servers, unsynced []*server.Server
+	for _, text := range s.corefiles {
+		servers = append(servers, s.start(t, fill.Replace(text)))
+	}
+	for _, row := range s.rows {
+		list := servers
+		if row.head != "Name" {
+			if unsynced == nil {
+				unsynced = s.unsynced(t)
+			}
+			list = unsynced
+		}
+		if len(row.cells) != len(list)+2 {
+			t.Fatalf("%q has %d cells for %d Corefiles", row.cells, len(row.cells), len(list))
+		}
+		for i, at := range list {
+			row.ask(t, at, fill, row.cells[2+i])
+		}
+	}
+	// On the way both stand in the Corefile.
+	before := regexp.MustCompile(`(?ms)^    (rewrite|k8s_external) .*?^    }\n`).FindString(s.corefiles[0])
+	if before == "" {
+		return
+	}
+	both := s.start(t, fill.Replace(strings.Replace(s.corefiles[1], "    headless ", before+"    headless ", 1)))
+	for _, row := range s.rows {
+		if row.head == "Name" && row.cells[3] == "A" {
+			row.ask(t, both, fill, "A")
+		}
+	}
+}
+
+// objects makes what the section needs in the cluster, and says what to put for the names that its text has of it.
+func (s section) objects(t *testing.T) *strings.Replacer {
+	t.Helper()
+	namespace := "default"
+	i := slices.IndexFunc(s.manifests, func(text string) bool { return strings.Contains(text, "subdomain:") })
+	if i >= 0 {
+		namespace = makeNamespace(t, "migration")
+		for doc := range strings.SplitSeq(s.manifests[i], "\n---\n") { // kwok knows the node, there is no scheduler
+			kubectl(t, strings.Replace(doc, "      subdomain: ws\n", "      subdomain: ws\n      nodeName: node-0\n", 1), "--namespace", namespace, "apply", "-f", "-")
+		}
+		if err := cluster.WaitReady(t.Context(), namespace, "ws", 2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ws := addresses(t, namespace, "ws")
+	pod := slices.Sorted(maps.Keys(ws))[0]
+	pairs := []string{"ws-777779bd59-ftn4j", pod, "10-244-0-7", strings.ReplaceAll(ws[pod], ".", "-"), "default", namespace}
+	if strings.Contains(s.corefiles[0], "10.244.0.0/16") {
+		makePod(t, "default", "loner", "10.244.200.1")
+		t.Cleanup(func() {
+			kubectl(t, "", "--namespace", "default", "delete", "pod", "loner", "--grace-period=0", "--force")
+		})
+		octets := strings.Split(addresses(t, "default", "nginx")["web-1"], ".")
+		slices.Reverse(octets)
+		pairs = append(pairs, "7.0.244.10", strings.Join(octets, "."))
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// start runs a Corefile of the page and waits until it is ready.
+func (s section) start(t *testing.T, text string) *server.Server {
+	t.Helper()
+	server.Need(t, "dig", "bind9-dnsutils")
+	at := server.New(t)
+	at.Start(t, ours(t, text, cluster.Kubeconfig))
+	at.WaitReady(t)
+	return at
+}
+
+// unsynced runs the Corefiles where no API server is.
+func (s section) unsynced(t *testing.T) (list []*server.Server) {
+	t.Helper()
+	port, err := controlplane.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := cluster.WriteKubeconfig(nobody, "127.0.0.1:"+port, "token"); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range s.corefiles {
+		at := server.New(t)
+		at.Start(t, ours(t, text, nobody))
+		at.Poll(t, time.Minute, func() error { // it is never ready
+			conn, err := net.Dial("tcp", "127.0.0.1:"+at.Port)
+			if err == nil {
+				err = conn.Close()
+			}
+			return err
+		})
+		list = append(list, at)
+	}
+	return list
+}
+
+// ask asks for the row's name and checks the answer against a cell.
+func (r asked) ask(t *testing.T, s *server.Server, fill *strings.Replacer, cell string) {
+	t.Helper()
+	how, name, _ := strings.Cut(strings.TrimSuffix(r.cells[0], "`"), "`")
+	name = fill.Replace(name)
+	if how == "" {
+		answers(t, s.Dig(t, name, r.cells[1]), fill.Replace(cell), name)
+	} else {
+		answers(t, searching(t, s, fill.Replace("default"), name), fill.Replace(cell), how+name)
+	}
+}
+
+// dryRun has the API server check manifests as they stand, in the namespace that kubectl takes by itself.
+func dryRun(t *testing.T, manifests []string) {
+	t.Helper()
+	for _, text := range manifests {
+		kubectl(t, text, "apply", "--dry-run=server", "-f", "-")
+	}
+}
+
+// kubectl runs it with input, and returns what it prints.
+func kubectl(t *testing.T, input string, args ...string) string {
+	t.Helper()
+	bin, err := parts.Kubectl.Path()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(bin, append([]string{"--kubeconfig", cluster.Kubeconfig}, args...)...)
+	cmd.Stdin = strings.NewReader(input)
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir()) // what it caches of API servers
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("kubectl %q: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
