@@ -115,6 +115,9 @@ func makeRun(t *testing.T, args ...string) (digs []string, page string) {
 }
 
 // The commands of the README and of docs/explain.md say of `make run` what stands there.
+//
+//doc:runs README.md#Explain 1
+//doc:runs docs/explain.md#Why a name resolves, or does not 4
 func TestExplainCommands(t *testing.T) {
 	server.Need(t, "curl", "curl")
 	_, page := makeRun(t)
