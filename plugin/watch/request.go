@@ -34,6 +34,7 @@ type request struct {
 	lasting lasting
 	failing map[string]*failure // by verb
 	stale   atomic.Bool         // what came so far may be out of date
+	streams bool                // a streamed list has begun, and not brought all of it
 }
 
 // failure is why requests fail.
@@ -94,10 +95,26 @@ var errNoAnswer = errors.New("no answer")
 
 var empty = reflect.TypeOf(apiwatch.NewEmptyWatch())
 
+// errCutOff says that a streamed list ended before all of it had come. client-go asks again and says nothing.
+var errCutOff = errors.New("the streamed list ended before its end")
+
+// listed notes that a list is complete.
+func (r *request) listed() {
+	r.outdated(false)
+	if r.streams {
+		r.streams = false
+		r.report(context.Background(), "watch", nil)
+	}
+}
+
 // wait waits until the next request may be made. What is known counts as out of date from now on, until the request has brought more:
 // client-go tries for minutes before it says that something is wrong.
 func (r *request) wait(ctx context.Context) error {
 	r.outdated(true)
+	if r.streams {
+		r.streams = false
+		r.report(ctx, "watch", errCutOff)
+	}
 	return r.limit.Wait(ctx)
 }
 
@@ -110,7 +127,11 @@ func (r *request) begin(ctx context.Context, o metav1.ListOptions) (apiwatch.Int
 	}
 	// Without a list it goes on where the last one ended. If those ended at once, that remains to be seen.
 	r.outdated(err != nil || streams || r.lasting.short.Load() > 0)
-	if !streams || !apierrors.IsInvalid(err) { // a server that streams no lists is asked for a list next
+	switch {
+	case streams && err == nil:
+		r.streams = true // whether it works remains to be seen
+	case streams && apierrors.IsInvalid(err): // a server that streams no lists is asked for a list next
+	default:
 		r.report(ctx, "watch", err)
 	}
 	switch {

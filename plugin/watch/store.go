@@ -90,7 +90,7 @@ func (s *store) Replace(list []any, resourceVersion string) error {
 	}
 	s.source.Replace(slims, object.ParseVersion(resourceVersion))
 	s.w.count[s.kind].applied.Add(uint64(len(slims)))
-	s.from.outdated(false)
+	s.from.listed()
 	return nil
 }
 
