@@ -53,12 +53,13 @@ var (
 	descSaved    = describe("snapshot_timestamp_seconds", "When a snapshot was written last, in Unix time.")
 	descFailed   = describe("requests_failed_total", "List and watch requests to the API server that failed, by kind.", "kind")
 	descApplied  = describe("objects_applied_total", "Objects put into the tree of names, by kind.", "kind")
+	descLatency  = describe("programming_duration_seconds", "How long after a change of a pod or Service its EndpointSlice's names answered, of what was watched, not listed.")
 	descSkipped  = describe("objects_skipped_total", "Objects left out, wholly or in part, by kind.", "kind")
 )
 
 // Describe implements prometheus.Collector.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descServices, descPeers, descSynced, descStale, descSaved, descFailed, descApplied, descSkipped} {
+	for _, d := range []*prometheus.Desc{descServices, descPeers, descSynced, descStale, descSaved, descFailed, descApplied, descSkipped, descLatency} {
 		ch <- d
 	}
 }
@@ -81,6 +82,10 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(descStale, number(w.Stale()))
 		if at := w.Saved(); !at.IsZero() {
 			gauge(descSaved, float64(at.Unix()))
+		}
+		if l := w.Latency(); l != nil {
+			count, sum, buckets := l.Histogram()
+			ch <- prometheus.MustNewConstHistogram(descLatency, count, sum, buckets, w.Name())
 		}
 		for _, k := range []object.Kind{object.KindService, object.KindEndpointSlice} {
 			applied, skipped, failed := w.Counts(k)

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // EndpointSlice is a slim EndpointSlice.
@@ -16,6 +18,8 @@ type EndpointSlice struct {
 	Service   string
 	Ports     []Port
 	Endpoints []Endpoint
+	// Trigger is when the change of a pod or Service that it follows was made, in Unix nanoseconds; 0 where nobody says so.
+	Trigger int64
 }
 
 // Endpoint is one address of an endpoint of an EndpointSlice. Its names are in lower case.
@@ -51,7 +55,7 @@ func FromEndpointSlice(o *discoveryv1.EndpointSlice) (*EndpointSlice, error) {
 	case o.AddressType == discoveryv1.AddressTypeFQDN:
 		return nil, errFQDN
 	}
-	s := &EndpointSlice{head: h, Service: lower(svc), Endpoints: make([]Endpoint, 0, len(o.Endpoints))}
+	s := &EndpointSlice{head: h, Service: lower(svc), Endpoints: make([]Endpoint, 0, len(o.Endpoints)), Trigger: trigger(&o.ObjectMeta)}
 	for _, p := range o.Ports {
 		if p.Port == nil { // all ports (EndpointPort.port): there is no number to tell
 			continue
@@ -74,6 +78,15 @@ func FromEndpointSlice(o *discoveryv1.EndpointSlice) (*EndpointSlice, error) {
 		}
 	}
 	return s, err
+}
+
+// trigger reads the annotation that Kubernetes' controllers tell it by.
+func trigger(o *metav1.ObjectMeta) int64 {
+	t, err := time.Parse(time.RFC3339Nano, o.Annotations[corev1.EndpointsLastChangeTriggerTime])
+	if err != nil {
+		return 0
+	}
+	return t.UnixNano()
 }
 
 // add appends one Endpoint for each address of e, and says what is wrong with those it leaves out.

@@ -38,15 +38,21 @@ func (t *Tree) Source(namespace string) *Source {
 	return s
 }
 
-// Set adds o or puts it in its older version's place. A newer one stays.
-func (s *Source) Set(o object.Object) {
+// Set adds o or puts it in its older version's place. A newer one stays. It reports whether o is an EndpointSlice that follows another change
+// than the version before, as Trigger tells.
+func (s *Source) Set(o object.Object) (triggered bool) {
 	s.t.mu.Lock()
 	defer s.t.mu.Unlock()
 	if s.newer(o.Key(), o.Version()) {
-		return
+		return false
+	}
+	if sl, ok := o.(*object.EndpointSlice); ok {
+		held := s.slices[o.Key()]
+		triggered = sl.Trigger != 0 && (held == nil || held.trigger != sl.Trigger)
 	}
 	s.set(o)
 	s.t.commit(o.Version(), true)
+	return triggered
 }
 
 // Delete removes the object with that key. Version is the deletion's own; what came after it stays.
@@ -192,14 +198,14 @@ func (s *Source) setSlice(o *object.EndpointSlice) {
 		if v := o.Version(); v != 0 && v == sl.version {
 			return
 		}
-		sl.version = o.Version()
+		sl.version, sl.trigger = o.Version(), o.Trigger
 		if sl.set(o.Endpoints, o.Ports) {
 			s.t.mark(sl.svc)
 		}
 		return
 	}
 	svc := s.t.service(k.Namespace, o.Service)
-	now := &slice{svc: svc, hash: hashOf(k.Name), version: o.Version()}
+	now := &slice{svc: svc, hash: hashOf(k.Name), version: o.Version(), trigger: o.Trigger}
 	now.content.Store(new(content))
 	now.set(o.Endpoints, o.Ports)
 	svc.slices.swap(now.hash, nil, now)

@@ -70,6 +70,7 @@ type slice struct {
 	svc     *service
 	hash    uint64
 	version uint64 // writer
+	trigger int64  // of EndpointSlice; writer
 	content atomic.Pointer[content]
 	// doubled has the heads of chains of those pods that the slice has more than once; nil as for almost every slice. Writer.
 	doubled map[string]*endpoint

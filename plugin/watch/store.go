@@ -2,6 +2,7 @@ package watch
 
 import (
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/tools/cache"
@@ -53,16 +54,27 @@ func (s *store) key(o any) object.Key {
 	return object.NewKey(s.kind, m.GetNamespace(), m.GetName())
 }
 
+// young is how old a slice that is new to a watch is at most if its change counts as one: an older one came from the other selector.
+const young = time.Minute
+
 // Add implements cache.ReflectorStore.
-func (s *store) Add(o any) error { return s.Update(o) }
+func (s *store) Add(o any) error {
+	m, err := meta.Accessor(o)
+	return s.set(o, err == nil && time.Since(m.GetCreationTimestamp().Time) < young)
+}
 
 // Update implements cache.ReflectorStore.
-func (s *store) Update(o any) error {
+func (s *store) Update(o any) error { return s.set(o, true) }
+
+// set puts an event's object into the tree. Where it is timed, it tells how long that took.
+func (s *store) set(o any, timed bool) error {
 	slim := s.slim(o)
 	if slim == nil { // nothing is left of it, so nothing may stay of its older version
 		return s.Delete(o)
 	}
-	s.source.Set(slim)
+	if triggered := s.source.Set(slim); triggered && timed {
+		s.w.latency.observe(slim.(*object.EndpointSlice).Trigger)
+	}
 	s.w.count[s.kind].applied.Add(1)
 	return nil
 }

@@ -1,11 +1,15 @@
 package watch
 
 import (
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/coredns-headless/headless/plugin/object"
 	"github.com/coredns-headless/headless/plugin/tree"
@@ -170,8 +174,68 @@ func TestWarningsAreBounded(t *testing.T) {
 		o.Name = "no.label." + string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676))
 		must(t, services.Add(o))
 	}
-	if n := len(log.with("left out")); n != warnedMax {
-		t.Errorf("%d warnings, want %d", n, warnedMax)
+	w.lines.SetLimit(0) // no time gives a line back
+	named := len(log.with(": left out: "))
+	if named < warnBurst || named > 2*warnBurst {
+		t.Errorf("%d objects are named, want %d and one each second", named, warnBurst)
+	}
+	w.sum()
+	if lines := log.with(" more times an object was left out"); len(lines) != 1 || !strings.Contains(lines[0], fmt.Sprintf(" %d more", warnedMax+10-named)) {
+		t.Errorf("%d of %d are named, and of the others the log says %q", named, warnedMax+10, lines)
+	}
+	w.sum()
+	if n := len(log.with("left out")); n != named+1 {
+		t.Errorf("%d lines, want %d", n, named+1)
 	}
 	counts(t, w, object.KindService, 0, warnedMax+10)
+}
+
+// A change is timed once, by the annotation that tells when it was made: not in lists, which bring old ones, nor again when the slice changes for
+// another reason, nor when it comes from the other selector.
+func TestChangesAreTimedAndListsAreNot(t *testing.T) {
+	captureLog(t)
+	w, services, slices := stores()
+	w.server = "https://test"
+	must(t, services.Replace([]any{headlessService("default/nginx", "1")}, "1"))
+	ago := func(d time.Duration) string { return time.Now().Add(-d).Format(time.RFC3339Nano) }
+	first := ago(time.Hour)
+	slice := func(version, triggered string, created time.Duration, endpoint string) *discoveryv1.EndpointSlice {
+		o := endpointSlice("default/nginx-x", version, "nginx", endpoint)
+		o.CreationTimestamp = metav1.NewTime(time.Now().Add(-created))
+		if triggered != "" {
+			o.Annotations = map[string]string{corev1.EndpointsLastChangeTriggerTime: triggered}
+		}
+		return o
+	}
+	timed := func(when string, want uint64) {
+		t.Helper()
+		if n, _, _ := w.Latency().Histogram(); n != want {
+			t.Errorf("%s: %d changes are timed, want %d", when, n, want)
+		}
+	}
+	must(t, slices.Replace([]any{slice("2", first, time.Hour, "web-0=10.0.0.1")}, "2"))
+	timed("a list", 0)
+	must(t, slices.Update(slice("3", first, time.Hour, "web-0=10.0.0.1")))
+	timed("a change of labels", 0)
+	second := ago(3 * time.Second)
+	must(t, slices.Update(slice("4", second, time.Hour, "web-0=10.0.0.2")))
+	timed("a pod's change", 1)
+	must(t, slices.Update(slice("4", second, time.Hour, "web-0=10.0.0.2")))
+	must(t, slices.Update(slice("3", first, time.Hour, "web-0=10.0.0.1")))
+	must(t, slices.Update(slice("5", "", time.Hour, "web-0=10.0.0.3")))
+	must(t, slices.Update(slice("6", "yesterday", time.Hour, "web-0=10.0.0.4")))
+	must(t, slices.Update(unusable("default/bad", "7")))
+	timed("again, an older one, without, nonsense, one left out", 1)
+	must(t, slices.Delete(slice("8", "", time.Hour, "web-0=10.0.0.4")))
+	must(t, slices.Add(slice("9", first, time.Hour, "web-0=10.0.0.4")))
+	timed("from the other selector", 1)
+	must(t, slices.Delete(slice("10", "", time.Hour, "web-0=10.0.0.4")))
+	must(t, slices.Add(slice("11", ago(-time.Second), 0, "web-0=10.0.0.5"))) // by a clock that is ahead
+	timed("a new slice", 2)
+	must(t, slices.Replace([]any{slice("12", ago(0), 0, "web-0=10.0.0.6")}, "12"))
+	timed("a list again", 2)
+	count, sum, buckets := w.Latency().Histogram()
+	if sum < 3 || sum > 60 || buckets[0.001] != 1 || buckets[524.288] != count {
+		t.Errorf("%d changes took %v s: %v", count, sum, buckets)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	clog "github.com/coredns/coredns/plugin/pkg/log"
+	"golang.org/x/time/rate"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/coredns-headless/headless/plugin/object"
@@ -21,6 +22,8 @@ type Watch struct {
 	name  string
 	tree  *tree.Tree
 	count [2]count // by object.Kind
+
+	latency Latency
 
 	// Of an API server: its URL, and what its objects are put into.
 	server  string
@@ -38,6 +41,9 @@ type Watch struct {
 
 	mu     sync.Mutex
 	warned map[object.Key]bool
+	lines  *rate.Limiter // of warnings
+	unsaid int           // objects left out that the log did not name
+	summed *time.Timer   // says how many, unless nil
 }
 
 type count struct{ received, applied, skipped, failed atomic.Uint64 }
@@ -48,10 +54,16 @@ var tellEvery = 2 * time.Second
 // warnedMax bounds what is remembered of objects that were warned of. Beyond it only the metrics tell.
 const warnedMax = 1000
 
+// Where very many objects are left out, as after a mistake in a controller, the log names warnBurst of them at once, one each second after
+// them, and each unsaidEvery says how many it did not name.
+const warnBurst = 20
+
+var unsaidEvery = time.Minute
+
 func newWatch(name string, namespaces []string) *Watch {
 	return &Watch{
 		name: name, tree: tree.New(namespaces...),
-		failure: make(chan struct{}), warned: make(map[object.Key]bool),
+		failure: make(chan struct{}), warned: make(map[object.Key]bool), lines: rate.NewLimiter(1, warnBurst),
 	}
 }
 
@@ -73,6 +85,14 @@ func (w *Watch) Tree() *tree.Tree { return w.tree }
 // requests for them failed.
 func (w *Watch) Counts(k object.Kind) (applied, skipped, failed uint64) {
 	return w.count[k].applied.Load(), w.count[k].skipped.Load(), w.count[k].failed.Load()
+}
+
+// Latency is that of the changes that were watched, nil of manifests, which do not say when they were made.
+func (w *Watch) Latency() *Latency {
+	if w.server == "" {
+		return nil
+	}
+	return &w.latency
 }
 
 // Stale reports whether what is known may be out of date: a request failed, a list is under way, or a snapshot is
@@ -125,6 +145,18 @@ func (w *Watch) tell(ctx context.Context) {
 func (w *Watch) Stop() {
 	w.cancel()
 	w.wg.Wait()
+	w.sum()
+}
+
+// sum says how many objects were left out without a word.
+func (w *Watch) sum() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.summed != nil {
+		w.summed.Stop()
+		log.Warningf("%s: %d more times an object was left out: coredns_headless_objects_skipped_total counts all", w.name, w.unsaid)
+	}
+	w.unsaid, w.summed = 0, nil
 }
 
 // Wait waits until the tree is synced, a request failed, or timeout has passed, and reports whether the tree is synced.
@@ -152,6 +184,12 @@ func (w *Watch) skip(k object.Key, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.warned[k] || len(w.warned) == warnedMax {
+		return
+	}
+	if !w.lines.Allow() { // it is named when it comes again
+		if w.unsaid++; w.summed == nil {
+			w.summed = time.AfterFunc(unsaidEvery, w.sum)
+		}
 		return
 	}
 	w.warned[k] = true
