@@ -138,7 +138,7 @@ func (r asked) ask(t *testing.T, s *server.Server, fill *strings.Replacer, cell 
 	if how == "" {
 		answers(t, s.Dig(t, name, r.cells[1]), fill.Replace(cell), name)
 	} else {
-		answers(t, searching(t, s, fill.Replace("default"), name), fill.Replace(cell), how+name)
+		answers(t, searching(t, s, podSearch(fill.Replace("default")), name), fill.Replace(cell), how+name)
 	}
 }
 

@@ -45,7 +45,7 @@ func TestStorm(t *testing.T) {
 // With a pod's own search list the name web-1 is enough.
 func TestStormWithAPodsSearchList(t *testing.T) {
 	s := start(t, suffix)
-	r := searching(t, s, "default", "web-1")
+	r := searching(t, s, podSearch("default"), "web-1")
 	if got, wanted := r.Addresses(), []string{addresses(t, "default", "nginx")["web-1"]}; !slices.Equal(got, wanted) {
 		t.Errorf("web-1: got %q, want %q\n%s", got, wanted, r.Text)
 	}
@@ -54,12 +54,17 @@ func TestStormWithAPodsSearchList(t *testing.T) {
 	}
 }
 
-// searching asks for a name as a pod of the namespace would, with the search list that kubelet gives it.
-func searching(t *testing.T, s *server.Server, namespace, name string) server.Reply {
+// podSearch is the search list that kubelet gives to a namespace's pods, less the node's own.
+func podSearch(namespace string) string {
+	return namespace + ".svc.cluster.local svc.cluster.local cluster.local"
+}
+
+// searching asks for a name with a search list, as a pod would.
+func searching(t *testing.T, s *server.Server, search, name string) server.Reply {
 	t.Helper()
 	server.Need(t, "unshare", "util-linux")
 	resolv := filepath.Join(t.TempDir(), "resolv.conf")
-	text := "search " + namespace + ".svc.cluster.local svc.cluster.local cluster.local\nnameserver 127.0.0.1\noptions ndots:5\n"
+	text := "search " + search + "\nnameserver 127.0.0.1\noptions ndots:5\n"
 	if err := os.WriteFile(resolv, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
