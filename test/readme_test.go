@@ -87,3 +87,14 @@ func TestReadmeCorefiles(t *testing.T) {
 		}
 	}
 }
+
+// The Corefile of the page for CoreDNS's site starts and answers.
+//
+//doc:runs docs/coredns.io/headless.md#Examples 1
+func TestSiteCorefile(t *testing.T) {
+	for _, part := range sections(t, "docs/coredns.io/headless.md") {
+		for _, text := range part.corefiles {
+			want(t, part.start(t, text), "web-1.mgmt.pix.yun.com", addresses(t, "default", "nginx")["web-1"])
+		}
+	}
+}
