@@ -3,6 +3,8 @@ package node
 import "testing"
 
 // Pods on the host's network resolve the others, and are resolved.
+//
+//doc:runs examples/host-network/README.md 1
 func TestHostNetwork(t *testing.T) {
 	serve(t, story(t, "host-network", "Corefile"))
 	apply(t, "host-network")
@@ -14,4 +16,5 @@ func TestHostNetwork(t *testing.T) {
 	for _, command := range lookups("agent-0") {
 		finds(t, "peer-0", Address, command...)
 	}
+	asTold(t, "host-network")
 }

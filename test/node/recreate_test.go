@@ -7,6 +7,8 @@ import (
 )
 
 // A deleted StatefulSet pod comes back under its name with another address, and is found there.
+//
+//doc:runs examples/recreate/README.md 1
 func TestRecreate(t *testing.T) {
 	serve(t, story(t, "recreate", "Corefile"))
 	apply(t, "recreate")
@@ -29,4 +31,5 @@ func TestRecreate(t *testing.T) {
 	for _, command := range lookups("web-1.mgmt.pix.yun.com") {
 		finds(t, "web-0", now, command...)
 	}
+	asTold(t, "recreate")
 }

@@ -14,6 +14,7 @@ import (
 // A StatefulSet's pods find each other by host name. Without the plugin none of the ways works; with it, added to the ConfigMap
 // while CoreDNS runs, each does.
 //
+//doc:runs examples/storm/README.md 1
 //doc:runs README.md#headless 1
 func TestStorm(t *testing.T) {
 	corefile := story(t, "storm", "Corefile")
@@ -41,6 +42,7 @@ func TestStorm(t *testing.T) {
 	finds(t, "web-0", address, "nslookup", "web-1.nginx.default.svc.cluster.local") // as before
 
 	sawAsInReadme(t)
+	asTold(t, "storm")
 
 	// Talk to it by that name.
 	listening := make(chan string, 1)

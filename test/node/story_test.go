@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coredns-headless/headless/test/documents"
 	"github.com/coredns-headless/headless/test/parts"
 )
 
@@ -59,6 +60,38 @@ func apply(t *testing.T, name string) {
 			return err
 		})
 	})
+}
+
+// asTold runs what a story tells its readers to run, after apply, until it works.
+func asTold(t *testing.T, name string) {
+	t.Helper()
+	blocks, err := documents.Blocks("examples/" + name + "/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var commands []string
+	for _, b := range blocks {
+		if b.Language == "sh" {
+			commands = append(commands, strings.Split(strings.TrimSpace(b.Text), "\n")...)
+		}
+	}
+	if len(commands) < 2 || commands[0] != "kubectl apply -f manifests.yaml" {
+		t.Fatalf("%s begins with other commands: %q", name, commands)
+	}
+	for _, command := range commands[1:] {
+		command, _, _ = strings.Cut(command, " #")
+		if strings.Contains(command, "<pod>") {
+			pod := cluster.Do(t, "get", "pods", "-l", "app="+name, "-o", "jsonpath={.items[0].metadata.name}")
+			command = strings.ReplaceAll(command, "<pod>", pod)
+		}
+		wait(t, 2*time.Minute, func() error {
+			out, err := cluster.Kubectl(strings.Fields(command)[1:]...)
+			if strings.Contains(command, " nslookup ") && strings.Contains(out, "\nName:") { // it fails of other names of the list, see found
+				return nil
+			}
+			return err
+		})
+	}
 }
 
 // serve makes CoreDNS answer by a Corefile, in a pod of its own that is new.

@@ -10,6 +10,8 @@ import (
 
 // A Deployment's pods find themselves by their own host names under the suffix before they are ready, listen there, and reach
 // each other by what they wrote into a registry.
+//
+//doc:runs examples/ws/README.md 1
 func TestWS(t *testing.T) {
 	serve(t, story(t, "ws", "Corefile"))
 	apply(t, "ws")
@@ -36,6 +38,7 @@ func TestWS(t *testing.T) {
 			}
 		}
 	}
+	asTold(t, "ws")
 }
 
 // get asks a web server, from a pod, and returns the body.
