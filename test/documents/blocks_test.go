@@ -20,7 +20,6 @@ var noTest = map[string]string{
 	"README.md#Syntax":                                 "the form of a stanza, and none",
 	"docs/deploy.md#A CoreDNS beside it":               "the node's tests of it follow",
 	"docs/deploy.md#Change the CoreDNS of kube-system": "the node's tests of it follow",
-	"docs/explain.md#In a cluster":                     "the node's test of it follows",
 	"docs/deploy.md#The image":                         "a registry, and nodes of somebody else's; what `make image` gives has tests of its own",
 	"docs/deploy.md#The Helm chart":                    "the chart is not to be had here; TestDeployCorefiles starts what its values make",
 }

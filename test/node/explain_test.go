@@ -1,0 +1,50 @@
+package node
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coredns-headless/headless/test/documents"
+)
+
+// The command of docs/explain.md leads to the pages of a CoreDNS that runs in a pod.
+//
+//doc:runs docs/explain.md#In a cluster 1
+func TestPortForwardLeadsToExplain(t *testing.T) {
+	serve(t, strings.Replace(story(t, "storm", "Corefile"), "    headless cluster.local {\n", "    headless cluster.local {\n       explain\n", 1))
+	blocks, err := documents.Blocks("docs/explain.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(blocks, func(b documents.Block) bool { return b.Heading == "In a cluster" })
+	if at < 0 {
+		t.Fatal("docs/explain.md has no command for a cluster")
+	}
+	command := strings.Fields(blocks[at].Text)
+	cmd := exec.Command(cluster.kubectl, append([]string{"--kubeconfig", cluster.Kubeconfig}, command[1:]...)...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // killed
+	})
+	wait(t, 30*time.Second, func() error {
+		resp, err := http.Get("http://127.0.0.1:8053/?name=kubernetes.default.svc.cluster.local")
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close() // read only
+		text, err := io.ReadAll(resp.Body)
+		if err == nil && !strings.Contains(string(text), "handed to the next plugin, kubernetes: NOERROR") {
+			err = fmt.Errorf("explain says %s", text)
+		}
+		return err
+	})
+}
