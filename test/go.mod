@@ -9,6 +9,7 @@ require (
 	github.com/coredns-headless/headless v0.0.0-00010101000000-000000000000
 	github.com/coredns/caddy v1.1.4
 	github.com/coredns/coredns v1.15.0
+	github.com/google/go-cmp v0.7.0
 	github.com/miekg/dns v1.1.73
 	github.com/rs/zerolog v1.33.0
 	golang.org/x/sys v0.49.0
