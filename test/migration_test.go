@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/coredns-headless/headless/test/controlplane"
 	"github.com/coredns-headless/headless/test/parts"
 	"github.com/coredns-headless/headless/test/server"
@@ -57,13 +59,59 @@ func (s section) test(t *testing.T) {
 	if before == "" {
 		return
 	}
-	both := s.start(t, fill.Replace(strings.Replace(s.corefiles[1], "    headless ", before+"    headless ", 1)))
+	both := strings.Replace(s.corefiles[1], "    headless ", before+"    headless ", 1)
+	way := s.start(t, fill.Replace(both))
 	for _, row := range s.rows {
 		if row.head == "Name" && row.cells[3] == "A" {
-			row.ask(t, both, fill, "A")
+			row.ask(t, way, fill, "A")
 		}
 	}
+	name := strings.Trim(s.rows[0].cells[0], "`")
+	noGap(t, name, s.corefiles[0], both, s.corefiles[1], both, s.corefiles[0])
 }
+
+// noGap has a CoreDNS go from each Corefile to the next while it is asked for a name, which has an address all the time.
+func noGap(t *testing.T, name string, corefiles ...string) {
+	t.Helper()
+	at := server.New(t)
+	for i, text := range corefiles {
+		// What is written at the start has to be what is written later but for the plugins: one stub, and the same ports.
+		if corefiles[i] = ours(t, text, cluster.Kubeconfig); i > 0 {
+			corefiles[i] = forwards.ReplaceAllString(corefiles[i], forwards.FindString(corefiles[0]))
+		}
+	}
+	at.Start(t, corefiles[0])
+	at.WaitReady(t)
+	stop, asked := make(chan struct{}), make(chan int)
+	go func() {
+		client, n := dns.Client{Timeout: 2 * time.Second}, 0
+		defer func() { asked <- n }()
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			r, _, err := client.Exchange(new(dns.Msg).SetQuestion(name+".", dns.TypeA), "127.0.0.1:"+at.Port)
+			if err != nil { // lost, as any datagram may be
+				continue
+			}
+			if n++; r.Rcode != dns.RcodeSuccess || len(r.Answer) == 0 {
+				t.Errorf("%s has no address on the way:\n%s", name, r)
+				return
+			}
+		}
+	}()
+	for _, text := range corefiles[1:] {
+		at.Reload(t, text, server.Reloaded)
+	}
+	close(stop)
+	if n := <-asked; n < 100 {
+		t.Errorf("only %d answers on the way", n)
+	}
+}
+
+var forwards = regexp.MustCompile(`forward \. \S+`)
 
 // objects makes what the section needs in the cluster, and says what to put for the names that its text has of it.
 func (s section) objects(t *testing.T) *strings.Replacer {
