@@ -1,6 +1,7 @@
 package test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -216,6 +217,29 @@ func TestUnknownDirective(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out, err := exec.CommandContext(t.Context(), bin, "-conf", path).CombinedOutput(); err == nil || !strings.Contains(string(out), words) {
+		t.Errorf("%v, no %q in\n%s", err, words, out)
+	}
+}
+
+// A CoreDNS whose *forward* leads back to it ends, and says so.
+func TestLoopEndsCoreDNS(t *testing.T) {
+	const words = "detected for zone"
+	tells(t, words)
+	bin, err := parts.CoreDNS.Path()
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := controlplane.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "Corefile")
+	if err := os.WriteFile(path, []byte(".:"+port+" {\n bind 127.0.0.1\n forward . 127.0.0.1:"+port+"\n loop\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, bin, "-conf", path).CombinedOutput(); err == nil || ctx.Err() != nil || !strings.Contains(string(out), words) {
 		t.Errorf("%v, no %q in\n%s", err, words, out)
 	}
 }
