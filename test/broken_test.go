@@ -49,6 +49,20 @@ func startBroken(t *testing.T, kubeconfig string) *server.Server {
 	return s
 }
 
+// unreachable is a kubeconfig of an API server that is not there.
+func unreachable(t *testing.T) (kubeconfig string) {
+	t.Helper()
+	port, err := controlplane.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubeconfig = filepath.Join(t.TempDir(), "kubeconfig")
+	if err := cluster.WriteKubeconfig(kubeconfig, "127.0.0.1:"+port, "token"); err != nil {
+		t.Fatal(err)
+	}
+	return kubeconfig
+}
+
 // wantRecovery waits until names answer, without a restart.
 func wantRecovery(t *testing.T, s *server.Server) {
 	t.Helper()

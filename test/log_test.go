@@ -2,13 +2,11 @@ package test
 
 import (
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/coredns-headless/headless/test/controlplane"
 	"github.com/coredns-headless/headless/test/server"
 )
 
@@ -30,14 +28,7 @@ func logged(t *testing.T, s *server.Server, prefix string, wanted ...string) {
 // *log* has the rcode that the client got, also where the plugin leaves it to the server to write, and *errors* has nothing
 // to say: what a client asks for, a million times a minute, is none of the administrator's errors.
 func TestLogAndErrors(t *testing.T) {
-	port, err := controlplane.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := cluster.WriteKubeconfig(nobody, "127.0.0.1:"+port, "token"); err != nil {
-		t.Fatal(err)
-	}
+	nobody := unreachable(t)
 	block := func(domain, kubeconfig string) string {
 		return domain + `:PORT cluster.local:PORT {
     bind 127.0.0.1

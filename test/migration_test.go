@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/coredns-headless/headless/test/controlplane"
 	"github.com/coredns-headless/headless/test/parts"
 	"github.com/coredns-headless/headless/test/server"
 )
@@ -155,14 +153,7 @@ func (s section) start(t *testing.T, text string) *server.Server {
 // unsynced runs the Corefiles where no API server is.
 func (s section) unsynced(t *testing.T) (list []*server.Server) {
 	t.Helper()
-	port, err := controlplane.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := cluster.WriteKubeconfig(nobody, "127.0.0.1:"+port, "token"); err != nil {
-		t.Fatal(err)
-	}
+	nobody := unreachable(t)
 	for _, text := range s.corefiles {
 		at := server.New(t)
 		at.Start(t, ours(t, text, nobody))

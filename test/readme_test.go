@@ -5,9 +5,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/coredns-headless/headless/test/documents"
 	"github.com/coredns-headless/headless/test/parts"
 	"github.com/coredns-headless/headless/test/server"
 )
@@ -30,12 +32,23 @@ func documentText(t *testing.T, path string) string {
 // readmeBlock is the first block of a language below a heading.
 func readmeBlock(t *testing.T, heading, language string) string {
 	t.Helper()
-	_, text, ok := strings.Cut(readme(t), "\n## "+heading+"\n")
-	m := regexp.MustCompile("(?s)```" + language + "\n(.*?)```").FindStringSubmatch(text)
-	if !ok || m == nil {
-		t.Fatalf("README has no block of %s below %q", language, heading)
+	for _, b := range blocks(t, "README.md", language) {
+		if b.Heading == heading {
+			return b.Text
+		}
 	}
-	return m[1]
+	t.Fatalf("README has no block of %s below %q", language, heading)
+	return ""
+}
+
+// blocks are a document's of a language.
+func blocks(t *testing.T, path, language string) []documents.Block {
+	t.Helper()
+	list, err := documents.Blocks(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(list, func(b documents.Block) bool { return b.Language != language })
 }
 
 // The README's first two commands do what it says.
@@ -43,13 +56,13 @@ func readmeBlock(t *testing.T, heading, language string) string {
 //doc:runs README.md#headless 2
 func TestReadmeFirstCommands(t *testing.T) {
 	server.Need(t, "dig", "bind9-dnsutils")
-	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readme(t), 2)
-	if len(blocks) != 2 || strings.TrimSpace(blocks[0][1]) != "make run" {
-		t.Fatalf("README begins with other commands: %q", blocks)
+	commands := blocks(t, "README.md", "sh")
+	if len(commands) < 2 || strings.TrimSpace(commands[0].Text) != "make run" {
+		t.Fatalf("README begins with other commands: %v", commands)
 	}
 	digs, _ := makeRun(t)
 	port := regexp.MustCompile(`-p (\d+)`).FindStringSubmatch(digs[0])[1]
-	command := strings.Replace(blocks[1][1], "-p 1053", "-p "+port, 1)
+	command := strings.Replace(commands[1].Text, "-p 1053", "-p "+port, 1)
 	out, err := exec.Command("sh", "-c", command).CombinedOutput()
 	if err != nil || strings.TrimSpace(string(out)) != "10.244.0.6" {
 		t.Errorf("%s: %v\n%s", command, err, out)
@@ -72,13 +85,13 @@ func TestReadmeCorefiles(t *testing.T) {
 		{"rabbit-0.brokers.example.org", nil},              // no such Service in this cluster: NXDOMAIN
 		{"web-1.mgmt.pix.yun.com", []string{web["web-1"]}}, // with transfers
 	}
-	blocks := regexp.MustCompile("(?s)``` corefile\n(.*?)```").FindAllStringSubmatch(readme(t), -1)
-	if len(blocks) != len(asked) {
-		t.Fatalf("%d Corefiles in the README, the test knows %d", len(blocks), len(asked))
+	corefiles := blocks(t, "README.md", "corefile")
+	if len(corefiles) != len(asked) {
+		t.Fatalf("%d Corefiles in the README, the test knows %d", len(corefiles), len(asked))
 	}
-	for i, block := range blocks {
+	for i, b := range corefiles {
 		s := server.New(t)
-		s.Start(t, ours(t, block[1], cluster.Kubeconfig))
+		s.Start(t, ours(t, b.Text, cluster.Kubeconfig))
 		s.WaitReady(t)
 		if a := asked[i]; a.addrs != nil {
 			want(t, s, a.name, a.addrs...)

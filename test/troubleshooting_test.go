@@ -17,7 +17,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/coredns-headless/headless/test/controlplane"
-	"github.com/coredns-headless/headless/test/documents"
 	"github.com/coredns-headless/headless/test/parts"
 	"github.com/coredns-headless/headless/test/server"
 )
@@ -77,13 +76,13 @@ func TestTroubleshootingCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks, err := documents.Blocks(troubleshooting)
-	if err != nil || len(blocks) != 3 {
-		t.Fatalf("%d commands: %v", len(blocks), err)
+	commands := blocks(t, troubleshooting, "sh")
+	if len(commands) != 3 {
+		t.Fatalf("%d commands", len(commands))
 	}
 	addr := addresses(t, "default", "nginx")["web-1"]
 	for i, printed := range []string{"answered by headless: NOERROR", " web-1 true " + addr + "\n", `coredns_headless_synced{source="kubeconfig ` + cluster.Kubeconfig + `"} 1`} {
-		command := strings.NewReplacer("127.0.0.1:8053", p.pages, "127.0.0.1:9153", "127.0.0.1:"+p.MetricsPort).Replace(blocks[i].Text)
+		command := strings.NewReplacer("127.0.0.1:8053", p.pages, "127.0.0.1:9153", "127.0.0.1:"+p.MetricsPort).Replace(commands[i].Text)
 		cmd := exec.Command("sh", "-c", command)
 		cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(bin)+":"+os.Getenv("PATH"), "KUBECONFIG="+cluster.Kubeconfig, "HOME="+t.TempDir())
 		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), printed) {
@@ -129,15 +128,7 @@ func TestTroubleshooting(t *testing.T) {
 	want(t, newPatient(t, cluster.Kubeconfig, "not_ready").Server, "late-0"+zone, "10.77.1.4")
 
 	newPatient(t, cluster.Kubeconfig, "namespaces "+ns).says(t, "web-1.default.svc.cluster.local", "is left out: it is not among the option namespaces")
-	nobody := filepath.Join(t.TempDir(), "kubeconfig")
-	free, err := controlplane.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cluster.WriteKubeconfig(nobody, "127.0.0.1:"+free, "token"); err != nil {
-		t.Fatal(err)
-	}
-	lost := newPatient(t, nobody, "startup_timeout 1s")
+	lost := newPatient(t, unreachable(t), "startup_timeout 1s")
 	lost.says(t, "web-1.default.svc.cluster.local", "is not synced yet")
 	tells(t, "connection refused")
 	if log := lost.Log(t); !strings.Contains(log, "connection refused") {
