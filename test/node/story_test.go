@@ -36,7 +36,12 @@ func without(t *testing.T, corefile string) string {
 // apply applies a story's manifests as they stand, but for the images, and deletes them at the end.
 func apply(t *testing.T, name string) {
 	t.Helper()
-	text := regexp.MustCompile(`(?m)^( *)image: .*$`).ReplaceAllString(story(t, name, "manifests.yaml"), "${1}image: "+Image+"\n${1}imagePullPolicy: Never")
+	applyText(t, story(t, name, "manifests.yaml"))
+}
+
+func applyText(t *testing.T, text string) {
+	t.Helper()
+	text = regexp.MustCompile(`(?m)^( *)image: .*$`).ReplaceAllString(text, "${1}image: "+Image+"\n${1}imagePullPolicy: Never")
 	path := filepath.Join(t.TempDir(), "manifests.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
