@@ -5,18 +5,45 @@ PORT ?= 1053
 EXPLAIN ?= 8053
 FUZZTIME ?= 10m
 MAN ?= man/coredns-headless.7
+# The plugin's version; it stands in no other place.
+VERSION := $(shell sed -n 's/^const Version = "\(.*\)"$$/\1/p' handler.go)
+IMAGE   ?= localhost/coredns-headless:$(VERSION)
+# Podman does as well; both work for root and for others.
+BUILDAH ?= $(shell command -v buildah || command -v podman || echo buildah)
+# What the image is built in: nothing, and this machine's Go in it, or an image of Go, such as golang:1.26.
+BUILDER ?= scratch
+CERTIFICATES ?= /etc/ssl/certs/ca-certificates.crt
 # The race detector needs a C compiler.
 RACE ?= $(shell command -v $${CC:-gcc} >/dev/null && echo -race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test unit e2e lint bench load scale faults soak fuzz screenshots licences man examples/cluster.yaml
+.PHONY: help build image release run test unit e2e lint bench load scale faults soak fuzz screenshots licences man examples/cluster.yaml
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9./-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | while read -r name text; do printf 'make %-22s %s\n' "$$name" "$$text"; done
 
 build: ## CoreDNS with the plugin: build/bin/coredns
 	@echo "building build/bin/coredns (2 minutes from an empty cache)"
-	@cd build && CGO_ENABLED=0 $(GO) build -ldflags '-s -w' -o bin/coredns .
+	@cd build && CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w' -o bin/coredns .
+
+# With this machine's Go come its modules and what it compiled before. Modules are fetched out here, as Go is told to on this machine.
+ifeq ($(BUILDER),scratch)
+image: with = --network none --build-arg GOPROXY=off -v '$(CERTIFICATES):/etc/ssl/certs/ca-certificates.crt:ro' \
+	-v "$$($(GO) env GOROOT):/usr/local/go:ro" -v "$$($(GO) env GOMODCACHE):/go/pkg/mod:ro" -v "$$($(GO) env GOCACHE):/go/cache"
+endif
+
+image: ## container image, with buildah or podman and no registry; also build/bin/coredns-headless.tar (PLATFORMS=linux/amd64,linux/arm64)
+	@mkdir -p build/bin && rm -f build/bin/coredns-headless.tar
+ifeq ($(BUILDER),scratch)
+	@cd build && CGO_ENABLED=0 GOOS=linux $(GO) list -deps . >/dev/null
+endif
+	@$(if $(PLATFORMS),-$(BUILDAH) manifest rm $(IMAGE) >/dev/null 2>&1)
+	$(BUILDAH) build -f build/Dockerfile --build-arg BUILDER=$(BUILDER) --build-arg VERSION=$(VERSION) $(with) --timestamp "$$(git log -1 --format=%ct)" \
+		--platform $(or $(PLATFORMS),linux/$$($(GO) env GOARCH)) $(if $(PLATFORMS),--manifest,--tag) $(IMAGE) .
+	$(BUILDAH) $(if $(PLATFORMS),manifest push --all,push) $(IMAGE) oci-archive:build/bin/coredns-headless.tar:$(IMAGE)
+
+release: ## binaries for linux amd64 and arm64, their checksums, and the line of plugin.cfg: build/bin/release
+	cd build && CGO_ENABLED=0 $(GO) run ./release bin/release
 
 run: build ## serve examples/cluster.yaml on 127.0.0.1:1053 (PORT=...), or the cluster of a KUBECONFIG=...
 ifeq ($(origin KUBECONFIG),command line)

@@ -43,7 +43,7 @@ var (
 	ControllerManager = kubernetes("kube-controller-manager")
 	Kwok              = Part{Name: "kwok", dir: "test/tools/kwok", pkg: "sigs.k8s.io/kwok/cmd/kwok"}
 	CoreDNS           = coreDNS()
-	CoreDNSStatic     = Part{Name: "coredns", dir: "build", pkg: ".", flags: []string{"-ldflags", "-s -w"}} // for an image
+	CoreDNSStatic     = Part{Name: "coredns", dir: "build", pkg: ".", flags: []string{"-trimpath", "-buildvcs=false", "-ldflags", "-s -w"}} // as make build does
 	Scheduler         = kubernetes("kube-scheduler")
 	Proxy             = kubernetes("kube-proxy")
 	Kubelet           = kubernetes("kubelet")
