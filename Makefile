@@ -12,6 +12,7 @@ IMAGE   ?= localhost/coredns-headless:$(VERSION)
 BUILDAH ?= $(shell command -v buildah || command -v podman || echo buildah)
 # What the image is built in: nothing, and this machine's Go in it, or an image of Go, such as golang:1.26.
 BUILDER ?= scratch
+ARCHIVE ?= build/bin/coredns-headless.tar
 CERTIFICATES ?= /etc/ssl/certs/ca-certificates.crt
 # The race detector needs a C compiler.
 RACE ?= $(shell command -v $${CC:-gcc} >/dev/null && echo -race)
@@ -32,18 +33,18 @@ image: with = --network none --build-arg GOPROXY=off -v '$(CERTIFICATES):/etc/ss
 	-v "$$($(GO) env GOROOT):/usr/local/go:ro" -v "$$($(GO) env GOMODCACHE):/go/pkg/mod:ro" -v "$$($(GO) env GOCACHE):/go/cache"
 endif
 
-image: ## container image, with buildah or podman and no registry; also build/bin/coredns-headless.tar (PLATFORMS=linux/amd64,linux/arm64)
-	@mkdir -p build/bin && rm -f build/bin/coredns-headless.tar
+image: ## container image, with buildah or podman and no registry; also as build/bin/coredns-headless.tar (PLATFORMS=linux/amd64,linux/arm64)
+	@mkdir -p build/bin && rm -f $(ARCHIVE)
 ifeq ($(BUILDER),scratch)
-	@cd build && CGO_ENABLED=0 GOOS=linux $(GO) list -deps . >/dev/null
+	@cd build && for arch in amd64 arm64; do CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) list -deps . >/dev/null || exit 1; done
 endif
-	@$(if $(PLATFORMS),-$(BUILDAH) manifest rm $(IMAGE) >/dev/null 2>&1)
-	$(BUILDAH) build -f build/Dockerfile --build-arg BUILDER=$(BUILDER) --build-arg VERSION=$(VERSION) $(with) --timestamp "$$(git log -1 --format=%ct)" \
+	@$(if $(PLATFORMS),$(BUILDAH) manifest rm $(IMAGE) >/dev/null 2>&1 || $(BUILDAH) rmi $(IMAGE) >/dev/null 2>&1 || true) # a list is added to
+	$(BUILDAH) build -f build/Dockerfile --build-arg BUILDER=$(BUILDER) --build-arg VERSION=$(VERSION) $(with) --timestamp "$$(git log -1 --format=%ct || echo 0)" \
 		--platform $(or $(PLATFORMS),linux/$$($(GO) env GOARCH)) $(if $(PLATFORMS),--manifest,--tag) $(IMAGE) .
-	$(BUILDAH) $(if $(PLATFORMS),manifest push --all,push) $(IMAGE) oci-archive:build/bin/coredns-headless.tar:$(IMAGE)
+	$(BUILDAH) $(if $(PLATFORMS),manifest push --all,push) $(IMAGE) oci-archive:$(ARCHIVE):$(IMAGE)
 
 release: ## binaries for linux amd64 and arm64, their checksums, and the line of plugin.cfg: build/bin/release
-	cd build && CGO_ENABLED=0 $(GO) run ./release bin/release
+	cd build && CGO_ENABLED=0 $(GO) run ./release
 
 run: build ## serve examples/cluster.yaml on 127.0.0.1:1053 (PORT=...), or the cluster of a KUBECONFIG=...
 ifeq ($(origin KUBECONFIG),command line)
