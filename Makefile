@@ -39,7 +39,7 @@ ifeq ($(BUILDER),scratch)
 	@cd build && for arch in amd64 arm64; do CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) list -deps . >/dev/null || exit 1; done
 endif
 	@$(if $(PLATFORMS),$(BUILDAH) manifest rm $(IMAGE) >/dev/null 2>&1 || $(BUILDAH) rmi $(IMAGE) >/dev/null 2>&1 || true) # a list is added to
-	$(BUILDAH) build -f build/Dockerfile --build-arg BUILDER=$(BUILDER) --build-arg VERSION=$(VERSION) $(with) --timestamp "$$(git log -1 --format=%ct || echo 0)" \
+	$(BUILDAH) build --layers=false -f build/Dockerfile --build-arg BUILDER=$(BUILDER) --build-arg VERSION=$(VERSION) $(with) --timestamp "$$(git log -1 --format=%ct || echo 0)" \
 		--platform $(or $(PLATFORMS),linux/$$($(GO) env GOARCH)) $(if $(PLATFORMS),--manifest,--tag) $(IMAGE) .
 	$(BUILDAH) $(if $(PLATFORMS),manifest push --all,push) $(IMAGE) oci-archive:$(ARCHIVE):$(IMAGE)
 
