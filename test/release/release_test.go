@@ -175,3 +175,33 @@ func shell(t *testing.T, dir, command string) string {
 	}
 	return string(out)
 }
+
+// What people copy names this version, and the Dockerfile the version of Go that go.mod asks for.
+func TestVersionsAreTheSources(t *testing.T) {
+	root := parts.Root()
+	find := func(pattern string, path ...string) string {
+		t.Helper()
+		m := regexp.MustCompile(`(?m)` + pattern).FindSubmatch(read(t, append([]string{root}, path...)...))
+		if m == nil {
+			t.Fatalf("no %s in %s", pattern, filepath.Join(path...))
+		}
+		return string(m[1])
+	}
+	if image, module := find(`^ARG BUILDER=golang:(\S+)$`, "build", "Dockerfile"), find(`^go (\d+\.\d+)`, "build", "go.mod"); image != module {
+		t.Errorf("the Dockerfile takes Go %s, go.mod %s", image, module)
+	}
+	version := find(`^const Version = "(.*)"$`, "handler.go")
+	named := regexp.MustCompile(`(?:coredns-headless:|newTag: |tag: )v?(\d+\.\d+\.\d+)`)
+	files := strings.Fields(shell(t, root, "find README*.md docs deploy -name '*.md' -o -name '*.yaml'"))
+	var found int
+	for _, f := range files {
+		for _, m := range named.FindAllSubmatch(read(t, root, f), -1) {
+			if found++; string(m[1]) != version {
+				t.Errorf("%s names %s, this is %s", f, m[0], version)
+			}
+		}
+	}
+	if found == 0 {
+		t.Errorf("no version in %q", files)
+	}
+}
