@@ -36,7 +36,7 @@ func kubernetes(name string) Part {
 	}
 }
 
-// The parts of a control plane, and CoreDNS with the plugin.
+// The parts of a control plane, and CoreDNS with the plugin; the stock one is of the same version, without it.
 var (
 	Etcd              = Part{Name: "etcd", dir: "test/tools/etcd", pkg: "go.etcd.io/etcd/server/v3", asset: true}
 	APIServer         = kubernetes("kube-apiserver")
@@ -44,10 +44,12 @@ var (
 	Kwok              = Part{Name: "kwok", dir: "test/tools/kwok", pkg: "sigs.k8s.io/kwok/cmd/kwok"}
 	CoreDNS           = coreDNS()
 	CoreDNSStatic     = Part{Name: "coredns", dir: "build", pkg: ".", flags: []string{"-trimpath", "-buildvcs=false", "-ldflags", "-s -w"}} // as make build does
+	CoreDNSStock      = Part{Name: "coredns-stock", dir: "build", pkg: "github.com/coredns/coredns", flags: CoreDNSStatic.flags}
 	Scheduler         = kubernetes("kube-scheduler")
 	Proxy             = kubernetes("kube-proxy")
 	Kubelet           = kubernetes("kubelet")
 	Kubectl           = kubernetes("kubectl")
+	Kubeadm           = kubernetes("kubeadm")
 	Benchstat         = Part{Name: "benchstat", dir: "test/tools/benchstat", pkg: "golang.org/x/perf/cmd/benchstat"}
 	Md2man            = Part{Name: "go-md2man", dir: "test/tools/go-md2man", pkg: "github.com/cpuguy83/go-md2man/v2"}
 	GolangciLint      = Part{Name: "golangci-lint", dir: "test/tools/golangci-lint", pkg: "github.com/golangci/golangci-lint/v2/cmd/golangci-lint"}
@@ -57,7 +59,7 @@ var (
 var Tools = []Part{Benchstat, GolangciLint, Md2man}
 
 // Tests lists the parts that tests run.
-var Tests = []Part{Etcd, APIServer, ControllerManager, Kwok, CoreDNS, CoreDNSStatic, Scheduler, Proxy, Kubelet, Kubectl}
+var Tests = []Part{Etcd, APIServer, ControllerManager, Kwok, CoreDNS, CoreDNSStatic, CoreDNSStock, Scheduler, Proxy, Kubelet, Kubectl, Kubeadm}
 
 const raceName = "coredns-race"
 
