@@ -19,7 +19,12 @@ type image struct {
 	texts   map[string]string // path in the image to content
 	links   map[string]string // path in the image to target
 	command []string
+	server  string // file in the image that containers run as user 65532, on a port below 1024, instead of command
 }
+
+// netBindService is the extended attribute of a file with the capability cap_net_bind_service, as setcap writes it: struct vfs_cap_data of
+// linux/capability.h, revision 2, the effective bit, and bit 10 of what is permitted.
+const netBindService = "\x01\x00\x00\x02\x00\x04" + "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
 // write writes the image as an OCI layout in a tar file, as `ctr images import` reads it.
 func (i *image) write(path string) error {
@@ -32,16 +37,19 @@ func (i *image) write(path string) error {
 	blob := func(b []byte) (descriptor, error) {
 		sum := sha256.Sum256(b)
 		digest := hex.EncodeToString(sum[:])
-		return descriptor{Digest: "sha256:" + digest, Size: len(b)}, addFile(w, "blobs/sha256/"+digest, b, 0o644)
+		return descriptor{Digest: "sha256:" + digest, Size: len(b)}, addFile(w, "blobs/sha256/"+digest, b, 0o644, nil)
 	}
 	layerAt, err := blob(layer)
 	if err != nil {
 		return err
 	}
 	layerAt.MediaType = "application/vnd.oci.image.layer.v1.tar"
+	run := map[string]any{"Cmd": i.command, "Env": []string{"PATH=/bin"}}
+	if i.server != "" {
+		run = map[string]any{"Entrypoint": []string{"/" + i.server}, "User": "65532:65532"}
+	}
 	config, err := json.Marshal(map[string]any{
-		"architecture": "amd64", "os": "linux",
-		"config": map[string]any{"Cmd": i.command, "Env": []string{"PATH=/bin"}},
+		"architecture": "amd64", "os": "linux", "config": run,
 		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{layerAt.Digest}},
 	})
 	if err != nil {
@@ -70,7 +78,7 @@ func (i *image) write(path string) error {
 		return err
 	}
 	for name, text := range map[string]string{"index.json": string(index), "oci-layout": `{"imageLayoutVersion":"1.0.0"}`} {
-		if err := addFile(w, name, []byte(text), 0o644); err != nil {
+		if err := addFile(w, name, []byte(text), 0o644, nil); err != nil {
 			return err
 		}
 	}
@@ -101,12 +109,16 @@ func (i *image) layer() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := addFile(w, name, b, 0o755); err != nil {
+		var records map[string]string
+		if name == i.server {
+			records = map[string]string{"SCHILY.xattr.security.capability": netBindService}
+		}
+		if err := addFile(w, name, b, 0o755, records); err != nil {
 			return nil, err
 		}
 	}
 	for name, text := range i.texts {
-		if err := addFile(w, name, []byte(text), 0o644); err != nil {
+		if err := addFile(w, name, []byte(text), 0o644, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -119,8 +131,9 @@ func (i *image) layer() ([]byte, error) {
 	return out.Bytes(), err
 }
 
-func addFile(w *tar.Writer, name string, content []byte, mode int64) error {
-	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: filepath.Clean(name), Size: int64(len(content)), Mode: mode}); err != nil {
+func addFile(w *tar.Writer, name string, content []byte, mode int64, records map[string]string) error {
+	header := tar.Header{Typeflag: tar.TypeReg, Name: filepath.Clean(name), Size: int64(len(content)), Mode: mode, PAXRecords: records}
+	if err := w.WriteHeader(&header); err != nil {
 		return fmt.Errorf("add %s: %w", name, err)
 	}
 	_, err := io.Copy(w, bytes.NewReader(content))

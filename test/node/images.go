@@ -15,7 +15,9 @@ import (
 const (
 	Image      = "docker.io/library/client:test"
 	pauseImage = "docker.io/library/pause:test"
-	dnsImage   = "docker.io/library/coredns:test"
+	dnsImage   = "localhost/coredns-headless:0.1.0" // as deploy/ has it
+	// stockImage is named as kubeadm names what it installs, with --image-repository=localhost; inside is the version that the plugin is built with.
+	stockImage = "localhost/coredns:v1.14.2"
 )
 
 // images are made on the spot of this machine's programs: a static busybox, getent with its libraries (glibc), and programs that
@@ -67,9 +69,11 @@ func (n *Node) images() ([]image, error) {
 		}
 		client.files["bin/"+name] = filepath.Join(n.dir, name)
 	}
-	dns := image{name: dnsImage, files: map[string]string{}, command: []string{"/bin/coredns"}}
-	if dns.files["bin/coredns"], err = parts.CoreDNSStatic.Path(); err != nil {
+	dns := image{name: dnsImage, files: map[string]string{}, server: "coredns"}
+	if dns.files["coredns"], err = parts.CoreDNSStatic.Path(); err != nil {
 		return nil, err
 	}
-	return []image{pause, client, dns}, nil
+	stock := image{name: stockImage, files: map[string]string{}, server: "coredns"}
+	stock.files["coredns"], err = parts.CoreDNSStock.Path()
+	return []image{pause, client, dns, stock}, err
 }
