@@ -71,7 +71,7 @@ func TestReadmeFirstCommands(t *testing.T) {
 
 // Every Corefile of the README starts and answers, with ports, addresses and credentials of this test.
 //
-//doc:runs README.md#Examples 3
+//doc:runs README.md#Examples 5
 //doc:runs README.md#Transfer 1
 func TestReadmeCorefiles(t *testing.T) {
 	server.Need(t, "dig", "bind9-dnsutils")
@@ -83,6 +83,8 @@ func TestReadmeCorefiles(t *testing.T) {
 		{"web-1.mgmt.pix.yun.com", []string{web["web-1"]}},
 		{"web-1.company.test", []string{web["web-1"]}},
 		{"rabbit-0.brokers.example.org", nil},              // no such Service in this cluster: NXDOMAIN
+		{"web-1.mgmt.pix.yun.com", []string{"10.244.0.6"}}, // of the dump that make run has
+		{"web-1.mgmt.pix.yun.com", []string{web["web-1"]}},
 		{"web-1.mgmt.pix.yun.com", []string{web["web-1"]}}, // with transfers
 	}
 	corefiles := blocks(t, "README.md", "corefile")
@@ -91,7 +93,14 @@ func TestReadmeCorefiles(t *testing.T) {
 	}
 	for i, b := range corefiles {
 		s := server.New(t)
-		s.Start(t, ours(t, b.Text, cluster.Kubeconfig))
+		text := strings.NewReplacer("/var/lib/coredns/dump.yaml", filepath.Join(parts.Root(), "examples", "cluster.yaml"), "/var/lib/coredns", s.Dir(),
+			"explain\n", "explain 127.0.0.1:"+server.Free(t)+"\n").Replace(b.Text)
+		if !strings.Contains(text, "manifests") {
+			text = ours(t, text, cluster.Kubeconfig)
+		} else {
+			text = strings.Replace(text, ":53 {", ":PORT {\n    bind 127.0.0.1\n    ready READY", 1)
+		}
+		s.Start(t, text)
 		s.WaitReady(t)
 		if a := asked[i]; a.addrs != nil {
 			want(t, s, a.name, a.addrs...)
