@@ -50,7 +50,7 @@ var (
 	descPeers    = describe("peers", "Endpoints of headless Services known, ready or not, one per address.")
 	descSynced   = describe("synced", "1 if everything the source has was seen once, else 0.")
 	descStale    = describe("stale", "1 if what is known may be out of date: a request to the API server failed, a list is under way, or a snapshot is served. Else 0.")
-	descSaved    = describe("snapshot_timestamp_seconds", "When a snapshot was written last, in Unix time.")
+	descSaved    = describe("snapshot_timestamp_seconds", "Until when the snapshot has every change, in Unix time.")
 	descFailed   = describe("requests_failed_total", "List and watch requests to the API server that failed, by kind.", "kind")
 	descApplied  = describe("objects_applied_total", "Objects put into the tree of names, by kind.", "kind")
 	descLatency  = describe("programming_duration_seconds", "How long after a change of a pod or Service its EndpointSlice's names answered, of what was watched, not listed.")

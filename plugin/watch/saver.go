@@ -135,7 +135,13 @@ func (s *saver) recall() {
 
 // save writes the file if something changed.
 func (s *saver) save() {
-	if version := s.w.tree.Version(); version == s.written.Load() || !s.active.Load() {
+	if !s.active.Load() {
+		return
+	}
+	if now := time.Now(); s.w.tree.Version() == s.written.Load() {
+		if !s.w.tree.Presumed() {
+			s.w.saved.Store(now.Unix())
+		}
 		return
 	}
 	held := s.w.tree.Held()

@@ -100,6 +100,8 @@ func TestSnapshotFollowsAndManifestsReadIt(t *testing.T) {
 	if list, err := os.ReadDir(filepath.Dir(path)); err != nil || len(list) != 1 {
 		t.Errorf("the folder has %v, %v", list, err)
 	}
+	w.saved.Store(1)
+	eventually(t, "it is up to date without being written", func() bool { return time.Since(w.Saved()) < time.Minute })
 }
 
 // A state is written when CoreDNS ends, too, however short ago it wrote one.

@@ -28,7 +28,7 @@ type Watch struct {
 	// Of an API server: its URL, and what its objects are put into.
 	server  string
 	sources []source
-	saved   atomic.Int64 // when a snapshot was written, in Unix time
+	saved   atomic.Int64 // until when a snapshot has every change, in Unix time
 
 	runs   []func(context.Context) // each in a goroutine of its own
 	cancel context.CancelFunc
@@ -99,7 +99,7 @@ func (w *Watch) Latency() *Latency {
 // served.
 func (w *Watch) Stale() bool { return w.outdated.Load() > 0 || w.tree.Presumed() }
 
-// Saved is when a snapshot was written last, the zero Time if none was.
+// Saved is until when the snapshot has every change, the zero Time if there is none.
 func (w *Watch) Saved() (t time.Time) {
 	if at := w.saved.Load(); at > 0 {
 		t = time.Unix(at, 0)
