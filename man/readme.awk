@@ -5,6 +5,13 @@ BEGIN { print "% \"COREDNS-HEADLESS\" 7 \"2026-11-24\" \"CoreDNS\" \"CoreDNS Plu
 !begun { next }
 /^```/ { fenced = !fenced }
 fenced { print; next }
+{ # a link is its text: where it leads is beside the page no more
+	while (match($0, /\[[^][]*\]\([^)]*\)/)) {
+		text = substr($0, RSTART + 1, RLENGTH)
+		sub(/\]\(.*/, "", text)
+		$0 = substr($0, 1, RSTART - 1) text substr($0, RSTART + RLENGTH)
+	}
+}
 /^## / { print toupper(substr($0, 2)); next }
 !/^\|/ { rows = 0; print; next }
 ++rows > 2 {

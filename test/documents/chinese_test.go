@@ -20,8 +20,6 @@ var (
 
 // The Chinese README has the blocks of the English one, and in each section its options, names, metrics, plugins and figures, and its tables' rows. So
 // whoever changes one of them is told of the other.
-//
-//doc:runs README.zh.md 10
 func TestChineseReadme(t *testing.T) {
 	english, chinese := read(t, "README.md"), read(t, "README.zh.md")
 	for _, c := range [][2]string{{english, "(README.zh.md)"}, {chinese, "(README.md)"}} {
