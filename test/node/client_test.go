@@ -48,6 +48,7 @@ func startClient(tb testing.TB, address string) *client {
 	tb.Cleanup(func() {
 		close(stop)
 		wg.Wait()
+		tb.Logf("%d look-ups in all, %d asked again", c.asked, c.again)
 		if len(c.failures) > 0 {
 			tb.Errorf("%d look-ups of %d failed, such as %s", len(c.failures), c.asked, c.failures[0])
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The commands of the documentation give kubeadm's CoreDNS the plugin, and take it away again. Names that the stock one has are answered
@@ -128,6 +129,10 @@ func confined(t *testing.T) {
 	}
 	for _, uid := range uids {
 		dir := process(t, "pod"+uid, "/coredns")
+		wait(t, time.Minute, func() error { // the one place that it can write to
+			_, err := os.Stat(filepath.Join(dir, "root", "snapshot", "headless"))
+			return err
+		})
 		for file, want := range map[string][]string{
 			"status": {
 				"\nUid:\t65532\t65532\t65532\t65532\n", "\nGid:\t65532\t65532\t65532\t65532\n", "\nNoNewPrivs:\t1\n", "\nSeccomp:\t2\n",
