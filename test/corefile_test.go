@@ -32,8 +32,8 @@ func TestWrongCorefiles(t *testing.T) {
 		line                  string // the position, and more if need be
 		allowed               string
 	}{
-		"unknown option":           {option: "endpoint_pod_names", line: "Corefile:3", allowed: "allowed are fallthrough, kubeconfig, manifests, "},
-		"option of a later time":   {option: "explain 127.0.0.1:8080", line: "Corefile:3", allowed: "allowed are "},
+		"unknown option":           {option: "endpoint_pod_names", line: "Corefile:3", allowed: "allowed are explain, fallthrough, kubeconfig, manifests, "},
+		"no port":                  {option: "explain 127.0.0.1", line: "Corefile:3", allowed: "allowed is an IP address with a port"},
 		"missing argument":         {option: "suffix mgmt.pix.yun.com", line: "Corefile:3", allowed: "allowed is suffix SUFFIX TARGET"},
 		"zone root":                {zones: ".", option: "not_ready", line: "Corefile:2", allowed: "name the cluster zone, such as cluster.local"},
 		"zone root by default":     {zones: " ", option: "not_ready", line: "Corefile:2", allowed: "name the cluster zone, such as cluster.local"},
