@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/coredns-headless/headless/plugin/explain"
+	"github.com/coredns-headless/headless/plugin/reply"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
 
@@ -52,11 +53,12 @@ func (h *Headless) steps(r *explain.Report, n *tree.Name) {
 
 // nodeName is the name of a node of the tree without the cluster's zone.
 func nodeName(p tree.Path) string {
-	var b []byte
-	for i := p.N - 1; i >= 0; i-- {
-		b = append(append(b, p.Labels[i]...), '.')
+	labels := make([]string, 0, len(p.Labels))
+	for _, l := range p.Labels[:p.N] {
+		labels = append(labels, string(l))
 	}
-	return strings.ToValidUTF8(string(append(b, "svc"...)), "?")
+	text, _ := reply.Name("svc.", labels...) // it came out of a name
+	return strings.TrimSuffix(text, ".")
 }
 
 func (h *Headless) reverseSteps(r *explain.Report, n *tree.Name) {

@@ -1,12 +1,15 @@
 package headless
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/miekg/dns"
+
+	"github.com/coredns-headless/headless/plugin/tree"
 )
 
 const ambiguous = `
@@ -112,7 +115,7 @@ func TestExplainNamesOriginAndNode(t *testing.T) {
 		{"ns.dns.a.test", "suffix a.test.", "", "a name server"},
 		{"dns-version.k.test", "suffix k.test.", "", "version of the Kubernetes DNS specification"},
 		{"a.b.c.d.a.test", "suffix a.test.", "", "more labels"},
-		{`\200.a.test`, "suffix a.test.", "?.default.svc", ""},
+		{`\200.a.test`, "suffix a.test.", `\200.default.svc`, ""},
 		{"11.0.244.10.in-addr.arpa", "pod network 10.244.0.0/16", "", "10.244.0.11"},
 		{"11.0.0.1.in-addr.arpa", "", "", "in no pod network"},
 	}
@@ -147,4 +150,35 @@ func TestBrowse(t *testing.T) {
 	if rows, _ := e.Browse("zone", 0, 1); !strings.Contains(rows[0].Text, "not synced") {
 		t.Errorf("%v", rows)
 	}
+}
+
+// For the race detector: pages are read while the tree changes.
+func TestExplainWhileTheTreeChanges(t *testing.T) {
+	tr := tree.New()
+	source := tr.Source("")
+	source.Replace(rolling("web", 1), 1)
+	h := open(t, "headless cluster.local {\nmanifests $CLUSTER\nsuffix a.test default.svc.cluster.local\n}", new(behind))
+	h.stanzas[0].tree = tr
+	e := &explained{h: h}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for version := range 200 {
+			for _, o := range rolling("web", version+2) {
+				source.Set(o)
+			}
+			source.Set(rolling(fmt.Sprintf("other%d", version%7), version+2)[1])
+		}
+	}()
+	for range 50 {
+		if rows, _ := e.Browse("peer web-99", 0, 10); len(rows) != 1 {
+			t.Errorf("rows %v", rows)
+		}
+		for _, name := range []string{"web-99.a.test", "web-0.web.a.test", "nobody.default.svc.cluster.local", "web.a.test"} {
+			if r := e.Explain(name, "A"); len(r.Steps) == 0 || r.Outcome == "" {
+				t.Errorf("%s: %+v", name, r)
+			}
+		}
+	}
+	<-done
 }

@@ -132,7 +132,7 @@ func (h *handler) allowed(hostport string) bool {
 		listens, err := netip.ParseAddr(h.host)
 		return a.IsLoopback() || err == nil && (a == listens || listens.IsUnspecified())
 	}
-	return host == "localhost"
+	return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost")
 }
 
 func cost(r *http.Request) int {

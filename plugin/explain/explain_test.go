@@ -64,6 +64,7 @@ func TestOtherRequestsAreRefused(t *testing.T) {
 	}{
 		{http.MethodGet, "http://127.0.0.1:8053/", http.StatusOK},
 		{http.MethodHead, "http://[::1]:8053/", http.StatusOK},
+		{http.MethodGet, "http://LocalHost.:8053/", http.StatusOK},
 		{http.MethodGet, "http://evil.example/", http.StatusMisdirectedRequest},
 		{http.MethodGet, "http://10.0.0.1/", http.StatusMisdirectedRequest},
 		{http.MethodPost, "http://localhost/", http.StatusMethodNotAllowed},

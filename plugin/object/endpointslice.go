@@ -83,7 +83,7 @@ func FromEndpointSlice(o *discoveryv1.EndpointSlice) (*EndpointSlice, error) {
 // trigger reads the annotation that Kubernetes' controllers tell it by.
 func trigger(o *metav1.ObjectMeta) int64 {
 	t, err := time.Parse(time.RFC3339Nano, o.Annotations[corev1.EndpointsLastChangeTriggerTime])
-	if err != nil {
+	if err != nil || t.Year() < 1970 || t.Year() > 2261 { // UnixNano has no other
 		return 0
 	}
 	return t.UnixNano()

@@ -223,7 +223,9 @@ func TestChangesAreTimedAndListsAreNot(t *testing.T) {
 	must(t, slices.Update(slice("4", second, time.Hour, "web-0=10.0.0.2")))
 	must(t, slices.Update(slice("3", first, time.Hour, "web-0=10.0.0.1")))
 	must(t, slices.Update(slice("5", "", time.Hour, "web-0=10.0.0.3")))
-	must(t, slices.Update(slice("6", "yesterday", time.Hour, "web-0=10.0.0.4")))
+	for _, nonsense := range []string{"yesterday", "0001-01-01T00:00:00Z", "9999-01-01T00:00:00Z"} {
+		must(t, slices.Update(slice("6", nonsense, time.Hour, "web-0=10.0.0.4")))
+	}
 	must(t, slices.Update(unusable("default/bad", "7")))
 	timed("again, an older one, without, nonsense, one left out", 1)
 	must(t, slices.Delete(slice("8", "", time.Hour, "web-0=10.0.0.4")))
