@@ -48,7 +48,10 @@ func kubeadm() (string, error) {
 
 func rolledOut(t *testing.T) {
 	t.Helper()
-	cluster.Do(t, "-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=2m")
+	wait(t, 2*time.Minute, func() error { // a deadline that was exceeded before shows until the controller has looked again
+		_, err := cluster.Kubectl("-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=1m")
+		return err
+	})
 }
 
 // knowsNot waits until no way to look a name up finds it.
