@@ -75,6 +75,9 @@ type Rig struct {
 
 	corefile string
 	reloads  int
+	// rest is what was open before the first fault. Later is too late: after a fault *kubernetes* may still wait to connect again, and
+	// has less open than at rest.
+	rest opened
 	// filesShort says that CoreDNS will have no file descriptor to ask another server with, so that nothing is asked that it would forward.
 	filesShort bool
 
@@ -132,6 +135,7 @@ func Start(tb testing.TB, c *controlplane.ControlPlane, o Options) *Rig {
 	r.corefile = Corefile(tb, c, o)
 	r.Server.Start(tb, r.corefile)
 	r.Server.WaitReady(tb)
+	r.rest = r.opened(tb)
 	return r
 }
 
@@ -286,7 +290,6 @@ type Row struct {
 // answer was wrong, or SERVFAIL.
 func (r *Rig) Fault(tb testing.TB, name string, during func()) Row {
 	tb.Helper()
-	before := r.Opened(tb)
 	a, err := ask.Start(r.Address(), Rate, r.Questions(tb)...)
 	if err != nil {
 		tb.Fatal(err)
@@ -302,7 +305,7 @@ func (r *Rig) Fault(tb testing.TB, name string, during func()) Row {
 	}
 	record(row)
 	r.Stale(tb, false)
-	r.Settles(tb, name, before)
+	r.Settles(tb, name)
 	return row
 }
 
@@ -318,11 +321,11 @@ func (r *Rig) Stale(tb testing.TB, want bool) {
 	})
 }
 
-// Opened is what a process could leak.
-type Opened struct{ goroutines, files int }
+// opened is what a process could leak.
+type opened struct{ goroutines, files int }
 
-// Opened is what CoreDNS has open now.
-func (r *Rig) Opened(tb testing.TB) (o Opened) {
+// opened is what CoreDNS has open now.
+func (r *Rig) opened(tb testing.TB) (o opened) {
 	tb.Helper()
 	m := regexp.MustCompile(`(?m)^go_goroutines (\d+)$`).FindStringSubmatch(r.Server.Metrics(tb))
 	if m == nil {
@@ -341,11 +344,11 @@ func (r *Rig) Opened(tb testing.TB) (o Opened) {
 const slack = 5
 
 // Settles fails the test if goroutines or connections that came with a fault do not go.
-func (r *Rig) Settles(tb testing.TB, name string, before Opened) {
+func (r *Rig) Settles(tb testing.TB, name string) {
 	tb.Helper()
 	r.Server.Poll(tb, time.Minute, func() error {
-		if now := r.Opened(tb); now.goroutines > before.goroutines+slack || now.files > before.files+slack {
-			return fmt.Errorf("%s: %d goroutines and %d open files, %d and %d before", name, now.goroutines, now.files, before.goroutines, before.files)
+		if now := r.opened(tb); now.goroutines > r.rest.goroutines+slack || now.files > r.rest.files+slack {
+			return fmt.Errorf("%s: %d goroutines and %d open files, %d and %d before", name, now.goroutines, now.files, r.rest.goroutines, r.rest.files)
 		}
 		return nil
 	})

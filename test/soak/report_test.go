@@ -75,9 +75,9 @@ func take(rig *fault.Rig) (s sample, err error) {
 }
 
 // settled fails the test if goroutines or files are left open, or if memory grew all the time.
-func (r *report) settled(t *testing.T, rig *fault.Rig, before fault.Opened) {
+func (r *report) settled(t *testing.T, rig *fault.Rig) {
 	t.Helper()
-	rig.Settles(t, "soak", before)
+	rig.Settles(t, "soak")
 	quarter := len(r.samples) / 4
 	if quarter == 0 {
 		return

@@ -93,7 +93,6 @@ func TestSoak(t *testing.T) {
 	defer wg.Wait()
 	defer cancel()
 	rep := &report{begun: time.Now(), faults: make(map[string]int), fresh: make(map[string]time.Duration)}
-	before := r.Opened(t)
 	wg.Go(func() { c.run(ctx) })
 	wg.Go(func() { rep.watch(ctx, r) })
 	a, err := ask.Start(r.Address(), fault.Rate, append(r.Questions(t), c.questions(fault.Suffix)...)...)
@@ -120,7 +119,7 @@ func TestSoak(t *testing.T) {
 	wg.Wait()
 	r.Stale(t, false)
 	rep.asked = a.Stop()
-	rep.settled(t, r, before)
+	rep.settled(t, r)
 	rep.changes, rep.failed = c.changes, c.failed
 	text := rep.String()
 	t.Logf("\n%s", text)
