@@ -84,6 +84,8 @@ var ports sync.Map
 // of these could have it by the time that it is listened on. No port is given twice: who got it first may not listen yet.
 func FreePort() (string, error) {
 	const lowest, highest = 10000, 32768
+	syscall.ForkLock.RLock() // a process that is being started has our sockets, open, until it runs its program
+	defer syscall.ForkLock.RUnlock()
 	for range 100 {
 		address := "127.0.0.1:" + strconv.Itoa(lowest+rand.IntN(highest-lowest))
 		if _, given := ports.LoadOrStore(address, true); given {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"syscall"
 	"testing"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
@@ -39,6 +40,8 @@ func (x *Proxy) Address() string { return x.p.Listen }
 // Cut breaks all connections. New ones are accepted.
 func (x *Proxy) Cut(tb testing.TB) {
 	tb.Helper()
+	syscall.ForkLock.RLock() // as in FreePort: the old listener must be gone before the new one begins
+	defer syscall.ForkLock.RUnlock()
 	x.p.Stop()
 	if err := x.p.Start(); err != nil {
 		tb.Fatal(err)
