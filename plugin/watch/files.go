@@ -89,20 +89,29 @@ var (
 	errUnsteady = errors.New("it changes while it is read")
 )
 
-// text is what a file holds. A named pipe may never have a writer, and opened so it does not wait for one.
-func text(path string) ([]byte, error) {
+// open opens a file or a folder. Anything else it refuses: a named pipe may never have a writer, and opened so it does not wait for one.
+func open(path string) (*os.File, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // #nosec G304 -- the Corefile names it
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		err = errNoFile
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return f, info, nil
+}
+
+// text is what a file holds. Of a folder, reading says what is wrong.
+func text(path string) ([]byte, error) {
+	f, before, err := open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	before, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, err
-	case !before.Mode().IsRegular() && !before.IsDir(): // of that, reading says what is wrong
-		return nil, errNoFile
-	}
 	text := make([]byte, before.Size()+1)
 	n, err := io.ReadFull(f, text)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {

@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -29,7 +31,7 @@ const (
 	snapshotHead    = "Snapshot"
 	snapshotEnd     = "SnapshotEnd"
 	documentMarker  = "---\n"
-	headMax         = 1 << 20 // octets: 10,000 namespaces
+	headBegins      = `{"apiVersion":"headless/` // of every version
 )
 
 type head struct {
@@ -60,7 +62,7 @@ func temporary(path string) string { return "." + filepath.Base(path) + ".*.tmp"
 // writeSnapshot puts what w's tree holds in the file's place: whoever reads it finds the old one or the new one, and so does who comes
 // after a crash.
 func writeSnapshot(path string, w *Watch, held tree.Held) (err error) {
-	if _, err := readHead(path); errors.Is(err, errNoSnapshot) {
+	if err := replaceable(path); err != nil {
 		return err
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), temporary(path)) // mode 0600
@@ -117,17 +119,26 @@ func (w *Watch) labels(of *tree.Source) map[string]string {
 	return nil
 }
 
-// readHead reads the head of a file.
-func readHead(path string) (h head, err error) {
-	f, err := os.Open(path) // #nosec G304 -- the Corefile names it
-	if err != nil {
-		return h, err
+// replaceable says why nothing may take a file's place: it is no file, or does not begin as ours do, or nobody can see whether it does.
+func replaceable(path string) error {
+	f, _, err := open(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case errors.Is(err, errNoFile):
+		return fmt.Errorf("%w: %w", err, errNoSnapshot)
+	case err != nil:
+		return err
 	}
-	text, err := bufio.NewReader(io.LimitReader(f, headMax)).ReadBytes('\n')
-	if err == nil {
-		err = h.parse(text)
+	begins := make([]byte, len(headBegins))
+	n, err := io.ReadFull(f, begins)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) { // empty, or cut off
+		err = nil
 	}
-	return h, errors.Join(err, f.Close())
+	if err == nil && !strings.HasPrefix(headBegins, string(begins[:n])) {
+		err = fmt.Errorf("line 1: %w", errNoSnapshot)
+	}
+	return errors.Join(err, f.Close())
 }
 
 func (h *head) parse(text []byte) error {
@@ -163,7 +174,7 @@ func newRecalled() *recalled { return &recalled{objects: make(map[place][]object
 
 // readSnapshot reads a file that is whole, of this format, and of that API server.
 func readSnapshot(path, server string) (*recalled, error) {
-	text, err := os.ReadFile(path) // #nosec G304 -- the Corefile names it
+	text, err := text(path)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -228,6 +229,14 @@ func TestSnapshotThatIsNoGoodIsNamedAndIgnored(t *testing.T) {
 			spoil: func([]byte) []byte { return []byte(".:53 {\n    whoami\n}\n") },
 		},
 		{
+			name: "somebody else's of one line without an end", want: "line 1: no snapshot: allowed is a file that this option wrote, or none", stays: true,
+			spoil: func([]byte) []byte { return []byte(`{"apiVersion":"v1","kind":"List"}`) },
+		},
+		{
+			name: "cut off in its first line", want: "line 1: no snapshot: allowed is a file that this option wrote, or none",
+			spoil: func(text []byte) []byte { return text[:20] },
+		},
+		{
 			name: "of other namespaces", want: `has only namespaces ["other"], not [""]`,
 			spoil: func([]byte) []byte { return nil }, // written below
 		},
@@ -318,6 +327,45 @@ func TestSnapshotThatCannotBeWritten(t *testing.T) {
 	must(t, os.Mkdir(folder, 0o700))
 	eventually(t, "it is written", func() bool { return !w.Saved().IsZero() })
 	eventually(t, "the log says so", func() bool { return len(log.with("INFO", path, "written again")) == 1 })
+}
+
+// What is no file is nothing to wait for, and nothing to put a file in the place of.
+func TestSnapshotTakesNoPlaceOfWhatIsNoFile(t *testing.T) {
+	tests := []struct {
+		name string
+		make func(path string) error
+		want string
+	}{
+		{"named pipe", func(path string) error { return syscall.Mkfifo(path, 0o600) }, "neither a file nor a folder: no snapshot: allowed is"},
+		{"device", func(path string) error { return os.Symlink(os.DevNull, path) }, "neither a file nor a folder: no snapshot: allowed is"},
+		{"folder", func(path string) error { return os.Mkdir(path, 0o700) }, "is a directory"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			noLeaks(t)
+			hurry(t)
+			oftener(t)
+			log := captureLog(t)
+			path := filepath.Join(t.TempDir(), "snapshot")
+			must(t, tt.make(path))
+			was, err := os.Lstat(path)
+			must(t, err)
+			s := filled(t)
+			s.setRefuse(func(w http.ResponseWriter, _ call) bool {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return true
+			})
+			w, end := keep(t, new(Registry), s, path, 20*time.Millisecond)
+			defer end()
+			eventually(t, "the log says that it is not read", func() bool { return len(log.with("WARNING", path, "is of no use")) == 1 })
+			s.setRefuse(nil)
+			eventually(t, "it syncs", w.Tree().IsDone)
+			eventually(t, "the log says that it is not written", func() bool { return len(log.with("WARNING", path, "is not written: "+tt.want)) == 1 })
+			if now, err := os.Lstat(path); err != nil || !os.SameFile(was, now) {
+				t.Errorf("something took its place: %v", err)
+			}
+		})
+	}
 }
 
 // What a crash left half written goes; what another program has there stays.
