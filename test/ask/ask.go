@@ -32,6 +32,10 @@ func (q *Question) judge() func(*dns.Msg) error {
 	return q.Judge
 }
 
+// burst is how many queries that a busy machine did not let go in time are asked at once. More than fit a socket's buffer, some 270, would
+// be lost by the asker's fault.
+const burst = 20
+
 // Patience is how long a reply may take before the query counts as lost.
 const Patience = 2 * time.Second
 
@@ -43,14 +47,17 @@ type Asker struct {
 	stop      chan struct{}
 
 	mu     sync.Mutex
-	open   map[uint16]sent
+	open   map[uint16]*sent
+	order  []*sent     // all that is open, and what was asked after the oldest of it, in the order of asking
+	since  []time.Time // by question: when it was asked first since its last right answer
 	report Report
 }
 
 type sent struct {
-	question int
-	at       time.Time
-	judge    func(*dns.Msg) error
+	question    int
+	at          time.Time
+	judge       func(*dns.Msg) error
+	done, right bool
 }
 
 // Start asks the server at address, over UDP, rate questions a second, one after the other and from the first again. It does not wait for
@@ -62,7 +69,8 @@ func Start(address string, rate int, questions ...Question) (*Asker, error) {
 	}
 	a := &Asker{
 		conn: conn, questions: questions, stop: make(chan struct{}),
-		open: make(map[uint16]sent), report: Report{Kinds: make(map[string]*Count)},
+		open: make(map[uint16]*sent), since: make([]time.Time, len(questions)),
+		report: Report{Kinds: make(map[string]*Count), rate: rate, load: load()},
 	}
 	for _, q := range questions {
 		a.report.Kinds[q.Kind] = new(Count)
@@ -83,6 +91,7 @@ func (a *Asker) Stop() Report {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.expire(time.Now().Add(Patience))
+	a.report.load = max(a.report.load, load())
 	return a.report
 }
 
@@ -91,6 +100,7 @@ func (a *Asker) Report() Report {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	r := a.report
+	r.load = max(r.load, load())
 	r.Kinds = make(map[string]*Count, len(a.report.Kinds))
 	for k, c := range a.report.Kinds {
 		r.Kinds[k] = new(*c)
@@ -115,7 +125,8 @@ func (a *Asker) send(every time.Duration) {
 			return
 		case <-t.C:
 		}
-		for due := int(time.Since(begun) / every); n < due; n++ { // a ticker leaves out what a busy machine missed
+		due := int(time.Since(begun) / every) // a ticker leaves out what a busy machine missed
+		for due = min(due, n+burst); n < due; n++ {
 			q := n % len(a.questions)
 			qtype := a.questions[q].Type
 			if qtype == 0 {
@@ -130,7 +141,8 @@ func (a *Asker) send(every time.Duration) {
 			judge := a.questions[q].judge()
 			a.mu.Lock()
 			a.expire(time.Now())
-			a.open[m.Id] = sent{question: q, at: time.Now(), judge: judge}
+			s := &sent{question: q, at: time.Now(), judge: judge}
+			a.open[m.Id], a.order = s, append(a.order, s)
 			a.mu.Unlock()
 			_, _ = a.conn.Write(text) // refused: lost, as the report will say
 		}
@@ -143,6 +155,23 @@ func (a *Asker) expire(now time.Time) {
 		if now.Sub(s.at) > Patience {
 			delete(a.open, id)
 			a.report.lost(&a.questions[s.question], s.at)
+			s.done = true
+		}
+	}
+	a.follow()
+}
+
+// follow notes, in the order of asking, for how long no answer to a question was right. The caller holds a.mu.
+func (a *Asker) follow() {
+	for ; len(a.order) > 0 && a.order[0].done; a.order = a.order[1:] {
+		s := a.order[0]
+		since := &a.since[s.question]
+		if since.IsZero() {
+			*since = s.at
+		}
+		a.report.silent(&a.questions[s.question], s.at.Sub(*since))
+		if s.right {
+			*since = time.Time{}
 		}
 	}
 }
@@ -184,10 +213,12 @@ func (a *Asker) judge(m *dns.Msg, text []byte) {
 		return // too late: it counts as lost
 	}
 	delete(a.open, id)
+	s.done = true
 	q := &a.questions[s.question]
 	if m == nil {
 		a.report.wrong(q, fmt.Errorf("malformed reply %x", text))
-		return
+	} else {
+		s.right = a.report.add(q, m, s)
 	}
-	a.report.add(q, m, s)
+	a.follow()
 }

@@ -3,6 +3,8 @@ package ask
 import (
 	"errors"
 	"net"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,6 +64,9 @@ func TestAskerJudgesEveryReply(t *testing.T) {
 			t.Errorf("%s: %+v", kind, *c)
 		}
 	}
+	if lost := r.Kinds["lost"]; r.Silent == "right.test" || r.Silence < time.Duration(lost.Asked-2)*4*time.Second/400 {
+		t.Errorf("%s without an answer for %s, and %d queries lost", r.Silent, r.Silence, lost.Lost)
+	}
 	if len(r.Examples) != examples || r.FirstLost.IsZero() || !r.LastLost.After(r.FirstLost) {
 		t.Errorf("report: %+v", r)
 	}
@@ -115,5 +120,79 @@ func TestUntilSaysWhatWasWrongLast(t *testing.T) {
 	wrong.Judge = func(*dns.Msg) error { return reason }
 	if _, err := Until(address, 0, wrong); !errors.Is(err, reason) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// clean is a report of 10,000 queries, 400 a second, all answered rightly.
+func clean() Report {
+	return Report{Kinds: map[string]*Count{"peer": {Asked: 6000, Right: 6000}, "suffix": {Asked: 4000, Right: 4000}}, rate: 400}
+}
+
+func TestReportSaysWhatClientsMustNotSee(t *testing.T) {
+	loses := func(n int) func(*Report) {
+		return func(r *Report) { r.Kinds["peer"].Lost, r.Kinds["peer"].Right = n, 6000-n }
+	}
+	silent := func(d time.Duration) func(*Report) { return func(r *Report) { r.silent(&Question{Name: "a.test"}, d) } }
+	overloaded := func(n int, d time.Duration) func(*Report) {
+		return func(r *Report) {
+			loses(n)(r)
+			silent(d)(r)
+			r.load = overload + 1
+		}
+	}
+	for _, tt := range []struct {
+		name  string
+		spoil func(*Report)
+		stood []time.Duration
+		want  string // part of the error
+	}{
+		{name: "all is right", spoil: func(*Report) {}},
+		{name: "one is wrong", spoil: func(r *Report) { r.Kinds["peer"].Wrong++ }, want: "1 of 10000 answers were wrong"},
+		{name: "one is SERVFAIL", spoil: func(r *Report) { r.Kinds["suffix"].Servfail++ }, want: "1 SERVFAIL"},
+		{name: "as many as are asked within patience", spoil: loses(800)},
+		{name: "more than are asked within patience", spoil: loses(801), want: "801 of 10000 queries were lost, want 800 at most"},
+		{name: "as many as while it stood", spoil: loses(2000), stood: []time.Duration{time.Second, 2 * time.Second}},
+		{name: "more than while it stood", spoil: loses(2001), stood: []time.Duration{time.Second, 2 * time.Second}, want: "want 2000 at most"},
+		{name: "a name for a while", spoil: silent(silence)},
+		{name: "a name for longer", spoil: silent(silence + time.Second), want: "a.test: no right answer for 5s"},
+		{name: "a name while it stood", spoil: silent(silence + 2*time.Second), stood: []time.Duration{time.Second, 2 * time.Second}},
+		{name: "a name for longer than that", spoil: silent(silence + 3*time.Second), stood: []time.Duration{time.Second, 2 * time.Second}, want: "for 7s"},
+		{name: "half of an overloaded machine's", spoil: overloaded(5000, 8*time.Second)},
+		{name: "more than that", spoil: overloaded(5001, 0), want: "5001 of 10000 queries were lost, want 5000 at most"},
+		{name: "a name there", spoil: overloaded(0, 9*time.Second), want: "a.test: no right answer for 9s"},
+		{name: "a kind", spoil: func(r *Report) { r.Kinds["moving"] = &Count{Asked: 9, Lost: 9} }, want: "moving: none of 9"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := clean()
+			tt.spoil(&r)
+			err := r.Err(tt.stood...)
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// What is answered between two queries that are lost ends the silence; the order of replies is not that of queries.
+func TestSilenceIsOfNamesNotOfQueries(t *testing.T) {
+	begun := time.Now()
+	a := &Asker{questions: questions(), open: make(map[uint16]*sent), since: make([]time.Time, 4), report: Report{Kinds: make(map[string]*Count)}}
+	for i, s := range []struct{ question, after int }{{0, 0}, {1, 1}, {0, 2}, {1, 3}, {0, 4}, {1, 5}} {
+		x := &sent{question: s.question, at: begun.Add(time.Duration(s.after) * time.Second)}
+		a.open[uint16(i)], a.order = x, append(a.order, x)
+	}
+	list := slices.Clone(a.order)
+	for _, x := range []struct {
+		at    int
+		right bool
+	}{{5, true}, {2, true}, {4, false}, {3, false}, {1, false}, {0, false}} {
+		list[x.at].done, list[x.at].right = true, x.right
+		a.follow()
+		if x.at != 0 && a.report.Silence != 0 {
+			t.Fatalf("silent for %s before it is known what came of the first query", a.report.Silence)
+		}
+	}
+	if a.report.Silence != 4*time.Second || a.report.Silent != "wrong.test" {
+		t.Errorf("silent: %s for %s, want wrong.test for 4s", a.report.Silent, a.report.Silence)
 	}
 }

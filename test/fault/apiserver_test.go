@@ -76,10 +76,10 @@ func TestCoreDNSStopped(t *testing.T) {
 	var begun, over time.Time
 	row := r.Fault(t, "CoreDNS stopped for 5 s (SIGSTOP) and continued", func() {
 		begun = time.Now()
-		r.Server.Signal(t, syscall.SIGSTOP)
-		r.Move(t)
-		time.Sleep(lasts(5 * time.Second)) // the fault's length
-		r.Server.Signal(t, syscall.SIGCONT)
+		r.Halt(t, func() {
+			r.Move(t)
+			time.Sleep(lasts(5 * time.Second)) // the fault's length
+		})
 		over = time.Now()
 	})
 	const busy = 3 * time.Second // what the queries that came meanwhile may take a busy machine
