@@ -131,14 +131,14 @@ func (o oddity) run(t *testing.T) {
 	before := time.Now()
 	const cuts = 2
 	r.Fault(t, o.name, func() {
-		g.Harm(by(map[string]Harm{verbWatch: o.harm(t)}))
+		g.Harm(by(map[string]Harm{VerbWatch: o.harm(t)}))
 		for range cuts {
 			g.Cut()
 			r.fine(t, g) // it watches again, or lists
 			for range 2 {
 				r.Move(t)
 				if !o.hides {
-					r.Fresh(t, recovery)
+					r.Fresh(t, Recovery)
 				}
 				time.Sleep(time.Second) // of queries
 			}
@@ -151,7 +151,7 @@ func (o oddity) run(t *testing.T) {
 	if o.ends {
 		most += 2 * cuts // a streamed list, or one more and a watch
 	}
-	asked := g.Asked(before, verbList, verbWatch, verbStream)
+	asked := g.Asked(before, verbList, VerbWatch, verbStream)
 	if len(asked) != reflectors {
 		t.Errorf("%d reflectors asked for anything, want %d", len(asked), reflectors)
 	}

@@ -28,6 +28,9 @@ import (
 type Gate struct {
 	// Kubeconfig makes whoever uses it an administrator, through the gate.
 	Kubeconfig string
+	// Address is where the gate is reached, and CA its certificate in PEM.
+	Address string
+	CA      []byte
 
 	api *httputil.ReverseProxy
 
@@ -37,10 +40,11 @@ type Gate struct {
 	cut   chan struct{} // closed to end the watches that run, then made anew
 }
 
-// Verbs of requests. A streamed list is a watch that begins with a list (sendInitialEvents).
-const (
-	verbList, verbWatch, verbStream = "list", "watch", "stream"
-)
+// VerbWatch is the verb of a watch that goes on from a version.
+const VerbWatch = "watch"
+
+// The other verbs of requests. A streamed list is a watch that begins with a list (sendInitialEvents).
+const verbList, verbStream = "list", "stream"
 
 // Asked is a request.
 type Asked struct {
@@ -86,13 +90,15 @@ func NewGate(tb testing.TB, c *controlplane.ControlPlane) *Gate {
 		to.CloseIdleConnections()
 	})
 
+	g.Address = s.Listener.Addr().String()
+	g.CA = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 	config, err := clientcmd.LoadFromFile(c.Kubeconfig)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	for _, cluster := range config.Clusters {
 		cluster.Server, cluster.CertificateAuthority = s.URL, ""
-		cluster.CertificateAuthorityData = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+		cluster.CertificateAuthorityData = g.CA
 	}
 	g.Kubeconfig = filepath.Join(tb.TempDir(), "kubeconfig")
 	if err := clientcmd.WriteToFile(*config, g.Kubeconfig); err != nil {
@@ -139,7 +145,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case q.Get("sendInitialEvents") == "true":
 		a.Verb = verbStream
 	case q.Has("watch"):
-		a.Verb = verbWatch
+		a.Verb = VerbWatch
 	}
 	g.mu.Lock()
 	g.asked = append(g.asked, a)

@@ -7,35 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
-
-// refuse answers requests with one of these verbs, or all, with an HTTP status and the reason that goes with it (metav1.StatusReason).
-func refuse(code int, reason string, header http.Header, which ...string) Harm {
-	return func(w http.ResponseWriter, r *http.Request, a Asked, api http.Handler) {
-		if len(which) > 0 && !slices.Contains(which, a.Verb) {
-			api.ServeHTTP(w, r)
-			return
-		}
-		for k, v := range header {
-			w.Header()[k] = v
-		}
-		say(w, code, "application/json", statusText(code, reason))
-	}
-}
-
-func statusText(code int, reason string) string {
-	return fmt.Sprintf(`{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"%s","reason":"%s","code":%d}`,
-		http.StatusText(code), reason, code)
-}
-
-func say(w http.ResponseWriter, code int, contentType, body string) {
-	w.Header().Set("Content-Type", contentType)
-	w.WriteHeader(code)
-	fmt.Fprint(w, body) //nolint:gosec // what no browser shows
-}
 
 // by does another harm for each verb, and none for the others.
 func by(verbs map[string]Harm) Harm {
@@ -49,9 +23,9 @@ func by(verbs map[string]Harm) Harm {
 }
 
 var (
-	gone = refuse(http.StatusGone, "Expired", nil)
+	gone = Refuse(http.StatusGone, "Expired", nil)
 	// streamless is what an API server says that streams no lists.
-	streamless = refuse(http.StatusUnprocessableEntity, "Invalid", nil)
+	streamless = Refuse(http.StatusUnprocessableEntity, "Invalid", nil)
 )
 
 // answer gives every request the same answer.

@@ -14,22 +14,22 @@ func TestRefusalIsBackedOffFrom(t *testing.T) {
 	suffer(t,
 		trouble{
 			name: "429 to everything", lasts: lasts,
-			harm:  refuse(429, "TooManyRequests", nil),
+			harm:  Refuse(429, "TooManyRequests", nil),
 			least: 3, most: 14, says: "Too Many Requests", stale: true,
 		},
 		trouble{
 			name: "429 to everything, Retry-After 1 s", lasts: lasts,
-			harm:  refuse(429, "TooManyRequests", after),
+			harm:  Refuse(429, "TooManyRequests", after),
 			least: 8, most: 22, says: "Too Many Requests", stale: true,
 		},
 		trouble{
 			name: "500 to everything", lasts: lasts,
-			harm:  refuse(500, "InternalError", nil),
+			harm:  Refuse(500, "InternalError", nil),
 			least: 4, most: 14, says: "Internal Server Error", stale: true,
 		},
 		trouble{
 			name: "503 to everything", lasts: lasts,
-			harm:  refuse(503, "ServiceUnavailable", nil),
+			harm:  Refuse(503, "ServiceUnavailable", nil),
 			least: 4, most: 14, says: "Service Unavailable", stale: true,
 		},
 	)
@@ -42,17 +42,17 @@ func TestGoneListsAnew(t *testing.T) {
 	suffer(t,
 		trouble{
 			name: "410 to watches", lasts: lasts,
-			harm: by(map[string]Harm{verbWatch: gone}),
+			harm: by(map[string]Harm{VerbWatch: gone}),
 			cuts: cuts, least: 2, most: 10, lists: 2 * cuts,
 		},
 		trouble{
 			name: "410 in watches", lasts: lasts,
-			harm: by(map[string]Harm{verbWatch: event}),
+			harm: by(map[string]Harm{VerbWatch: event}),
 			cuts: cuts, least: 2, most: 10, lists: 2 * cuts,
 		},
 		trouble{
 			name: "410 to watches and streamed lists", lasts: lasts,
-			harm:  refuse(http.StatusGone, "Expired", nil, verbWatch, verbStream),
+			harm:  Refuse(http.StatusGone, "Expired", nil, VerbWatch, verbStream),
 			least: 10, most: paced(lasts), says: "watch services: Gone", stale: true,
 		},
 	)
@@ -65,7 +65,7 @@ func paced(lasts time.Duration) int { return 10 + int(lasts/(2*time.Second)) + 5
 func TestNonsenseChangesNothing(t *testing.T) {
 	const lasts, most = 6 * time.Second, 14
 	// So that lists are asked for, not streamed.
-	lists := func(h Harm) Harm { return by(map[string]Harm{verbWatch: gone, verbStream: streamless, verbList: h}) }
+	lists := func(h Harm) Harm { return by(map[string]Harm{VerbWatch: gone, verbStream: streamless, verbList: h}) }
 	suffer(t,
 		trouble{
 			name: "answers are no protobuf", lasts: lasts,
@@ -109,21 +109,21 @@ func TestNonsenseChangesNothing(t *testing.T) {
 func TestWatchesThatEndEarlyAreNotALoop(t *testing.T) {
 	const lasts = 6 * time.Second
 	// So that streamed lists are asked for.
-	streams := func(h Harm) Harm { return by(map[string]Harm{verbWatch: gone, verbStream: h}) }
+	streams := func(h Harm) Harm { return by(map[string]Harm{VerbWatch: gone, verbStream: h}) }
 	suffer(t,
 		trouble{
 			name: "watches end at once", lasts: lasts,
-			harm:  by(map[string]Harm{verbWatch: answer("application/json", ""), verbStream: streamless}),
+			harm:  by(map[string]Harm{VerbWatch: answer("application/json", ""), verbStream: streamless}),
 			least: 3, most: 14,
 		},
 		trouble{
 			name: "watches end after an event", lasts: lasts,
-			harm:  by(map[string]Harm{verbWatch: bookmark}),
+			harm:  by(map[string]Harm{VerbWatch: bookmark}),
 			least: 4, most: paced(lasts),
 		},
 		trouble{
 			name: "watches end in the middle of an event", lasts: lasts,
-			harm: by(map[string]Harm{verbWatch: truncated(0)}),
+			harm: by(map[string]Harm{VerbWatch: truncated(0)}),
 			cuts: 3, least: 2, most: paced(lasts),
 		},
 		trouble{

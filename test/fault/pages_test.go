@@ -76,19 +76,19 @@ func TestListsInPages(t *testing.T) {
 	} {
 		p := &pages{second: tt.second, whole: make(map[Asker]bool)}
 		row := r.Fault(t, tt.name, func() {
-			g.Harm(by(map[string]Harm{verbWatch: once(gone), verbStream: streamless, verbList: p.list}))
+			g.Harm(by(map[string]Harm{VerbWatch: once(gone), verbStream: streamless, verbList: p.list}))
 			g.Cut()
 			r.Move(t)
 			if tt.fails {
 				r.Stale(t, true)
 				time.Sleep(lasts(3 * time.Second)) // the fault's length
 			} else {
-				r.Fresh(t, recovery)
+				r.Fresh(t, Recovery)
 			}
 			g.Harm(nil)
 		})
-		if row.Fresh > recovery {
-			t.Errorf("%s: the change showed after %s, want %s at most", tt.name, row.Fresh, recovery)
+		if row.Fresh > Recovery {
+			t.Errorf("%s: the change showed after %s, want %s at most", tt.name, row.Fresh, Recovery)
 		}
 		if p.seen == 0 {
 			t.Errorf("%s: nobody asked for a second page", tt.name)
@@ -103,7 +103,7 @@ func TestEmptyListIsBelieved(t *testing.T) {
 	until := func(list []ask.Question) {
 		t.Helper()
 		for _, q := range list {
-			if _, err := ask.Until(r.Address(), recovery, q); err != nil {
+			if _, err := ask.Until(r.Address(), Recovery, q); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -114,7 +114,7 @@ func TestEmptyListIsBelieved(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.Harm(by(map[string]Harm{
-		verbWatch: once(gone), verbStream: streamless,
+		VerbWatch: once(gone), verbStream: streamless,
 		verbList: func(w http.ResponseWriter, r *http.Request, _ Asked, api http.Handler) {
 			r.URL.RawQuery = "labelSelector=nobody"
 			api.ServeHTTP(w, r)
@@ -126,7 +126,7 @@ func TestEmptyListIsBelieved(t *testing.T) {
 		none[i].Sent, none[i].Judge = nil, ask.Addresses()
 	}
 	until(none)
-	g.Harm(by(map[string]Harm{verbWatch: once(gone)}))
+	g.Harm(by(map[string]Harm{VerbWatch: once(gone)}))
 	g.Cut()
 	until(r.peers())
 	report := a.Stop()

@@ -40,9 +40,16 @@ func (x *Proxy) Address() string { return x.p.Listen }
 // Cut breaks all connections. New ones are accepted.
 func (x *Proxy) Cut(tb testing.TB) {
 	tb.Helper()
+	x.Lead(tb, x.p.Upstream)
+}
+
+// Lead breaks all connections. New ones lead to another server.
+func (x *Proxy) Lead(tb testing.TB, to string) {
+	tb.Helper()
 	syscall.ForkLock.RLock() // as in FreePort: the old listener must be gone before the new one begins
 	defer syscall.ForkLock.RUnlock()
 	x.p.Stop()
+	x.p.Upstream = to
 	if err := x.p.Start(); err != nil {
 		tb.Fatal(err)
 	}

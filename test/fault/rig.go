@@ -30,6 +30,10 @@ import (
 // Rate is how many questions a second are asked during a fault.
 const Rate = 400
 
+// Recovery is how long a change may take to show once a fault is over: the longest wait of the plugin's back-off, 10 s with its jitter, for a
+// list that was asked for in vain a moment before the end, the same for one more that a busy machine made fail, and 10 s.
+const Recovery = 30 * time.Second
+
 const (
 	still, moving = "still", "moving" // namespaces: one in which nothing changes, and one whose peer moves
 	stillPods     = 20

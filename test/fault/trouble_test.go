@@ -11,10 +11,6 @@ import (
 	"github.com/coredns-headless/headless/test/parts"
 )
 
-// recovery is how long a change may take to show once a fault is over: the longest wait of the plugin's back-off, 10 s and as much again
-// for jitter, and some for a busy machine.
-const recovery = 30 * time.Second
-
 // trouble is harm that a gate does for a while.
 type trouble struct {
 	name  string
@@ -74,7 +70,7 @@ func (tr trouble) run(t *testing.T) {
 		if stale := r.metric(t, g.stale(1)); tr.stale && stale != nil {
 			t.Error(stale)
 		}
-		harmed := g.Asked(before, verbList, verbWatch, verbStream)
+		harmed := g.Asked(before, verbList, VerbWatch, verbStream)
 		if len(harmed) != reflectors {
 			t.Errorf("%d reflectors asked for anything, want %d", len(harmed), reflectors)
 		}
@@ -86,11 +82,11 @@ func (tr trouble) run(t *testing.T) {
 		g.Harm(nil)
 		g.Cut() // what still hangs
 	})
-	if row.Fresh > recovery {
-		t.Errorf("the change showed %s after the fault was over, want %s at most", row.Fresh, recovery)
+	if row.Fresh > Recovery {
+		t.Errorf("the change showed %s after the fault was over, want %s at most", row.Fresh, Recovery)
 	}
 	r.fine(t, g)
-	for by, list := range g.Asked(before, verbList, verbWatch, verbStream) {
+	for by, list := range g.Asked(before, verbList, VerbWatch, verbStream) {
 		t.Logf("%v: %v", by, verbs(list, before))
 		if len(list) > tr.most {
 			t.Errorf("%v: %d requests, want %d at most", by, len(list), tr.most)
