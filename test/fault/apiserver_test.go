@@ -1,10 +1,14 @@
 package fault
 
 import (
+	"fmt"
+	"net/http"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 func restart(t *testing.T, down time.Duration) {
@@ -44,16 +48,61 @@ func TestAPIServerKilledForLong(t *testing.T) {
 	}
 }
 
-// An API server without its etcd goes on to watch, and fails at everything else.
+// An API server without its etcd goes on with watches, and begins those and lists that it can answer from what it remembers. It answers none
+// that is to be as new as etcd, as is asked for when all versions of before are gone (410).
 func TestEtcdKilled(t *testing.T) {
-	r := Start(t, cluster, Options{Kubeconfig: cluster.Kubeconfig})
-	r.Fault(t, "etcd killed, back after 5 s", func() {
+	g := NewGate(t, cluster)
+	x := NewProxy(t, g.Address)
+	path := kubeconfig(t, x.Address(), func(c *clientcmdapi.Cluster, _ *clientcmdapi.AuthInfo) {
+		c.CertificateAuthority, c.CertificateAuthorityData = "", g.CA
+	})
+	r := Start(t, cluster, Options{Kubeconfig: path})
+	t.Cleanup(func() {
+		if t.Failed() {
+			_ = cluster.StartEtcd() // for the tests after this one
+		}
+	})
+	asked := func(since time.Time, verb ...string) {
+		t.Helper()
+		r.Server.Poll(t, time.Minute, func() error {
+			if n := len(g.Asked(since, verb...)); n != reflectors {
+				return fmt.Errorf("%d reflectors asked for %q, want %d", n, verb, reflectors)
+			}
+			return nil
+		})
+	}
+	row := r.Fault(t, "etcd killed, back after 5 s", func() {
 		cluster.StopEtcd()
+		begun := time.Now()
+		x.Cut(t)
+		asked(begun, VerbWatch)
+		r.Stale(t, false)
+		begun = time.Now()
+		g.Harm(compacted)
+		x.Cut(t)
+		asked(begun, verbStream, verbList)
 		time.Sleep(lasts(5 * time.Second)) // the fault's length
+		if stale := r.metric(t, fmt.Sprintf("coredns_headless_stale{source=%q} 1\n", "kubeconfig "+path)); stale != nil {
+			t.Error(stale)
+		}
+		for by, list := range g.Asked(begun, VerbWatch, verbStream, verbList) {
+			t.Logf("%v: %v", by, verbs(list, begun))
+		}
+		g.Harm(nil)
 		if err := cluster.StartEtcd(); err != nil {
 			t.Fatal(err)
 		}
 	})
+	soon(t, row)
+}
+
+// compacted is an API server that remembers no version but the newest.
+func compacted(w http.ResponseWriter, r *http.Request, a Asked, api http.Handler) {
+	if r.URL.Query().Get("resourceVersion") != "" {
+		gone(w, r, a, api)
+		return
+	}
+	api.ServeHTTP(w, r)
 }
 
 func TestAPIServerStopped(t *testing.T) {
