@@ -201,7 +201,7 @@ func TestTenantChangesNoNamesOfOthers(t *testing.T) {
 		}
 	})
 	t.Run("100,000 endpoints", func(t *testing.T) { crowd(t, c, address) })
-	t.Run("200 changes a second", func(t *testing.T) { storm(t, c) })
+	t.Run("as many changes as the API server takes", func(t *testing.T) { storm(t, c, address) })
 	r := a.Stop()
 	t.Logf("\n%s", r)
 	if err := r.Err(); err != nil {
@@ -234,23 +234,6 @@ func crowd(t *testing.T, c kubernetes.Interface, address string) {
 	if err != nil || !m.Truncated || len(m.Answer) > 30 { // as many as fit 512 octets
 		t.Errorf("the Service's own name over UDP: %v, %v", err, m)
 	}
-}
-
-// storm changes one slice as fast as the API server takes it, for three seconds.
-func storm(t *testing.T, c kubernetes.Interface) {
-	client := c.DiscoveryV1().EndpointSlices(own)
-	s, err := client.Get(t.Context(), "b", metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	changes := 0
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); changes++ {
-		s.Endpoints[0].Addresses[0] = netip.AddrFrom4([4]byte{10, 67, byte(changes >> 8), byte(changes)}).String()
-		if s, err = client.Update(t.Context(), s, metav1.UpdateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("%d changes in 3 s", changes)
 }
 
 // An address has a name as long as one namespace claims it. Who claims another's takes the name away, and cannot give it another one.
