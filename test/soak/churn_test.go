@@ -2,6 +2,7 @@ package soak
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -20,29 +22,23 @@ const (
 	namespace = "churn"
 	services  = 5
 	pods      = 10 // of each
-	// late is how long after a change the state before it may be answered: faults keep changes away for longer than they last.
-	late = 2 * time.Minute
+	// interval is between two changes: 20 a second, as many as the largest clusters see.
+	interval = 50 * time.Millisecond
 )
 
 // churn changes slices all the time, and knows what may be answered.
 type churn struct {
 	mu      sync.Mutex
-	pods    map[string]*pod
+	pods    map[string]*history
 	next    netip.Addr
-	changes int
-	failed  int
+	broken  bool
+	changes int // made
+	missed  int // kept away by faults, or by an API server that was busy
 }
 
-// pod is what the API server has of a pod, "" for no ready endpoint, and what it had.
-type pod struct {
-	now    string
-	before []past
-}
-
-type past struct {
-	addr  string
-	until time.Time
-}
+// toggles reports whether the n-th pod of a Service changes its readiness, and not only its address. It is one of them: NXDOMAIN is a right
+// answer for those that are not ready, so for most it must never be.
+func toggles(n int) bool { return n == 0 }
 
 func crowd(i int) controlplane.Crowd {
 	return controlplane.Crowd{Namespace: namespace, Service: fmt.Sprintf("crowd%d", i), Pods: pods, First: netip.AddrFrom4([4]byte{10, 100, byte(i), 1})}
@@ -50,63 +46,91 @@ func crowd(i int) controlplane.Crowd {
 
 func newChurn(t *testing.T) *churn {
 	t.Helper()
-	c := &churn{pods: make(map[string]*pod), next: netip.MustParseAddr("10.128.0.1")}
+	c := &churn{pods: make(map[string]*history), next: netip.MustParseAddr("10.128.0.1")}
+	now := time.Now()
 	for i := range services {
 		w := crowd(i)
 		if err := w.Create(t.Context(), cluster); err != nil {
 			t.Fatal(err)
 		}
 		for n := range pods {
-			c.pods[w.Pod(n)] = &pod{now: w.Addr(n).String()}
+			h := new(history)
+			h.is(w.Addr(n).String(), now, now)
+			c.pods[w.Pod(n)] = h
 		}
 	}
 	return c
 }
 
-// run makes 20 changes a second, as many as the largest clusters see, until ctx is done. Those that a fault keeps away are not made up for.
+// run makes changes until ctx is done, each at its time, as many writers at once as there are Services: an API server that takes its time
+// for one holds up no other.
 func (c *churn) run(ctx context.Context) {
-	t := time.NewTicker(50 * time.Millisecond)
-	defer t.Stop()
-	for {
-		select {
-		case <-t.C:
-			if err := c.change(ctx, rand.IntN(services)); err != nil && ctx.Err() == nil {
-				c.mu.Lock()
-				c.failed++
-				c.mu.Unlock()
+	var wg sync.WaitGroup
+	begun := time.Now()
+	for i := range services {
+		wg.Go(func() { c.write(ctx, i, begun) })
+	}
+	wg.Wait()
+}
+
+// write changes the slice of one Service. What is late by more than a second is left out.
+func (c *churn) write(ctx context.Context, service int, begun time.Time) {
+	var s *discoveryv1.EndpointSlice // as the API server has it, nil if that has to be found out
+	for n := service; ctx.Err() == nil; n += services {
+		due := begun.Add(time.Duration(n) * interval)
+		err := errors.New("too late")
+		if time.Since(due) < time.Second {
+			select {
+			case <-time.After(time.Until(due)):
+			case <-ctx.Done():
+				return
 			}
-		case <-ctx.Done():
-			return
+			s, err = c.change(ctx, service, s)
 		}
+		c.mu.Lock()
+		switch {
+		case err == nil:
+			c.changes++
+		case ctx.Err() == nil:
+			c.missed++
+		}
+		c.mu.Unlock()
 	}
 }
 
 // change gives a pod another address, or makes it ready or not.
-func (c *churn) change(ctx context.Context, service int) error {
+func (c *churn) change(ctx context.Context, service int, s *discoveryv1.EndpointSlice) (*discoveryv1.EndpointSlice, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	client := cluster.Client.DiscoveryV1().EndpointSlices(namespace)
-	list, err := client.List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + crowd(service).Service})
-	if err != nil {
-		return err
+	if s == nil {
+		var err error
+		if s, err = client.Get(ctx, crowd(service).Slice(0).Name, metav1.GetOptions{}); err != nil {
+			return nil, err
+		}
+		c.is(s) // an update that failed may have been made all the same
 	}
-	if len(list.Items) != 1 {
-		return fmt.Errorf("%d slices", len(list.Items))
-	}
-	s := &list.Items[0]
-	c.sync(s) // an update that failed may have been made all the same
-	e := &s.Endpoints[rand.IntN(len(s.Endpoints))]
-	if rand.IntN(4) == 0 {
+	n := rand.IntN(len(s.Endpoints))
+	if e := &s.Endpoints[n]; toggles(n) && rand.IntN(2) == 0 {
 		e.Conditions.Ready = new(!*e.Conditions.Ready)
 	} else {
-		c.next = c.next.Next()
-		e.Addresses[0] = c.next.String()
+		e.Addresses[0] = c.address()
 	}
 	c.may(s)
-	if s, err = client.Update(ctx, s, metav1.UpdateOptions{}); err == nil {
-		c.sync(s)
+	s, err := client.Update(ctx, s, metav1.UpdateOptions{})
+	if err != nil {
+		return nil, err
 	}
-	return err
+	c.is(s)
+	return s, nil
+}
+
+// address is one that no pod had.
+func (c *churn) address() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.next = c.next.Next()
+	return c.next.String()
 }
 
 func addr(e *discoveryv1.Endpoint) string {
@@ -121,57 +145,70 @@ func (c *churn) may(s *discoveryv1.EndpointSlice) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range s.Endpoints {
-		p, a := c.pods[s.Endpoints[i].TargetRef.Name], addr(&s.Endpoints[i])
-		if a != p.now {
-			p.before = append(p.before, past{a, time.Now().Add(late)})
+		if h, a := c.pods[s.Endpoints[i].TargetRef.Name], addr(&s.Endpoints[i]); a != h.now() {
+			h.may(a)
 		}
 	}
 }
 
-// sync notes that the API server has s.
-func (c *churn) sync(s *discoveryv1.EndpointSlice) {
+// is notes that the API server has s. It shows soon, or after the fault that there is.
+func (c *churn) is(s *discoveryv1.EndpointSlice) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now()
+	now, due := time.Now(), never
+	if !c.broken {
+		due = now.Add(calm)
+	}
 	for i := range s.Endpoints {
-		p, a := c.pods[s.Endpoints[i].TargetRef.Name], addr(&s.Endpoints[i])
-		if a == p.now {
-			continue
-		}
-		c.changes++
-		p.before = append(p.before, past{p.now, now.Add(late)})
-		p.now = a
-		for len(p.before) > 0 && p.before[0].until.Before(now) {
-			p.before = p.before[1:]
+		if h, a := c.pods[s.Endpoints[i].TargetRef.Name], addr(&s.Endpoints[i]); a != h.now() {
+			h.forget(now)
+			h.is(a, now, due)
 		}
 	}
+}
+
+// breaks notes that something is broken from now on.
+func (c *churn) breaks() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.broken = true
+	for _, h := range c.pods {
+		h.hold(time.Now())
+	}
+}
+
+// mended notes that nothing is broken any more, and that what changed before a time has arrived.
+func (c *churn) mended(before time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.broken = false
+	for _, h := range c.pods {
+		h.release(before, time.Now())
+	}
+}
+
+func (c *churn) made() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changes
 }
 
 // questions ask for every pod under its short name and below the suffix.
 func (c *churn) questions(suffix string) (list []ask.Question) {
-	for name, p := range c.pods {
-		judge := ask.OneOf(func() [][]string { return c.allowed(p) })
+	for name, h := range c.pods {
 		for _, zone := range []string{"svc.cluster.local", suffix} {
-			list = append(list, ask.Question{Kind: "churn", Name: name + "." + namespace + "." + zone, Judge: judge})
+			list = append(list, ask.Question{Kind: "churn", Name: name + "." + namespace + "." + zone, Sent: func() func(*dns.Msg) error { return c.judge(h) }})
 		}
 	}
 	return list
 }
 
-func (c *churn) allowed(p *pod) [][]string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	set := func(a string) []string {
-		if a == "" {
-			return nil
-		}
-		return []string{a}
-	}
-	sets := [][]string{set(p.now)}
-	for _, was := range p.before {
-		if time.Now().Before(was.until) {
-			sets = append(sets, set(was.addr))
-		}
-	}
-	return sets
+// judge is who judges the reply to a query that is sent now.
+func (c *churn) judge(h *history) func(*dns.Msg) error {
+	sent := time.Now()
+	return ask.OneOf(func() [][]string {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return h.allowed(sent)
+	})
 }

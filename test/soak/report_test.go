@@ -29,6 +29,10 @@ type report struct {
 	faults          map[string]int
 	fresh           map[string]time.Duration // the longest
 	changes, failed int
+	lasted          time.Duration
+	// away is for how long of that the API server could take no change, and meanwhile how many it took then all the same.
+	away      time.Duration
+	meanwhile int
 
 	mu      sync.Mutex
 	samples []sample
@@ -37,6 +41,11 @@ type report struct {
 func (r *report) add(name string, fresh time.Duration) {
 	r.faults[name]++
 	r.fresh[name] = max(r.fresh[name], fresh)
+}
+
+// rate is how many changes a second were made while the API server could take them.
+func (r *report) rate() float64 {
+	return float64(r.changes-r.meanwhile) / (r.lasted - r.away).Seconds()
 }
 
 // watch takes samples, in all about as many as fit a page.
@@ -94,8 +103,9 @@ func (r *report) settled(t *testing.T, rig *fault.Rig) {
 func (r *report) String() string {
 	var b strings.Builder
 	sum := r.asked.Total()
-	fmt.Fprintf(&b, "%s: %d answers checked, %d wrong, %d SERVFAIL, %d queries lost; %d changes of slices made, %d kept away by faults\n\n",
-		time.Since(r.begun).Round(time.Second), sum.Asked, sum.Wrong, sum.Servfail, sum.Lost, r.changes, r.failed)
+	fmt.Fprintf(&b, "%s: %d answers checked, %d wrong, %d SERVFAIL, %d queries lost, %s at most without a right answer for a name; "+
+		"%d changes of slices made, %.1f a second while the API server took them, %d kept away\n\n",
+		r.lasted.Round(time.Second), sum.Asked, sum.Wrong, sum.Servfail, sum.Lost, r.asked.Silence.Round(time.Millisecond), r.changes, r.rate(), r.failed)
 	b.WriteString("| names | queries | right | wrong | SERVFAIL | lost |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, k := range slices.Sorted(maps.Keys(r.asked.Kinds)) {
 		c := r.asked.Kinds[k]
