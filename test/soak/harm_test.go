@@ -3,6 +3,7 @@ package soak
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -74,6 +75,19 @@ func toxic(kind string, attributes map[string]int) func(*testing.T, *stage, time
 	}
 }
 
+// through has the gate answer requests, and ends the watches that begin all the same every second.
+func through(h fault.Harm) func(*testing.T, *stage, time.Duration) {
+	return func(t *testing.T, s *stage, long time.Duration) {
+		s.gate.Harm(h)
+		s.proxy.Lead(t, s.gate.Address)
+		for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(time.Second) {
+			s.gate.Cut()
+		}
+		s.gate.Harm(nil)
+		s.proxy.Lead(t, cluster.Address)
+	}
+}
+
 var harms = []harm{
 	{name: "API server killed", all: true, do: func(t *testing.T, _ *stage, long time.Duration) {
 		cluster.StopAPIServer()
@@ -102,6 +116,17 @@ var harms = []harm{
 	{name: "responses cut", do: toxic("limit_data", map[string]int{"bytes": 5000})},
 	{name: "responses garbage", do: toxic("garbage", nil)},
 	{name: "connections silent", do: toxic("timeout", map[string]int{"timeout": 0})},
+	{name: "429 to everything", do: through(fault.Refuse(http.StatusTooManyRequests, "TooManyRequests", nil))},
+	{name: "429 to everything, Retry-After 1 s", do: through(fault.Refuse(http.StatusTooManyRequests, "TooManyRequests", http.Header{"Retry-After": {"1"}}))},
+	{name: "500 to everything", do: through(fault.Refuse(http.StatusInternalServerError, "InternalError", nil))},
+	{name: "410 to watches", do: through(fault.Refuse(http.StatusGone, "Expired", nil, fault.VerbWatch))},
+	{name: "rights (RBAC) taken away and given back", do: func(t *testing.T, s *stage, long time.Duration) {
+		must(t, cluster.Client.RbacV1().ClusterRoleBindings().Delete(t.Context(), binding, metav1.DeleteOptions{}))
+		for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(time.Second) {
+			s.proxy.Cut(t) // a watch that runs, or begins before the API server knows, goes on
+		}
+		must(t, bind(t.Context()))
+	}},
 	{name: "Corefile reloaded", do: func(t *testing.T, s *stage, _ time.Duration) { s.rig.Reload(t) }},
 	{name: "CoreDNS stopped for a second", do: func(t *testing.T, s *stage, _ time.Duration) {
 		s.rig.Halt(t, func() { time.Sleep(time.Second) })
