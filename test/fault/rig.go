@@ -317,7 +317,7 @@ func (r *Rig) Fault(tb testing.TB, name string, during func()) Row {
 	r.stood = nil
 	during()
 	r.Move(tb)
-	row := Row{Fault: name, Fresh: r.Fresh(tb, 2*time.Minute)}
+	row := Row{Fault: name, Fresh: r.Fresh(tb, Recovery)}
 	time.Sleep(100 * time.Millisecond) // some queries after the change: an older address is wrong now
 	row.Report = a.Stop()
 	tb.Logf("%s: fresh after %s\n%s", name, row.Fresh.Round(time.Millisecond), row.Report)
