@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// While the API server refuses everything, requests thin out, as the plugin backs off: from 0.8 s, doubled each time up to 10 s, and as
-// much again for jitter. In 15 s these are five tries, each with two requests where a list is tried after a streamed list has failed.
+// While the API server refuses everything, requests thin out, as the plugin backs off: from 0.8 s, doubled each time up to 5 s, and up to
+// as much again for jitter. In 15 s these are five tries, each with two requests where a list is tried after a streamed list has failed.
 func TestRefusalIsBackedOffFrom(t *testing.T) {
 	after := http.Header{"Retry-After": {"1"}} // client-go asks again by itself, up to 10 times
 	const lasts = 15 * time.Second
