@@ -9,7 +9,7 @@ import (
 // While the API server refuses everything, requests thin out, as the plugin backs off: from 0.8 s, doubled each time up to 5 s, and up to
 // as much again for jitter. In 15 s these are five tries, each with two requests where a list is tried after a streamed list has failed.
 func TestRefusalIsBackedOffFrom(t *testing.T) {
-	after := http.Header{"Retry-After": {"1"}} // client-go asks again by itself, up to 10 times
+	after := http.Header{"Retry-After": {"1"}} // client-go by itself would ask again, up to 10 times, below the back-off
 	const lasts = 15 * time.Second
 	suffer(t,
 		trouble{
@@ -20,7 +20,7 @@ func TestRefusalIsBackedOffFrom(t *testing.T) {
 		trouble{
 			name: "429 to everything, Retry-After 1 s", lasts: lasts,
 			harm:  Refuse(429, "TooManyRequests", after),
-			least: 8, most: 22, says: "Too Many Requests", stale: true,
+			least: 3, most: 14, says: "Too Many Requests", stale: true,
 		},
 		trouble{
 			name: "500 to everything", lasts: lasts,
