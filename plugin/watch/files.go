@@ -87,7 +87,11 @@ func pathError(path string, err error) error {
 var (
 	errNoFile   = errors.New("neither a file nor a folder")
 	errUnsteady = errors.New("it changes while it is read")
+	errTooLarge = errors.New("it has more than 1 GiB")
 )
+
+// textMax is how many octets are read of a file: a sparse one may seem to have more than there is memory. 150,000 endpoints are 45 MB.
+const textMax = 1 << 30
 
 // open opens a file or a folder. Anything else it refuses: a named pipe may never have a writer, and opened so it does not wait for one.
 func open(path string) (*os.File, fs.FileInfo, error) {
@@ -112,6 +116,9 @@ func text(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
+	if before.Size() > textMax {
+		return nil, errTooLarge
+	}
 	text := make([]byte, before.Size()+1)
 	n, err := io.ReadFull(f, text)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {

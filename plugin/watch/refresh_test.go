@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -318,6 +319,7 @@ func TestFileReplacedByWhatIsNoneKeepsItsObjects(t *testing.T) {
 		"link to itself":              {put: func(path string) error { return os.Symlink(path, path) }, want: "too many levels of symbolic links"},
 		"named pipe":                  {put: func(path string) error { return syscall.Mkfifo(path, 0o600) }, want: "neither a file nor a folder"},
 		"device":                      {put: func(path string) error { return os.Symlink("/dev/zero", path) }, want: "neither a file nor a folder"},
+		"file that seems to be huge":  {put: func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<42)) }, want: "it has more than 1 GiB"},
 		"file that changes meanwhile": {put: func(path string) error { return os.Symlink("/proc/self/status", path) }, want: "it changes while it is read"},
 	} {
 		for _, place := range []string{"file", "folder"} {
