@@ -68,6 +68,9 @@ func (s *saver) run(ctx context.Context) {
 	case <-late.C:
 		s.recall()
 	case <-ctx.Done():
+		if !s.w.tree.IsDone() { // the file may know what was not seen yet
+			return
+		}
 	}
 	t := time.NewTicker(saveEvery / 10)
 	defer t.Stop()
@@ -86,7 +89,8 @@ func (s *saver) run(ctx context.Context) {
 
 // tidy removes what crashes left of this file.
 func (s *saver) tidy() {
-	list, _ := filepath.Glob(filepath.Join(filepath.Dir(s.Path), temporary(s.Path))) // a name that is a bad pattern: nothing is removed
+	path := followed(s.Path)
+	list, _ := filepath.Glob(filepath.Join(filepath.Dir(path), temporary(path))) // a name that is a bad pattern: nothing is removed
 	for _, path := range list {
 		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > time.Hour {
 			_ = os.Remove(path) // no harm if it stays

@@ -56,12 +56,28 @@ type end struct {
 // errNoSnapshot says that a file is something else altogether: it is not for us to overwrite.
 var errNoSnapshot = errors.New("no snapshot: allowed is a file that this option wrote, or none")
 
-// temporary is the pattern of the files that become a snapshot when they are whole.
+// temporary is the pattern of the names of files that become a snapshot when they are whole.
 func temporary(path string) string { return "." + filepath.Base(path) + ".*.tmp" }
+
+// followed is where a link leads, there or not yet, so that what is put there does not take the link's place.
+func followed(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
+	}
+	target, err := os.Readlink(path)
+	switch {
+	case err != nil:
+		return path
+	case !filepath.IsAbs(target):
+		target = filepath.Join(filepath.Dir(path), target)
+	}
+	return target
+}
 
 // writeSnapshot puts what w's tree holds in the file's place: whoever reads it finds the old one or the new one, and so does who comes
 // after a crash.
 func writeSnapshot(path string, w *Watch, held tree.Held) (err error) {
+	path = followed(path)
 	if err := replaceable(path); err != nil {
 		return err
 	}
@@ -193,14 +209,14 @@ func decodeSnapshot(text []byte, server string) (*recalled, error) {
 	if r.Server != server {
 		return nil, fmt.Errorf("line 1: it is of the API server %q: allowed is %q", r.Server, server)
 	}
-	objects, err := verify(text)
+	objects, last, err := verify(text)
 	if err != nil {
 		return nil, err
 	}
 	number := 1
-	for line := range bytes.Lines(rest) {
+	for line := range bytes.Lines(rest[:len(rest)-last]) {
 		number++
-		if string(line) == documentMarker || objects == 0 {
+		if string(line) == documentMarker {
 			continue
 		}
 		objects--
@@ -208,20 +224,23 @@ func decodeSnapshot(text []byte, server string) (*recalled, error) {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
 	}
+	if objects != 0 {
+		return nil, errors.New("its end tells another number of objects: the file was changed")
+	}
 	return r, nil
 }
 
-// verify checks the end of a snapshot, and returns how many objects there are.
-func verify(text []byte) (objects int, err error) {
+// verify checks the end of a snapshot, and returns how many objects it tells of and how long it is.
+func verify(text []byte) (objects, length int, err error) {
 	at := bytes.LastIndexByte(bytes.TrimSuffix(text, []byte("\n")), '\n') + 1
 	var e end
 	if err := json.Unmarshal(text[at:], &e); err != nil || e.Kind != snapshotEnd {
-		return 0, errors.New("no end: the file is truncated")
+		return 0, 0, errors.New("no end: the file is truncated")
 	}
 	if sum := sha256.Sum256(text[:at]); e.SHA256 != hex.EncodeToString(sum[:]) {
-		return 0, fmt.Errorf("its SHA-256 is %x and should be %s: the file was changed", sum, e.SHA256)
+		return 0, 0, fmt.Errorf("its SHA-256 is %x and should be %s: the file was changed", sum, e.SHA256)
 	}
-	return e.Objects, nil
+	return e.Objects, len(text) - at, nil
 }
 
 func (r *recalled) add(line []byte) error {

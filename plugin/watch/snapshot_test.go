@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -105,22 +104,6 @@ func TestSnapshotFollowsAndManifestsReadIt(t *testing.T) {
 	eventually(t, "it is up to date without being written", func() bool { return time.Since(w.Saved()) < time.Minute })
 }
 
-// A state is written when CoreDNS ends, too, however short ago it wrote one.
-func TestLastStateIsWrittenAtTheEnd(t *testing.T) {
-	noLeaks(t)
-	captureLog(t)
-	s := filled(t)
-	path := filepath.Join(t.TempDir(), "snapshot")
-	w, end := keep(t, new(Registry), s, path, time.Minute)
-	eventually(t, "a snapshot is written", func() bool { return !w.Saved().IsZero() })
-	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.9"))
-	eventually(t, "the change shows", func() bool { return strings.Join(resolve(w, "default/web-0"), "") == "10.0.0.9" })
-	end()
-	if text := read(t, path); !strings.Contains(text, "10.0.0.9") {
-		t.Errorf("the last state is not written:\n%s", text)
-	}
-}
-
 func TestSnapshotIsServedWhileTheAPIServerIsGone(t *testing.T) {
 	noLeaks(t)
 	hurry(t)
@@ -212,6 +195,10 @@ func TestSnapshotThatIsNoGoodIsNamedAndIgnored(t *testing.T) {
 		{
 			name: "changed", want: "the file was changed",
 			spoil: func(text []byte) []byte { return bytes.Replace(text, []byte("10.0.0.1"), []byte("10.0.0.7"), 1) },
+		},
+		{
+			name: "changed in its last line", want: "the file was changed",
+			spoil: func(text []byte) []byte { return bytes.Replace(text, []byte(`"objects":3`), []byte(`"objects":0`), 1) },
 		},
 		{
 			name: "of an older format", want: `line 1: apiVersion "headless/v0": allowed is headless/v1`,
@@ -327,45 +314,6 @@ func TestSnapshotThatCannotBeWritten(t *testing.T) {
 	must(t, os.Mkdir(folder, 0o700))
 	eventually(t, "it is written", func() bool { return !w.Saved().IsZero() })
 	eventually(t, "the log says so", func() bool { return len(log.with("INFO", path, "written again")) == 1 })
-}
-
-// What is no file is nothing to wait for, and nothing to put a file in the place of.
-func TestSnapshotTakesNoPlaceOfWhatIsNoFile(t *testing.T) {
-	tests := []struct {
-		name string
-		make func(path string) error
-		want string
-	}{
-		{"named pipe", func(path string) error { return syscall.Mkfifo(path, 0o600) }, "neither a file nor a folder: no snapshot: allowed is"},
-		{"device", func(path string) error { return os.Symlink(os.DevNull, path) }, "neither a file nor a folder: no snapshot: allowed is"},
-		{"folder", func(path string) error { return os.Mkdir(path, 0o700) }, "is a directory"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			noLeaks(t)
-			hurry(t)
-			oftener(t)
-			log := captureLog(t)
-			path := filepath.Join(t.TempDir(), "snapshot")
-			must(t, tt.make(path))
-			was, err := os.Lstat(path)
-			must(t, err)
-			s := filled(t)
-			s.setRefuse(func(w http.ResponseWriter, _ call) bool {
-				w.WriteHeader(http.StatusServiceUnavailable)
-				return true
-			})
-			w, end := keep(t, new(Registry), s, path, 20*time.Millisecond)
-			defer end()
-			eventually(t, "the log says that it is not read", func() bool { return len(log.with("WARNING", path, "is of no use")) == 1 })
-			s.setRefuse(nil)
-			eventually(t, "it syncs", w.Tree().IsDone)
-			eventually(t, "the log says that it is not written", func() bool { return len(log.with("WARNING", path, "is not written: "+tt.want)) == 1 })
-			if now, err := os.Lstat(path); err != nil || !os.SameFile(was, now) {
-				t.Errorf("something took its place: %v", err)
-			}
-		})
-	}
 }
 
 // What a crash left half written goes; what another program has there stays.
