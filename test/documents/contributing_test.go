@@ -66,3 +66,11 @@ func hasTests(t *testing.T, folder string) bool {
 	}
 	return len(list) > 0
 }
+
+// The README names the Go that the module asks for.
+func TestReadmeNamesGo(t *testing.T) {
+	m := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(read(t, "go.mod"))
+	if m == nil || !strings.Contains(read(t, "README.md"), "Go "+m[1]+", make and git") {
+		t.Errorf("README.md does not begin with the Go of go.mod: %q", m)
+	}
+}
