@@ -15,7 +15,7 @@ var file = regexp.MustCompile(`^[\w.]+(/[\w.]*)+$|^[\w.]+\.(go|md|yml)$`)
 
 // The map names files, folders and commands that are there, and every room and folder of tests; `make lint unit` is what runs this.
 //
-//doc:runs CONTRIBUTING.md 1
+//doc:runs CONTRIBUTING.md#Tests 1
 func TestContributingNamesWhatIsThere(t *testing.T) {
 	text := read(t, "CONTRIBUTING.md")
 	blocks, err := Blocks("CONTRIBUTING.md")
