@@ -106,6 +106,25 @@ func declared(t *testing.T) map[string]int {
 	return runs
 }
 
+// linesOfBlocks are all lines of blocks that tests run.
+func linesOfBlocks(t *testing.T) map[string]bool {
+	t.Helper()
+	lines := make(map[string]bool)
+	for _, path := range markdown(t) {
+		blocks, err := Blocks(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range blocks {
+			for line := range strings.Lines(b.Text) {
+				line = strings.TrimPrefix(strings.TrimSpace(line), "$ ")
+				lines[line] = lines[line] || noTest[path+"#"+b.Heading].blocks == 0
+			}
+		}
+	}
+	return lines
+}
+
 func markdown(t *testing.T) (paths []string) {
 	t.Helper()
 	walk(t, ".md", func(path string) { paths = append(paths, path) })

@@ -31,14 +31,9 @@ func TestContributingNamesWhatIsThere(t *testing.T) {
 			codes = append(codes, strings.TrimSpace(b.Text))
 		}
 	}
-	makefile := read(t, "Makefile")
 	for _, code := range codes {
 		if targets, ok := strings.CutPrefix(code, "make "); ok {
-			for target := range strings.FieldsSeq(targets) {
-				if !strings.Contains(makefile, "\n"+target+":") {
-					t.Errorf("there is no make %s", target)
-				}
-			}
+			wantTargets(t, "CONTRIBUTING.md", targets)
 		} else if file.MatchString(code) {
 			if _, err := os.Stat(filepath.Join(parts.Root(), code)); err != nil {
 				t.Errorf("CONTRIBUTING.md names %s: %v", code, err)
@@ -72,5 +67,18 @@ func TestReadmeNamesGo(t *testing.T) {
 	m := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(read(t, "go.mod"))
 	if m == nil || !strings.Contains(read(t, "README.md"), "Go "+m[1]+", make and git") {
 		t.Errorf("README.md does not begin with the Go of go.mod: %q", m)
+	}
+}
+
+// variable is an argument of make that is no target.
+var variable = regexp.MustCompile(`\w+=('[^']*'|\S*)`)
+
+// wantTargets checks that the Makefile has what make is given.
+func wantTargets(t *testing.T, path, arguments string) {
+	t.Helper()
+	for target := range strings.FieldsSeq(variable.ReplaceAllString(arguments, "")) {
+		if !strings.Contains(read(t, "Makefile"), "\n"+target+":") {
+			t.Errorf("%s: there is no make %s", path, target)
+		}
 	}
 }
