@@ -28,8 +28,9 @@ const nextTimeout = 3 * time.Second
 // explained is a server block that explains itself.
 type explained struct {
 	h      *Headless
-	key    string // of the server block, such as dns://.:53
-	listen string // the part of it, and of *bind*, that other server blocks may share
+	key    string   // of the server block, such as dns://.:53
+	listen string   // the part of it, and of *bind*, that other server blocks may share
+	before []string // the plugins that get a query before *headless*
 	zone   tree.Name
 }
 
@@ -38,6 +39,12 @@ func (h *Headless) explain(c *caddy.Controller) error {
 	cfg := dnsserver.GetConfig(c)
 	e := &explained{h: h, key: c.Key, listen: fmt.Sprint(cfg.Transport, cfg.ListenHosts, cfg.Port)}
 	e.zone.Parse(cfg.Zone)
+	for _, p := range cfg.Handlers() {
+		if p.Name() == name {
+			break
+		}
+		e.before = append(e.before, p.Name())
+	}
 	var open []string
 	for _, s := range h.stanzas {
 		if s.Explain.Address == "" || slices.Contains(open, s.Explain.Address) {
@@ -50,6 +57,7 @@ func (h *Headless) explain(c *caddy.Controller) error {
 		open = append(open, s.Explain.Address)
 		log.Infof("%s: names are explained at http://%s", e.key, at)
 	}
+	h.explains = len(open) > 0
 	return nil
 }
 
@@ -63,59 +71,122 @@ func (e *explained) Serves(name string) (listen string, labels int, ok bool) {
 	return e.listen, e.zone.Labels(), ok
 }
 
-// Explain implements explain.Source. The outcome is of what decide does with a query, so that it cannot be anything else.
+// Explain implements explain.Source. Whether *headless* answers is what decide does with a query, so that it cannot be anything else, and
+// the answer is that of all of CoreDNS.
 func (e *explained) Explain(name, qtype string) explain.Report {
 	h := e.h
 	n := new(tree.Name)
 	n.Parse(dns.Fqdn(name))
-	t := dns.StringToType[qtype]
 	r := explain.Report{Server: e.key, Name: printable(n), Type: qtype}
-	h.steps(&r, n)
-	q := new(dns.Msg).SetQuestion(dns.Fqdn(name), t)
+	q := new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.StringToType[qtype])
+	m, seen, asked := h.ask(q)
+	if seen != nil && *seen != q.Question[0] {
+		q.Question[0] = *seen
+		n.Parse(seen.Name)
+		r.Add("before headless it becomes %s %s, by one of the plugins %s", printable(n), dns.TypeToString[seen.Qtype], strings.Join(e.before, ", "))
+	}
+	h.steps(&r, n, q.Question[0].Qtype)
 	v := h.decide(new(asker), q)
+	answer := m
 	switch {
-	case v.m != nil:
-		r.Outcome = "answered by headless: " + said(v.m)
-		r.Records = texts(v.m)
-	case v.alias != nil:
-		r.Outcome = "answered by headless: CNAME, and what CoreDNS has for " + v.alias.target
+	case asked && seen == nil:
+		r.Add("headless is not asked")
+		r.Outcome = "answered before headless, by one of the plugins " + strings.Join(e.before, ", ") + ": "
 	case v.refused:
-		r.Outcome = "answered by headless: REFUSED, since transfer allows no transfer of the zone"
+		r.Outcome = "answered by headless: REFUSED, to whom transfer allows no transfer of the zone"
+		return r
 	case v.result == resultServfail && !v.doubt:
 		r.Outcome = "answered by headless: SERVFAIL until the first sync"
+		return r
+	case v.m != nil:
+		r.Outcome = "answered by headless: "
+		if !asked {
+			answer = v.m
+		}
+	case v.alias != nil:
+		r.Add("headless follows it to %s", v.alias.target)
+		r.Outcome = "answered by headless: "
+		if !asked {
+			r.Outcome += "ask CoreDNS anything, and then look again, since nobody did yet and it cannot ask itself"
+			return r
+		}
+	case h.Next == nil:
+		r.Outcome = "handed to the next plugin: there is none"
+		return r
 	default:
-		h.explainNext(&r, q)
+		r.Outcome = "handed to the next plugin, " + h.Next.Name() + ": "
 		if v.doubt {
-			r.Outcome += "; until the first sync a denial becomes SERVFAIL"
+			r.Outcome = "handed to the next plugin, whose denial becomes SERVFAIL until the first sync, " + h.Next.Name() + ": "
+		}
+		if !asked {
+			var text string
+			if answer, text = h.askNext(q); answer == nil {
+				r.Outcome += text
+				return r
+			}
 		}
 	}
+	r.Outcome += said(answer)
+	r.Records = texts(answer)
 	return r
 }
 
-// explainNext asks the next plugin.
-func (h *Headless) explainNext(r *explain.Report, q *dns.Msg) {
-	if h.Next == nil {
-		r.Outcome = "handed to the next plugin: there is none"
-		return
+// trace is of a query that explain makes: what of it came to *headless*.
+type trace struct {
+	h    *Headless
+	seen *dns.Question
+}
+
+type traceKey struct{}
+
+// trace notes who asks, and what of a query that explain makes came so far.
+func (h *Headless) trace(ctx context.Context, r *dns.Msg) {
+	if h.server.Load() == nil {
+		if s, ok := ctx.Value(dnsserver.Key{}).(*dnsserver.Server); ok {
+			h.server.Store(s)
+		}
 	}
+	if t, ok := ctx.Value(traceKey{}).(*trace); ok && t.h == h && t.seen == nil && len(r.Question) == 1 {
+		q := r.Question[0]
+		t.seen = &q
+	}
+}
+
+// ask asks all of CoreDNS as somebody on loopback does, and returns the answer and the question that came to *headless*, nil where none did.
+// It does not ask until somebody else has, since only queries tell plugins which server they are of, and no transfers, which are long.
+func (h *Headless) ask(q *dns.Msg) (m *dns.Msg, seen *dns.Question, asked bool) {
+	server := h.server.Load()
+	if server == nil || isTransfer(q.Question[0].Qtype) {
+		return nil, nil, false
+	}
+	t := &trace{h: h}
+	ctx, cancel := context.WithTimeout(context.Background(), nextTimeout)
+	defer cancel()
+	for key, value := range map[any]any{dnsserver.Key{}: server, dnsserver.LoopKey{}: 0, traceKey{}: t} {
+		ctx = context.WithValue(ctx, key, value)
+	}
+	w := nonwriter.New(new(asker))
+	server.ServeDNS(ctx, w, q.Copy()) // plugins may change it
+	return w.Msg, t.seen, true
+}
+
+// askNext asks the next plugin, which returns an answer or in words what it did.
+func (h *Headless) askNext(q *dns.Msg) (*dns.Msg, string) {
 	ctx, cancel := context.WithTimeout(context.Background(), nextTimeout)
 	defer cancel()
 	w := nonwriter.New(new(asker))
 	code, err := h.Next.ServeDNS(ctx, w, q)
-	r.Outcome = "handed to the next plugin, " + h.Next.Name() + ": "
-	switch {
-	case w.Msg != nil:
-		r.Outcome += said(w.Msg)
-		r.Records = texts(w.Msg)
-	case err != nil:
-		r.Outcome += err.Error()
-	default:
-		r.Outcome += dns.RcodeToString[code]
+	if err != nil {
+		return w.Msg, err.Error()
 	}
+	return w.Msg, dns.RcodeToString[code]
 }
 
 // said is the rcode of m, or NODATA (RFC 2308 section 2.2).
 func said(m *dns.Msg) string {
+	if m == nil {
+		return "no answer"
+	}
 	if m.Rcode == dns.RcodeSuccess && len(m.Answer) == 0 {
 		return "NODATA"
 	}
@@ -123,6 +194,9 @@ func said(m *dns.Msg) string {
 }
 
 func texts(m *dns.Msg) (list []string) {
+	if m == nil {
+		return nil
+	}
 	for _, section := range [][]dns.RR{m.Answer, m.Ns} {
 		for _, rr := range section {
 			list = append(list, strings.ReplaceAll(rr.String(), "\t", " "))
@@ -141,11 +215,11 @@ func printable(n *tree.Name) string {
 	return text
 }
 
-// asker is a client that does not listen.
+// asker is a client that does not listen, over TCP so that it gets everything.
 type asker struct{ dns.ResponseWriter }
 
 // LocalAddr implements dns.ResponseWriter.
-func (*asker) LocalAddr() net.Addr { return &net.UDPAddr{IP: net.IPv6loopback} }
+func (*asker) LocalAddr() net.Addr { return &net.TCPAddr{IP: net.IPv6loopback} }
 
 // RemoteAddr implements dns.ResponseWriter.
-func (*asker) RemoteAddr() net.Addr { return &net.UDPAddr{IP: net.IPv6loopback} }
+func (*asker) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv6loopback} }

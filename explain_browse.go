@@ -2,11 +2,14 @@ package headless
 
 import (
 	"bytes"
+	"cmp"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/coredns-headless/headless/plugin/explain"
 	"github.com/coredns-headless/headless/plugin/object"
+	"github.com/coredns-headless/headless/plugin/reply"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
 
@@ -21,7 +24,7 @@ const (
 )
 
 // Browse implements explain.Source.
-func (e *explained) Browse(q string, from, n int) ([]explain.Row, int) {
+func (e *explained) Browse(q string, from, n int, seen map[any]bool) ([]explain.Row, int) {
 	l := &listing{from: from, n: n}
 	for _, word := range strings.Fields(strings.ToLower(q)) {
 		l.words = append(l.words, []byte(word))
@@ -39,14 +42,52 @@ func (e *explained) Browse(q string, from, n int) ([]explain.Row, int) {
 	for _, nw := range e.h.networks {
 		l.add(kindNetwork, nw.prefix.String(), "", e.key, nw.stanza.state())
 	}
-	seen := make(map[*tree.Tree]bool)
 	for _, s := range e.h.stanzas {
-		if !seen[s.tree] { // another stanza may have the same source
+		if !seen[s.tree] { // another stanza, or server block, may have the same source
 			seen[s.tree] = true
-			l.addTree(s.tree, ".svc."+s.Zones[0])
+			l.addTree(s.tree, e.ways(s.tree))
 		}
 	}
 	return l.rows, l.total
+}
+
+// ways are the origins under which the server block is asked for what is in a tree, cluster zones first.
+func (e *explained) ways(t *tree.Tree) (list []*origin) {
+	for _, s := range e.h.stanzas {
+		if s.tree != t {
+			continue
+		}
+		for _, o := range slices.Concat(s.zones, s.suffixes) {
+			if _, ok := o.name.Below(&e.zone); ok {
+				list = append(list, o)
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *origin) int { return cmp.Compare(number(b.guest), number(a.guest)) })
+	return list
+}
+
+// link is a name of a Service, or of a peer of it, under the first of the origins that has it, and empty where none has.
+func link(ways []*origin, namespace, service, peer string) string {
+	for _, o := range ways {
+		labels := []string{namespace, cmp.Or(peer, service)}
+		if len(o.graft) > 1 {
+			labels = []string{namespace, service}
+			if peer != "" {
+				labels = append(labels, peer)
+			}
+		}
+		below := o.zone
+		if o.guest {
+			below = "svc." + below
+		}
+		if slices.EqualFunc(o.graft, labels[:min(len(o.graft), len(labels))], func(a []byte, b string) bool { return string(a) == b }) {
+			if name, ok := reply.Name(below, labels[len(o.graft):]...); ok {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 // state says how far what a stanza answers can be relied on.
@@ -94,7 +135,7 @@ func (l *listing) has(a netip.Addr, parts ...string) bool {
 	return l.total > l.from && len(l.rows) < l.n
 }
 
-func (l *listing) addTree(t *tree.Tree, below string) {
+func (l *listing) addTree(t *tree.Tree, ways []*origin) {
 	types := [...]string{object.Headless: "headless", object.ClusterIP: "ClusterIP", object.ExternalName: "ExternalName"}
 	for r := range t.Browse() {
 		switch {
@@ -102,16 +143,17 @@ func (l *listing) addTree(t *tree.Tree, below string) {
 			l.add(kindNamespace, r.Namespace, "")
 		case !r.Addr.IsValid():
 			if l.has(r.Addr, kindService, r.Service, r.Namespace, types[r.Type]) {
-				name := r.Service + "." + r.Namespace
-				l.rows = append(l.rows, explain.Row{Kind: kindService, Name: name, Link: name + below, Text: types[r.Type]})
+				l.rows = append(l.rows, explain.Row{
+					Kind: kindService, Name: r.Service + "." + r.Namespace, Link: link(ways, r.Namespace, r.Service, ""), Text: types[r.Type],
+				})
 			}
 		default:
-			l.addPeer(r, below)
+			l.addPeer(r, ways)
 		}
 	}
 }
 
-func (l *listing) addPeer(r tree.Row, below string) {
+func (l *listing) addPeer(r tree.Row, ways []*origin) {
 	ready := "ready"
 	if !r.Ready {
 		ready = "not ready"
@@ -126,6 +168,6 @@ func (l *listing) addPeer(r tree.Row, below string) {
 		text += ", hostname " + r.Host
 	}
 	l.rows = append(l.rows, explain.Row{
-		Kind: kindPeer, Name: label + "." + r.Service + "." + r.Namespace, Link: label + "." + r.Namespace + below, Text: text,
+		Kind: kindPeer, Name: label + "." + r.Service + "." + r.Namespace, Link: link(ways, r.Namespace, r.Service, label), Text: text,
 	})
 }

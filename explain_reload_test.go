@@ -12,14 +12,7 @@ import (
 
 // Reloads keep the page, whether they succeed or fail, and the end closes it.
 func TestExplainOutlivesReloads(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	at := freeAddress(t)
 	text := block(".", fmt.Sprintf("headless cluster.local {\nmanifests %s\nexplain %s\n}", manifest(t, cluster), at))
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	open := func(want bool) {
@@ -46,6 +39,19 @@ func TestExplainOutlivesReloads(t *testing.T) {
 	open(true)
 	stop(t, i)
 	open(false)
+}
+
+// freeAddress is a port of loopback that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
 }
 
 func TestAnAddressThatIsTakenIsNamed(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 )
 
 // steps says which origin a name lies in, where that leads, and what is on the way.
-func (h *Headless) steps(r *explain.Report, n *tree.Name) {
+func (h *Headless) steps(r *explain.Report, n *tree.Name, qtype uint16) {
 	o, labels := h.origin(n)
 	if o == nil {
 		h.reverseSteps(r, n)
@@ -22,6 +22,10 @@ func (h *Headless) steps(r *explain.Report, n *tree.Name) {
 		r.Add("it lies in the cluster zone %s, where headless answers only names of peers that nobody else has", o.zone)
 		if !o.guestPath(&p, n, labels) {
 			r.Add("no name of a peer: these are PEER.NAMESPACE.svc.%s and POD.SERVICE.NAMESPACE.svc.%[1]s", o.zone)
+			return
+		}
+		if isTransfer(qtype) {
+			r.Add("transfers of the zone are others'")
 			return
 		}
 	} else {
@@ -49,6 +53,9 @@ func (h *Headless) steps(r *explain.Report, n *tree.Name) {
 	for _, s := range o.stanza.tree.Explain(&p, o.guest, o.stanza.NotReady) {
 		r.Add("%s", s)
 	}
+	if !o.guest && labels > 0 && h.above(n) {
+		r.Add("the name exists: another suffix, or a name server's name, lies below it")
+	}
 }
 
 // nodeName is the name of a node of the tree without the cluster's zone.
@@ -72,27 +79,29 @@ func (h *Headless) reverseSteps(r *explain.Report, n *tree.Name) {
 		if nw.prefix.Contains(a) {
 			r.Origin = "pod network " + nw.prefix.String()
 			r.Add("it means the address %s, in the pod network %s", a, nw.prefix)
-			nw.stanza.explainHolders(r, a)
+			h.explainHolders(r, nw.stanza, a)
 			return
 		}
 	}
 	r.Add("it means the address %s, which is in no pod network of the Corefile", a)
 }
 
-func (s *stanza) explainHolders(r *explain.Report, a netip.Addr) {
-	if !s.tree.AllSynced() {
-		r.Add("not synced yet: nobody can say who has it")
-	}
+func (h *Headless) explainHolders(r *explain.Report, s *stanza, a netip.Addr) {
 	holders := s.tree.Holders(a)
 	several := false
 	for _, x := range holders {
 		r.Add("%q of Service %q in namespace %q has it", x.Label, x.Service, x.Namespace)
 		several = several || x.Namespace != holders[0].Namespace
 	}
+	_, named := h.pointer(s, a)
 	switch {
+	case len(holders) == 0 && !s.tree.AllSynced():
+		r.Add("not synced yet: nobody can say who has it")
 	case len(holders) == 0:
 		r.Add("no such peer: no ready endpoint has it")
 	case several:
 		r.Add("ambiguous: peers of several namespaces have it, so nobody's name is told")
+	case !named:
+		r.Add("none of these names leads to this address, and to no other, so none is told")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/coredns/coredns/plugin"
 	"github.com/miekg/dns"
 
+	"github.com/coredns-headless/headless/plugin/explain"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
 
@@ -20,6 +21,8 @@ const ambiguous = `
   addressType: IPv4
   endpoints:
   - {addresses: [10.244.0.50], hostname: broker, targetRef: {kind: Pod, namespace: default, name: twin-0}}
+  - {addresses: [10.244.0.51], hostname: both}
+  - {addresses: [10.244.0.52], hostname: both}
 `
 
 // The last step says why, and the outcome is what a query gets.
@@ -45,7 +48,11 @@ func TestExplain(t *testing.T) {
 		{"example.org", "A", "it lies in no cluster zone and in no suffix", next},
 		{"web-1.a.test", "AAAA", `"web-1" is the pod of an endpoint of Service "nginx": ready`, "answered by headless: NOERROR"},
 		{"web-9.a.test", "A", "no such peer: ", "answered by headless: NXDOMAIN"},
-		{"external.a.test", "A", "ExternalName www.example.com", "answered by headless: CNAME, and what CoreDNS has for www.example.com."},
+		{"external.a.test", "A", "headless follows it to www.example.com.", "answered by headless: ask CoreDNS anything, and then look again, since nobody did yet and it cannot ask itself"},
+		{"dns.a.test", "A", "the name exists: another suffix, or a name server's name, lies below it", "answered by headless: NODATA"},
+		{"web-0.default.svc.cluster.local", "AXFR", "transfers of the zone are others'", next},
+		{"50.0.244.10.in-addr.arpa", "PTR", `in namespace "default" has it`, "answered by headless: NOERROR"},
+		{"51.0.244.10.in-addr.arpa", "PTR", "none of these names leads to this address, and to no other", next},
 		{"99.0.244.10.in-addr.arpa", "PTR", `no ready endpoint has it`, next},
 		{"11.0.244.10.in-addr.arpa", "PTR", `"web-1" of Service "nginx" in namespace "default" has it`, "answered by headless: NOERROR"},
 	}
@@ -59,7 +66,7 @@ func TestExplain(t *testing.T) {
 	for name, outcome := range map[string]string{
 		"web-0.default.svc.cluster.local": next,
 		"web-0.a.test":                    "answered by headless: SERVFAIL until the first sync",
-		"web-0.shared.test":               next + "; until the first sync a denial becomes SERVFAIL",
+		"web-0.shared.test":               "handed to the next plugin, whose denial becomes SERVFAIL until the first sync, behind: NXDOMAIN",
 	} {
 		if r := (&explained{h: h}).Explain(name, "A"); !strings.Contains(r.Steps[len(r.Steps)-1], "is not synced yet") || r.Outcome != outcome {
 			t.Errorf("%s: %+v", name, r)
@@ -131,7 +138,7 @@ func TestBrowse(t *testing.T) {
 	h := open(t, "headless cluster.local {\nmanifests $CLUSTER\nsuffix a.test svc.cluster.local\n}", new(behind))
 	e := &explained{h: h}
 	for q, want := range map[string]int{"a.test": 1, "nimbus": 2, "10.244.0.12 not ready": 1, "peer WEB-1": 2, "service headless": 5, "nothing": 0} {
-		rows, total := e.Browse(q, 0, 100)
+		rows, total := e.browse(q, 0, 100)
 		if len(rows) != want || total != want {
 			t.Errorf("%q: %d rows, want %d: %v", q, len(rows), want, rows)
 		}
@@ -141,14 +148,55 @@ func TestBrowse(t *testing.T) {
 			}
 		}
 	}
-	all, total := e.Browse("", 0, 1000)
-	page, same := e.Browse("", 3, 2)
+	all, total := e.browse("", 0, 1000)
+	page, same := e.browse("", 3, 2)
 	if !slices.Equal(page, all[3:5]) || total != len(all) || same != total {
 		t.Errorf("%d rows of %d, then %v, want %v", len(all), total, page, all[3:5])
 	}
 	unsync(h)
-	if rows, _ := e.Browse("zone", 0, 1); !strings.Contains(rows[0].Text, "not synced") {
+	if rows, _ := e.browse("zone", 0, 1); !strings.Contains(rows[0].Text, "not synced") {
 		t.Errorf("%v", rows)
+	}
+}
+
+func (e *explained) browse(q string, from, n int) ([]explain.Row, int) {
+	return e.Browse(q, from, n, make(map[any]bool))
+}
+
+// A row's link is a name that its server block is asked for, and what two blocks have is listed once.
+func TestBrowseLinksToWhatTheServerBlockIsAskedFor(t *testing.T) {
+	h := open(t, `headless cluster.local {
+    manifests $CLUSTER
+    suffix a.test default.svc.cluster.local
+    suffix w.test nimbus.worker.svc.cluster.local
+    suffix k.test svc.cluster.local
+}`, new(behind))
+	for zone, want := range map[string][3]string{
+		".":              {"web-1.default.svc.cluster.local.", "nginx.default.svc.cluster.local.", "nimbus-0.worker.svc.cluster.local."},
+		"cluster.local.": {"web-1.default.svc.cluster.local.", "nginx.default.svc.cluster.local.", "nimbus-0.worker.svc.cluster.local."},
+		"a.test.":        {"web-1.a.test.", "nginx.a.test.", ""},
+		"w.test.":        {"", "", "nimbus-0.w.test."},
+		"k.test.":        {"web-1.default.k.test.", "nginx.default.k.test.", "nimbus-0.worker.k.test."},
+	} {
+		e := &explained{h: h}
+		e.zone.Parse(zone)
+		for i, q := range []string{"peer web-1 default 10.244.0.11", "service nginx default", "peer nimbus-0 worker"} {
+			rows, _ := e.browse(q, 0, 10)
+			if len(rows) != 1 || rows[0].Link != want[i] {
+				t.Errorf("%s, %q: %+v, want one that leads to %q", zone, q, rows, want[i])
+			}
+			if _, _, ok := e.Serves(want[i]); want[i] != "" && !ok {
+				t.Errorf("%s is not asked for %s", zone, want[i])
+			}
+		}
+	}
+	seen := make(map[any]bool)
+	first, second := &explained{h: h}, &explained{h: h}
+	if rows, _ := first.Browse("peer", 0, 10, seen); len(rows) == 0 {
+		t.Error("the first has none")
+	}
+	if rows, _ := second.Browse("peer", 0, 10, seen); len(rows) > 0 {
+		t.Errorf("listed twice: %v", rows)
 	}
 }
 
@@ -171,7 +219,7 @@ func TestExplainWhileTheTreeChanges(t *testing.T) {
 		}
 	}()
 	for range 50 {
-		if rows, _ := e.Browse("peer web-99", 0, 10); len(rows) != 1 {
+		if rows, _ := e.browse("peer web-99", 0, 10); len(rows) != 1 {
 			t.Errorf("rows %v", rows)
 		}
 		for _, name := range []string{"web-99.a.test", "web-0.web.a.test", "nobody.default.svc.cluster.local", "web.a.test"} {

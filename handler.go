@@ -7,7 +7,9 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 
+	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
@@ -33,6 +35,9 @@ type Headless struct {
 	generation *generation
 	// upstream resolves a name through CoreDNS itself.
 	upstream func(context.Context, request.Request, string, uint16) (*dns.Msg, error)
+
+	explains bool // a page does, of this server block
+	server   atomic.Pointer[dnsserver.Server]
 }
 
 // soaSource is the part of plugin.ServiceBackend that a SOA record is made of.
@@ -61,6 +66,9 @@ type verdict struct {
 func (h *Headless) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	// CoreDNS answers each query over UDP in a goroutine of its own, whose stack begins small and is copied whenever it must grow. So
 	// what decides takes little of it, and has given that back before anybody else is called.
+	if h.explains {
+		h.trace(ctx, r)
+	}
 	v := h.decide(w, r)
 	switch {
 	case v.m != nil:

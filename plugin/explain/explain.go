@@ -53,8 +53,9 @@ type Source interface {
 	Serves(name string) (listen string, labels int, ok bool)
 	// Explain explains a domain name that it Serves, asked for a type in upper case.
 	Explain(name, qtype string) Report
-	// Browse lists rows with all words of q in them, n of them after the first from, and says how many there are in all.
-	Browse(q string, from, n int) (rows []Row, total int)
+	// Browse lists rows with all words of q in them, n of them after the first from, and says how many there are in all. It leaves out what
+	// seen has, which other sources have listed, and adds what it lists.
+	Browse(q string, from, n int, seen map[any]bool) (rows []Row, total int)
 }
 
 // page is how many rows a page has.
@@ -221,8 +222,9 @@ func (v *view) browse(sources []Source, from string) {
 	if n, err := strconv.Atoi(from); err == nil && n > 0 {
 		v.From = n
 	}
+	seen := make(map[any]bool)
 	for _, s := range sources {
-		rows, total := s.Browse(v.Query, v.From-v.Total, page-len(v.Rows))
+		rows, total := s.Browse(v.Query, v.From-v.Total, page-len(v.Rows), seen)
 		v.Rows = append(v.Rows, rows...)
 		v.Total += total
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/miekg/dns"
 
 	"github.com/coredns-headless/headless/test/server"
 )
@@ -47,6 +48,18 @@ var outcomes = []struct {
 		says: []string{"kubernetes' own", "handed to the next plugin, kubernetes: NOERROR", "IN A 10.244.0.12"},
 	},
 	{
+		test: "an ExternalName of kubernetes'", name: "files.default.svc.cluster.local",
+		says: []string{"a Service of that name wins", "handed to the next plugin, kubernetes: NOERROR", "IN CNAME www.example.org.", "IN A 192.0.2.1"},
+	},
+	{
+		test: "an ExternalName below a suffix", name: "files.mgmt.pix.yun.com",
+		says: []string{"headless follows it to www.example.org.", "answered by headless: NOERROR", "IN CNAME www.example.org.", "IN A 192.0.2.1"},
+	},
+	{
+		test: "a plugin before headless", name: "hosted.default.svc.cluster.local",
+		says: []string{"headless is not asked", "answered before headless, by one of the plugins errors, hosts: NOERROR", "IN A 192.0.2.99"},
+	},
+	{
 		test: "somebody else's name", name: "www.company.test",
 		says: []string{"it lies in no cluster zone and in no suffix", "handed to the next plugin, kubernetes: "},
 	},
@@ -55,6 +68,7 @@ var outcomes = []struct {
 func TestPageSaysWhyANameResolvesOrDoesNot(t *testing.T) {
 	s, url := start(t, cluster.Kubeconfig)
 	s.WaitReady(t)
+	ask(t, s)
 	b := openBrowser(t)
 	for _, tt := range outcomes {
 		t.Run(tt.test, func(t *testing.T) {
@@ -73,6 +87,14 @@ func TestPageSaysWhyANameResolvesOrDoesNot(t *testing.T) {
 		wantAll(t, b.says(), `"a..b" is no domain name`)
 	})
 	b.looksOnlyHere(url)
+}
+
+// ask asks CoreDNS something: it asks itself on behalf of the page only after somebody else did.
+func ask(t *testing.T, s *server.Server) {
+	t.Helper()
+	if _, err := dns.Exchange(new(dns.Msg).SetQuestion("www.example.org.", dns.TypeA), "127.0.0.1:"+s.Port); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // looksOnlyHere checks that no page asked for anything elsewhere, or had anything to complain about.
@@ -132,6 +154,7 @@ func TestCurlGetsTheSame(t *testing.T) {
 	server.Need(t, "curl", "curl")
 	s, url := start(t, cluster.Kubeconfig)
 	s.WaitReady(t)
+	ask(t, s)
 	curl := func(query string) string {
 		out, err := exec.Command("curl", "-sS", url+query).CombinedOutput() // #nosec G204 -- of this test
 		if err != nil {

@@ -46,6 +46,10 @@ func start(t *testing.T, kubeconfig string) (*server.Server, string) {
     bind 127.0.0.1
     errors
     ready READY
+    hosts {
+        192.0.2.99 hosted.default.svc.cluster.local
+        fallthrough
+    }
     headless cluster.local 10.244.0.0/16 {
         kubeconfig `+kubeconfig+`
         namespaces default `+crowd.Namespace+`
