@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/coredns/caddy"
@@ -134,7 +135,7 @@ func (e *explained) Explain(name, qtype string) explain.Report {
 // trace is of a query that explain makes: what of it came to *headless*.
 type trace struct {
 	h    *Headless
-	seen *dns.Question
+	seen atomic.Pointer[dns.Question] // *cache* may go on with a query after it has answered
 }
 
 type traceKey struct{}
@@ -146,9 +147,9 @@ func (h *Headless) trace(ctx context.Context, r *dns.Msg) {
 			h.server.Store(s)
 		}
 	}
-	if t, ok := ctx.Value(traceKey{}).(*trace); ok && t.h == h && t.seen == nil && len(r.Question) == 1 {
+	if t, ok := ctx.Value(traceKey{}).(*trace); ok && t.h == h && len(r.Question) == 1 {
 		q := r.Question[0]
-		t.seen = &q
+		t.seen.CompareAndSwap(nil, &q)
 	}
 }
 
@@ -162,12 +163,12 @@ func (h *Headless) ask(q *dns.Msg) (m *dns.Msg, seen *dns.Question, asked bool) 
 	t := &trace{h: h}
 	ctx, cancel := context.WithTimeout(context.Background(), nextTimeout)
 	defer cancel()
-	for key, value := range map[any]any{dnsserver.Key{}: server, dnsserver.LoopKey{}: 0, traceKey{}: t} {
-		ctx = context.WithValue(ctx, key, value)
-	}
+	ctx = context.WithValue(ctx, dnsserver.Key{}, server)
+	ctx = context.WithValue(ctx, dnsserver.LoopKey{}, 0)
+	ctx = context.WithValue(ctx, traceKey{}, t)
 	w := nonwriter.New(new(asker))
 	server.ServeDNS(ctx, w, q.Copy()) // plugins may change it
-	return w.Msg, t.seen, true
+	return w.Msg, t.seen.Load(), true
 }
 
 // askNext asks the next plugin, which returns an answer or in words what it did.
