@@ -150,7 +150,10 @@ func helmCorefile(t *testing.T) string {
 	var values struct {
 		Image   struct{ Repository, Tag string }
 		Servers []struct {
-			Zones   []struct{ Zone string }
+			Zones []struct {
+				Zone   string
+				UseTCP bool `json:"use_tcp"`
+			}
 			Port    int
 			Plugins []struct {
 				Name, ConfigBlock string
@@ -168,6 +171,9 @@ func helmCorefile(t *testing.T) string {
 	for _, s := range values.Servers {
 		for _, z := range s.Zones {
 			fmt.Fprintf(&b, "%s:%d ", z.Zone, s.Port)
+			if !z.UseTCP { // as the chart's own block: its Service has the ports that this says
+				t.Errorf("zone %s has no use_tcp", z.Zone)
+			}
 		}
 		b.WriteString("{\n")
 		for _, p := range s.Plugins {
