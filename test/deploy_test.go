@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
@@ -129,6 +130,7 @@ func TestDeployCorefiles(t *testing.T) {
 			want(t, s, "web-1.default.svc.cluster.local", web)
 			want(t, s, "web-1.mgmt.pix.yun.com", web)
 			want(t, s, "web-1.nginx.default.svc.cluster.local", web)
+			showsAtOnce(t, s)
 		})
 	}
 	for name, text := range stubCorefiles(t) {
@@ -141,6 +143,21 @@ func TestDeployCorefiles(t *testing.T) {
 			wantStatus(t, s, "NXDOMAIN", "web-7.mgmt.pix.yun.com")
 		})
 	}
+}
+
+// showsAtOnce checks that a short name that was denied before its pod was ready is not kept as denied: *kubernetes* lets caches do so for 30 s.
+func showsAtOnce(t *testing.T, s *server.Server) {
+	t.Helper()
+	ns := makeNamespace(t, "denied")
+	name := "rabbit-0." + ns + ".svc.cluster.local"
+	wantStatus(t, s, "NXDOMAIN", name)
+	makeService(t, ns, "queue", endpoint{hostname: "rabbit-0", addr: "10.77.0.1"})
+	s.Poll(t, 10*time.Second, func() error {
+		if r := s.Dig(t, name); !slices.Equal(r.Addresses(), []string{"10.77.0.1"}) {
+			return fmt.Errorf("%s is still denied\n%s", name, r.Text)
+		}
+		return nil
+	})
 }
 
 // helmCorefile is what the official chart makes of the value servers: a server block each, of its zones and port, and of each plugin the name,
