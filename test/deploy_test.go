@@ -3,6 +3,8 @@ package test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -124,13 +126,17 @@ func TestDeployCorefiles(t *testing.T) {
 	for name, text := range map[string]string{"kube-system": deployFile(t, "kube-system/Corefile"), "Helm": helmCorefile(t)} {
 		t.Run(name, func(t *testing.T) {
 			s := server.New(t)
-			text = strings.NewReplacer("forward . /etc/resolv.conf {", "forward . "+server.Stub(t)+" {", "0.0.0.0:9153", ":9153", ". {\n", ".:53 {\n").Replace(text)
+			pages := "127.0.0.1:" + server.Free(t)
+			text = strings.NewReplacer("# explain\n", "explain "+pages+"\n", "forward . /etc/resolv.conf {", "forward . "+server.Stub(t)+" {", "0.0.0.0:9153", ":9153", ". {\n", ".:53 {\n").Replace(text)
 			s.Start(t, ours(t, text, cluster.Kubeconfig))
 			s.WaitReady(t)
 			want(t, s, "web-1.default.svc.cluster.local", web)
 			want(t, s, "web-1.mgmt.pix.yun.com", web)
 			want(t, s, "web-1.nginx.default.svc.cluster.local", web)
 			showsAtOnce(t, s)
+			if text := page(t, pages, "web-1.mgmt.pix.yun.com"); !strings.Contains(text, "answered by headless") {
+				t.Errorf("explain says\n%s", text)
+			}
 		})
 	}
 	for name, text := range stubCorefiles(t) {
@@ -143,6 +149,21 @@ func TestDeployCorefiles(t *testing.T) {
 			wantStatus(t, s, "NXDOMAIN", "web-7.mgmt.pix.yun.com")
 		})
 	}
+}
+
+// page is what explain says of a name.
+func page(t *testing.T, at, name string) string {
+	t.Helper()
+	resp, err := http.Get("http://" + at + "/?name=" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() // read only
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // showsAtOnce checks that a short name that was denied before its pod was ready is not kept as denied: *kubernetes* lets caches do so for 30 s.
