@@ -106,12 +106,12 @@ func readFile(t *testing.T, path string) string {
 	return string(text)
 }
 
-// startSuffix starts what deploy/suffix deploys.
+// startSuffix starts what deploy/suffix deploys, with the nameserver that stands behind a #.
 func startSuffix(t *testing.T) *server.Server {
 	t.Helper()
 	s := server.New(t)
-	text := strings.NewReplacer("snapshot /snapshot/headless", "snapshot "+filepath.Join(t.TempDir(), "snapshot"), "explain\n", "explain 127.0.0.1:"+server.Free(t)+"\n").
-		Replace(deployFile(t, "suffix/Corefile"))
+	text := strings.NewReplacer("snapshot /snapshot/headless", "snapshot "+filepath.Join(t.TempDir(), "snapshot"), "explain\n", "explain 127.0.0.1:"+server.Free(t)+"\n",
+		"# nameserver", "nameserver").Replace(deployFile(t, "suffix/Corefile"))
 	s.Start(t, ours(t, text, cluster.Kubeconfig))
 	s.WaitReady(t)
 	return s
@@ -123,6 +123,7 @@ func TestDeployCorefiles(t *testing.T) {
 	web := addresses(t, "default", "nginx")["web-1"]
 	suffix := startSuffix(t)
 	want(t, suffix, "web-1.mgmt.pix.yun.com", web)
+	want(t, suffix, "ns.dns.mgmt.pix.yun.com", "10.96.0.53")
 	for name, text := range map[string]string{"kube-system": deployFile(t, "kube-system/Corefile"), "Helm": helmCorefile(t)} {
 		t.Run(name, func(t *testing.T) {
 			s := server.New(t)
