@@ -242,7 +242,7 @@ func stubCorefiles(t *testing.T) map[string]string {
 	}
 }
 
-// Resolvers that the files of deploy/stub are included in answer below the suffix.
+// Resolvers that the files of deploy/stub are included in answer below the suffix, also where they discard private addresses.
 func TestDeployStubs(t *testing.T) {
 	server.Need(t, "dig", "bind9-dnsutils")
 	web := addresses(t, "default", "nginx")["web-1"]
@@ -288,6 +288,7 @@ server:
   use-syslog: no
   do-not-query-localhost: no
   module-config: "validator iterator"
+  private-address: 10.0.0.0/8
 remote-control:
   control-enable: no
 `
@@ -307,11 +308,14 @@ func includedInNamed(t *testing.T, text, upstream string) *server.Server {
     listen-on-v6 { none; };
     recursion yes;
     validate-except { "mgmt.pix.yun.com"; };
+    deny-answer-addresses { 10.0.0.0/8; } except-from { "mgmt.pix.yun.com"; };
 };
 controls { };
 ` + strings.Replace(text, "10.96.0.53", "127.0.0.1 port "+upstream, 1)
-	if !strings.Contains(deployFile(t, "stub/named.conf"), `validate-except { "mgmt.pix.yun.com"; };`) {
-		t.Error("named.conf does not say what belongs into its options")
+	for _, option := range []string{`validate-except { "mgmt.pix.yun.com"; };`, `deny-answer-addresses { 10.0.0.0/8; } except-from { "mgmt.pix.yun.com"; };`} {
+		if !strings.Contains(deployFile(t, "stub/named.conf"), "//     "+option) {
+			t.Errorf("named.conf does not say what belongs into its options: %s", option)
+		}
 	}
 	return startResolver(t, port, "named", "-g", "-n", "1", "-c", write(t, text))
 }
@@ -321,7 +325,7 @@ func includedInDnsmasq(t *testing.T, text, upstream string) *server.Server {
 	server.Need(t, "dnsmasq", "dnsmasq-base")
 	port := server.Free(t)
 	return startResolver(t, port, "dnsmasq", "--no-daemon", "--conf-file="+write(t, strings.Replace(text, "10.96.0.53", "127.0.0.1#"+upstream, 1)), "--no-resolv",
-		"--no-hosts", "--port="+port, "--listen-address=127.0.0.1", "--bind-interfaces", "--pid-file=", "--user=", "--group=")
+		"--stop-dns-rebind", "--no-hosts", "--port="+port, "--listen-address=127.0.0.1", "--bind-interfaces", "--pid-file=", "--user=", "--group=")
 }
 
 // No file of deploy/ is left to itself.
