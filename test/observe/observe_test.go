@@ -104,7 +104,7 @@ func alerts(t *testing.T) (names []string, expressions string) {
 		for _, r := range g.Rules {
 			names = append(names, r.Alert)
 			b.WriteString(r.Expr + "\n")
-			runbook(t, r.Alert, r.Annotations["runbook"])
+			runbook(t, r.Alert, r.Annotations["runbook_url"])
 		}
 	}
 	return names, b.String()
