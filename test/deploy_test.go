@@ -107,11 +107,11 @@ func readFile(t *testing.T, path string) string {
 }
 
 // startSuffix starts what deploy/suffix deploys, with the nameserver that stands behind a #.
-func startSuffix(t *testing.T) *server.Server {
+func startSuffix(t *testing.T, text string) *server.Server {
 	t.Helper()
 	s := server.New(t)
-	text := strings.NewReplacer("snapshot /snapshot/headless", "snapshot "+filepath.Join(t.TempDir(), "snapshot"), "explain\n", "explain 127.0.0.1:"+server.Free(t)+"\n",
-		"# nameserver", "nameserver").Replace(deployFile(t, "suffix/Corefile"))
+	text = strings.NewReplacer("snapshot /snapshot/headless", "snapshot "+filepath.Join(t.TempDir(), "snapshot"), "explain\n", "explain 127.0.0.1:"+server.Free(t)+"\n",
+		"# nameserver", "nameserver").Replace(text)
 	s.Start(t, ours(t, text, cluster.Kubeconfig))
 	s.WaitReady(t)
 	return s
@@ -121,7 +121,7 @@ func startSuffix(t *testing.T) *server.Server {
 func TestDeployCorefiles(t *testing.T) {
 	server.Need(t, "dig", "bind9-dnsutils")
 	web := addresses(t, "default", "nginx")["web-1"]
-	suffix := startSuffix(t)
+	suffix := startSuffix(t, deployFile(t, "suffix/Corefile"))
 	want(t, suffix, "web-1.mgmt.pix.yun.com", web)
 	want(t, suffix, "ns.dns.mgmt.pix.yun.com", "10.96.0.53")
 	for name, text := range map[string]string{"kube-system": deployFile(t, "kube-system/Corefile"), "Helm": helmCorefile(t)} {
@@ -140,14 +140,20 @@ func TestDeployCorefiles(t *testing.T) {
 			}
 		})
 	}
-	for name, text := range stubCorefiles(t) {
+	wantForwarded(t, deployed("stub"), suffix, "10.96.0.53", "mgmt.pix.yun.com", web)
+}
+
+// wantForwarded checks that the Corefiles of stub/ forward a suffix to the address of what deploy/suffix deploys.
+func wantForwarded(t *testing.T, dir string, to *server.Server, address, suffix, web string) {
+	t.Helper()
+	for name, text := range stubCorefiles(t, dir) {
 		t.Run(name, func(t *testing.T) {
 			s := server.New(t)
 			text = regexp.MustCompile(`(?m)^    bind .*\n`).ReplaceAllString(text, "")
-			s.Start(t, strings.NewReplacer(":53 {", ":PORT {\n    bind 127.0.0.1\n    ready READY", "prometheus :9253", "prometheus METRICS", " 10.96.0.53", " 127.0.0.1:"+suffix.Port).Replace(text))
+			s.Start(t, strings.NewReplacer(":53 {", ":PORT {\n    bind 127.0.0.1\n    ready READY", "prometheus :9253", "prometheus METRICS", " "+address, " 127.0.0.1:"+to.Port).Replace(text))
 			s.WaitReady(t)
-			want(t, s, "web-1.mgmt.pix.yun.com", web)
-			wantStatus(t, s, "NXDOMAIN", "web-7.mgmt.pix.yun.com")
+			want(t, s, "web-1."+suffix, web)
+			wantStatus(t, s, "NXDOMAIN", "web-7."+suffix)
 		})
 	}
 }
@@ -231,14 +237,15 @@ func helmCorefile(t *testing.T) string {
 }
 
 // stubCorefiles are those that forward the suffix.
-func stubCorefiles(t *testing.T) map[string]string {
+func stubCorefiles(t *testing.T, dir string) map[string]string {
 	t.Helper()
+	file := func(name string) string { return readFile(t, filepath.Join(dir, name)) }
 	var custom corev1.ConfigMap
-	if err := yaml.UnmarshalStrict([]byte(deployFile(t, "stub/coredns-custom.yaml")), &custom); err != nil {
+	if err := yaml.UnmarshalStrict([]byte(file("coredns-custom.yaml")), &custom); err != nil {
 		t.Fatal(err)
 	}
 	return map[string]string{
-		"CoreDNS": deployFile(t, "stub/Corefile"), "NodeLocal DNSCache": deployFile(t, "stub/nodelocaldns.corefile"), "k3s and AKS": custom.Data["headless.server"],
+		"CoreDNS": file("Corefile"), "NodeLocal DNSCache": file("nodelocaldns.corefile"), "k3s and AKS": custom.Data["headless.server"],
 	}
 }
 
@@ -246,7 +253,7 @@ func stubCorefiles(t *testing.T) map[string]string {
 func TestDeployStubs(t *testing.T) {
 	server.Need(t, "dig", "bind9-dnsutils")
 	web := addresses(t, "default", "nginx")["web-1"]
-	suffix := startSuffix(t)
+	suffix := startSuffix(t, deployFile(t, "suffix/Corefile"))
 	for name, start := range map[string]func(*testing.T, string, string) *server.Server{"unbound.conf": includedInUnbound, "named.conf": includedInNamed, "dnsmasq.conf": includedInDnsmasq} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, deployFile(t, "stub/"+name), suffix.Port)

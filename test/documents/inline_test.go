@@ -25,6 +25,7 @@ var inSentences = map[string]string{
 	"kubectl -n kube-system rollout restart deployment coredns": "TestChangeTheCoreDNSOfKubeSystem",
 	"kubectl apply -f deploy/stub/coredns-custom.yaml":          "TestDeployIsTaken",
 	"kubectl apply -f deploy/stub/kube-dns.yaml":                "TestDeployIsTaken",
+	"kubectl get service kubernetes":                            "prints, and changes nothing",
 
 	"kubectl auth can-i list endpointslices.discovery.k8s.io --as system:serviceaccount:kube-system:coredns -A": "prints, and changes nothing; TestRights has what it says",
 	"kubectl get services,endpointslices -A -o yaml":                                                            "TestDump writes what it prints, and examples/cluster.yaml is that",
