@@ -103,7 +103,7 @@ func (r *report) settled(t *testing.T, rig *fault.Rig) {
 func (r *report) String() string {
 	var b strings.Builder
 	sum := r.asked.Total()
-	fmt.Fprintf(&b, "%s: %d answers checked, %d wrong, %d SERVFAIL, %d queries lost, %s at most without a right answer for a name; "+
+	fmt.Fprintf(&b, "%s: %d queries, every answer checked: %d wrong, %d SERVFAIL, %d lost, %s at most without a right answer for a name; "+
 		"%d changes of slices made, %.1f a second while the API server took them, %d kept away\n\n",
 		r.lasted.Round(time.Second), sum.Asked, sum.Wrong, sum.Servfail, sum.Lost, r.asked.Silence.Round(time.Millisecond), r.changes, r.rate(), r.failed)
 	b.WriteString("| names | queries | right | wrong | SERVFAIL | lost |\n| --- | --- | --- | --- | --- | --- |\n")
