@@ -131,10 +131,7 @@ func TestSnapshotTakesNoPlaceOfWhatIsNoFile(t *testing.T) {
 			was, err := os.Lstat(path)
 			must(t, err)
 			s := filled(t)
-			s.setRefuse(func(w http.ResponseWriter, _ call) bool {
-				w.WriteHeader(http.StatusServiceUnavailable)
-				return true
-			})
+			s.setRefuse(unavailable)
 			w, end := keep(t, new(Registry), s, path, 20*time.Millisecond)
 			defer end()
 			eventually(t, "the log says that it is not read", func() bool { return len(log.with("WARNING", path, "is of no use")) == 1 })

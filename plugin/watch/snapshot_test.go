@@ -110,10 +110,7 @@ func TestSnapshotIsServedWhileTheAPIServerIsGone(t *testing.T) {
 	log := captureLog(t)
 	s := filled(t)
 	path := snapshotOf(t, s)
-	s.setRefuse(func(w http.ResponseWriter, _ call) bool {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		return true
-	})
+	s.setRefuse(unavailable)
 	w, end := keep(t, new(Registry), s, path, 50*time.Millisecond)
 	defer end()
 	eventually(t, "the snapshot is served", w.Tree().AllSynced)
@@ -244,10 +241,7 @@ func TestSnapshotThatIsNoGoodIsNamedAndIgnored(t *testing.T) {
 				must(t, os.WriteFile(path, tt.spoil([]byte(read(t, path))), 0o600))
 			}
 			spoilt := read(t, path)
-			s.setRefuse(func(w http.ResponseWriter, _ call) bool {
-				w.WriteHeader(http.StatusServiceUnavailable)
-				return true
-			})
+			s.setRefuse(unavailable)
 			w, end := keep(t, new(Registry), s, path, 20*time.Millisecond)
 			defer end()
 			eventually(t, "the log names it", func() bool { return len(log.with("WARNING", path, tt.want)) == 1 })
