@@ -44,6 +44,7 @@ type Asker struct {
 	conn      net.Conn
 	questions []Question
 	wg        sync.WaitGroup
+	round     chan struct{} // closed when every question was asked once
 	stop      chan struct{}
 
 	mu     sync.Mutex
@@ -68,7 +69,7 @@ func Start(address string, rate int, questions ...Question) (*Asker, error) {
 		return nil, err
 	}
 	a := &Asker{
-		conn: conn, questions: questions, stop: make(chan struct{}),
+		conn: conn, questions: questions, round: make(chan struct{}), stop: make(chan struct{}),
 		open: make(map[uint16]*sent), since: make([]time.Time, len(questions)),
 		report: Report{Kinds: make(map[string]*Count), rate: rate, load: load()},
 	}
@@ -80,8 +81,9 @@ func Start(address string, rate int, questions ...Question) (*Asker, error) {
 	return a, nil
 }
 
-// Stop asks no more, waits for the replies that may still come, and returns what came of all.
+// Stop asks no more once every question was asked, waits for the replies that may still come, and returns what came of all.
 func (a *Asker) Stop() Report {
+	<-a.round
 	close(a.stop)
 	for deadline := time.Now().Add(Patience); time.Now().Before(deadline) && a.waiting(); {
 		time.Sleep(10 * time.Millisecond)
@@ -92,6 +94,7 @@ func (a *Asker) Stop() Report {
 	defer a.mu.Unlock()
 	a.expire(time.Now().Add(Patience))
 	a.report.load = max(a.report.load, load())
+	a.report.whole = true
 	return a.report
 }
 
@@ -145,6 +148,9 @@ func (a *Asker) send(every time.Duration) {
 			a.open[m.Id], a.order = s, append(a.order, s)
 			a.mu.Unlock()
 			_, _ = a.conn.Write(text) // refused: lost, as the report will say
+			if n == len(a.questions)-1 {
+				close(a.round)
+			}
 		}
 	}
 }

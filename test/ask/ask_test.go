@@ -72,6 +72,23 @@ func TestAskerJudgesEveryReply(t *testing.T) {
 	}
 }
 
+// A report that says nothing of a kind would be no report: not even where the asker stops before the first query.
+func TestAskerStopsNoSoonerThanItAskedEverything(t *testing.T) {
+	list := questions()[:3]
+	a, err := Start(serve(t), 50, list...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Report().Err(); err != nil {
+		t.Errorf("just begun: %v", err)
+	}
+	for kind, c := range a.Stop().Kinds {
+		if c.Asked != 1 {
+			t.Errorf("%s: asked %d times, want once", kind, c.Asked)
+		}
+	}
+}
+
 func TestAskerGoesOnWhereNobodyListens(t *testing.T) {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -125,7 +142,7 @@ func TestUntilSaysWhatWasWrongLast(t *testing.T) {
 
 // clean is a report of 10,000 queries, 400 a second, all answered rightly.
 func clean() Report {
-	return Report{Kinds: map[string]*Count{"peer": {Asked: 6000, Right: 6000}, "suffix": {Asked: 4000, Right: 4000}}, rate: 400}
+	return Report{Kinds: map[string]*Count{"peer": {Asked: 6000, Right: 6000}, "suffix": {Asked: 4000, Right: 4000}}, whole: true, rate: 400}
 }
 
 func TestReportSaysWhatClientsMustNotSee(t *testing.T) {
@@ -161,6 +178,7 @@ func TestReportSaysWhatClientsMustNotSee(t *testing.T) {
 		{name: "more than that", spoil: overloaded(5001, 0), want: "5001 of 10000 queries were lost, want 5000 at most"},
 		{name: "a name there", spoil: overloaded(0, 9*time.Second), want: "a.test: no right answer for 9s"},
 		{name: "a kind", spoil: func(r *Report) { r.Kinds["moving"] = &Count{Asked: 9, Lost: 9} }, want: "moving: none of 9"},
+		{name: "a kind that was not asked yet", spoil: func(r *Report) { r.whole, r.Kinds["moving"] = false, new(Count) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := clean()
