@@ -21,6 +21,15 @@ const pollInterval = 500 * time.Millisecond
 // Manifests reads files, and the files of folders, now; a file that is no good is an error. After Start it follows their
 // changes, and a file that turns bad keeps its last good state.
 func Manifests(name string, paths, namespaces []string) (*Watch, error) {
+	m, err := openManifests(name, paths, namespaces)
+	if err != nil {
+		return nil, err
+	}
+	m.w.runs = append(m.w.runs, m.poll)
+	return m.w, nil
+}
+
+func openManifests(name string, paths, namespaces []string) (*manifests, error) {
 	m := newManifests(newWatch(name, namespaces), paths, namespaces)
 	var err error
 	m.seen = m.look(func(_ string, e error) { err = e })
@@ -32,9 +41,9 @@ func Manifests(name string, paths, namespaces []string) (*Watch, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.next = maps.Clone(m.seen)
 	m.apply()
-	m.w.runs = append(m.w.runs, m.poll)
-	return m.w, nil
+	return m, nil
 }
 
 func newManifests(w *Watch, paths, namespaces []string) *manifests {

@@ -52,6 +52,22 @@ func TestChangedFileCountsOnceItHasStoodStill(t *testing.T) {
 	}
 }
 
+// An editor may have moved a file away just when it is looked at for the first time after the start.
+func TestFileThatIsAwayForAMomentAfterTheStartStays(t *testing.T) {
+	path := write(t, filepath.Join(t.TempDir(), "x.yaml"), web("default", "web-0=10.0.0.1"))
+	m, err := openManifests("test", []string{filepath.Dir(path)}, nil)
+	must(t, err)
+	must(t, os.Rename(path, path+"~"))
+	m.refresh()
+	expect(t, m.w, map[string]string{"default/web-0": "10.0.0.1"})
+	must(t, os.Rename(path+"~", path))
+	m.settle()
+	expect(t, m.w, map[string]string{"default/web-0": "10.0.0.1"})
+	must(t, os.Remove(path))
+	m.settle()
+	expect(t, m.w, nil)
+}
+
 func TestNewFileInAFolderIsRead(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a.yaml"), web("a", "web-0=10.0.0.1"))
