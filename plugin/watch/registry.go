@@ -53,7 +53,11 @@ func (r *Registry) save(w *Watch, holder any, keep Snapshot) {
 	i := slices.IndexFunc(list, func(s *saver) bool { return s.w == w })
 	if i < 0 {
 		i = len(list)
-		list = append(list, newSaver(keep, w))
+		file := new(sync.Mutex)
+		if i > 0 {
+			file = list[0].file
+		}
+		list = append(list, newSaver(keep, w, file))
 		list[i].start()
 	}
 	list[i].holders[holder] = true

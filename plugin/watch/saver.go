@@ -23,6 +23,7 @@ type Snapshot struct {
 type saver struct {
 	Snapshot
 	w       *Watch
+	file    *sync.Mutex  // held while the file is written; all savers of a file have the same
 	holders map[any]bool // guarded by the registry's lock
 
 	// active says that the file is ours. Of two watches that have the same one, as in a reload that names another API server, it is
@@ -43,8 +44,8 @@ var (
 	saveShare time.Duration = 50
 )
 
-func newSaver(s Snapshot, w *Watch) *saver {
-	return &saver{Snapshot: s, w: w, holders: make(map[any]bool)}
+func newSaver(s Snapshot, w *Watch, file *sync.Mutex) *saver {
+	return &saver{Snapshot: s, w: w, file: file, holders: make(map[any]bool)}
 }
 
 func (s *saver) start() {
@@ -130,7 +131,7 @@ func (s *saver) recall() {
 		return
 	}
 	if !synced && len(lacks) == 0 {
-		s.written.Store(s.w.tree.Version())
+		s.written.Store(r.Serial) // what came since, the tree has a later version for
 	}
 	services, peers := s.w.tree.Size()
 	log.Warningf("%s: API server not reached within %s: serving snapshot %q of %s until the first sync: Services %d, endpoints of headless Services %d",
@@ -139,6 +140,8 @@ func (s *saver) recall() {
 
 // save writes the file if something changed.
 func (s *saver) save() {
+	s.file.Lock()
+	defer s.file.Unlock()
 	if !s.active.Load() {
 		return
 	}

@@ -265,6 +265,30 @@ func TestSnapshotThatIsNoGoodIsNamedAndIgnored(t *testing.T) {
 	}
 }
 
+// A write that takes long must not take the place of what the newer watch writes meanwhile.
+func TestFileIsWrittenByOneAtATime(t *testing.T) {
+	noLeaks(t)
+	captureLog(t)
+	oftener(t)
+	one, two := filled(t), filled(t)
+	two.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.9"))
+	path := filepath.Join(t.TempDir(), "snapshot")
+	r := new(Registry)
+	w, endOne := keep(t, r, one, path, time.Minute)
+	defer endOne()
+	eventually(t, "a snapshot is written", func() bool { return !w.Saved().IsZero() })
+	writes := r.savers[path][0].file
+	writes.Lock() // one writes, and the disk is slow
+	w, endTwo := keep(t, r, two, path, time.Minute)
+	defer endTwo()
+	eventually(t, "the newer one syncs", w.Tree().IsDone)
+	if r.savers[path][1].file != writes || !strings.Contains(read(t, path), "10.0.0.1") {
+		t.Error("both write")
+	}
+	writes.Unlock()
+	eventually(t, "the newer one's state is written", func() bool { return strings.Contains(read(t, path), "10.0.0.9") })
+}
+
 // Whoever reloads with another API server keeps that one's state in the file from then on; if the reload fails, the first one's again.
 func TestFileOfTwoWatchesIsTheNewerOnes(t *testing.T) {
 	noLeaks(t)
