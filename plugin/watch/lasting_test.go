@@ -73,6 +73,28 @@ func TestWatchThatBreaksOffGoesOnWithoutAList(t *testing.T) {
 	}
 }
 
+// A list makes up for the watches that ended at once before it: what ends after it, with nothing to tell, goes on without another.
+func TestListMakesUpForShortWatches(t *testing.T) {
+	noLeaks(t)
+	hurry(t)
+	captureLog(t)
+	s := filled(t)
+	w := watchCluster(t, s)
+	eventually(t, "it syncs", func() bool { return w.Tree().IsDone() && !w.Stale() })
+	s.setRefuse(closed)
+	s.CloseClientConnections()
+	eventually(t, "short watches end in lists", func() bool { return lists(s) == 6 && !w.Stale() })
+	s.setRefuse(nil)
+	asked := len(s.made())
+	s.CloseClientConnections()
+	eventually(t, "it is watched again", func() bool { return len(s.made()) >= asked+3 && !w.Stale() })
+	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.9"))
+	eventually(t, "the change shows", func() bool { return strings.Join(resolve(w, "default/web-0"), "") == "10.0.0.9" })
+	if n := lists(s); n != 6 {
+		t.Errorf("%d lists, want 6", n)
+	}
+}
+
 func TestShortWatchSeemsToLast(t *testing.T) {
 	noLeaks(t)
 	const least = 50 * time.Millisecond

@@ -100,6 +100,7 @@ var errCutOff = errors.New("the streamed list ended before its end")
 
 // listed notes that a list is complete.
 func (r *request) listed() {
+	r.lasting.short.Store(0)
 	r.outdated(false)
 	if r.streams {
 		r.streams = false
