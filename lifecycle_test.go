@@ -23,25 +23,32 @@ import (
 )
 
 // Two plugins that stand behind headless in CoreDNS's order. In the tests kubernetes is the one that says what its zones'
-// SOA is, and erratic is one that cannot start.
+// SOA is, and erratic is one that cannot start. Both call late before they are done.
 func init() {
 	plugin.Register("kubernetes", func(c *caddy.Controller) error {
 		dnsserver.GetConfig(c).AddPlugin(func(plugin.Handler) plugin.Handler { return fakeKubernetes{} })
 		c.OnStartup(func() error {
 			h, _ := dnsserver.GetConfig(c).Handler(name).(*Headless)
 			started = append(started, h)
+			late()
 			return nil
 		})
 		return nil
 	})
 	plugin.Register("erratic", func(c *caddy.Controller) error {
-		c.OnStartup(func() error { return errors.New("erratic never starts") })
+		c.OnStartup(func() error {
+			late()
+			return errors.New("erratic never starts")
+		})
 		return nil
 	})
 }
 
 // started are the handlers of the server blocks that have kubernetes in them, as they come up.
 var started []*Headless
+
+// late is what a start takes time with, after headless's.
+var late = func() {}
 
 type fakeKubernetes struct{ plugin.ServiceBackend }
 

@@ -13,6 +13,7 @@ type generation struct {
 	starting  atomic.Int32 // handlers that have not started
 	waits     atomic.Pointer[[]wait]
 	snapshots map[string]string // the watch whose state a file keeps, while the Corefile is read
+	serves    []func()          // what to do once it serves, and not if it fails to start
 }
 
 // wait says until when to wait for a stanza's first sync.
@@ -46,6 +47,29 @@ func generationOf(c *caddy.Controller) *generation {
 		c.Set(generationKey{}, g)
 	}
 	return g
+}
+
+// hook has caddy call serving. At SIGUSR1 caddy forgets all hooks, and at one that it knows it panics.
+func hook() {
+	defer func() { _ = recover() }()
+	caddy.RegisterEventHook(name, serving)
+}
+
+// serving does what was put off until an instance listens, and the one before it is gone.
+func serving(event caddy.EventName, of any) error {
+	i, ok := of.(*caddy.Instance)
+	if event != caddy.InstanceStartupEvent || !ok {
+		return nil
+	}
+	i.StorageMu.RLock()
+	g, ok := i.Storage[generationKey{}].(*generation)
+	i.StorageMu.RUnlock()
+	if ok {
+		for _, do := range g.serves {
+			do()
+		}
+	}
+	return nil
 }
 
 // dead reports whether the holder of a watch belongs to an instance that caddy does not know (any more): one that failed to

@@ -55,13 +55,14 @@ func setup(c *caddy.Controller) error {
 	slices.SortStableFunc(h.origins, func(a, b *origin) int { return b.name.Labels() - a.name.Labels() })
 	slices.SortStableFunc(h.networks, func(a, b *network) int { return b.prefix.Bits() - a.prefix.Bits() })
 
+	hook()
 	h.generation.starting.Add(1)
 	c.OnStartup(func() error {
 		h.zoneSOA, _ = dnsserver.GetConfig(c).Handler("kubernetes").(soaSource)
 		h.listening(dnsserver.GetConfig(c).ListenHosts)
 		h.start()
 		if t, ok := dnsserver.GetConfig(c).Handler("transfer").(*transfer.Transfer); ok {
-			h.notify(t.Notify)
+			h.generation.serves = append(h.generation.serves, func() { h.notify(t.Notify) })
 		}
 		return h.explain(c)
 	})
@@ -99,8 +100,8 @@ func (h *Headless) start() {
 	for i, s := range h.stanzas {
 		w, shared := watches.Acquire(s.key, h.generation, s.fresh, s.keep)
 		running[i], s.tree, s.fresh = w, w.Tree(), nil
-		if shared {
-			s.tree.Renumber() // this reading of the Corefile may have another ttl, or name server
+		if shared { // this reading of the Corefile may have another ttl, or name server
+			h.generation.serves = append(h.generation.serves, s.tree.Renumber)
 		}
 		if len(s.Networks) > 0 {
 			s.tree.IndexAddresses()

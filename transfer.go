@@ -185,8 +185,10 @@ func (o *origin) notify(ctx context.Context, send func(zone string) error) {
 	for {
 		select {
 		case <-ctx.Done():
-			return
 		case <-t.C:
+		}
+		if ctx.Err() != nil { // both may be
+			return
 		}
 		now := o.serial()
 		if !o.synced(&graft) || now == told && !first {
@@ -194,6 +196,7 @@ func (o *origin) notify(ctx context.Context, send func(zone string) error) {
 		}
 		told, first = now, false
 		err := send(o.zone)
+		t.Reset(notifyEvery) // a tick that came late would else be followed by one that comes too soon
 		if err != nil && !failed {
 			log.Warningf("secondaries of %s may be late, until one accepts a NOTIFY no more is said of it: %v", o.zone, err)
 		}

@@ -298,10 +298,15 @@ func TestServerFeedsSecondaries(t *testing.T) {
 	text := func(more string) string {
 		return block(".", "transfer a.test {\nto * "+addr+"\n}\nheadless cluster.local {\nmanifests "+path+"\nsuffix a.test default.svc.cluster.local\n}\n"+more)
 	}
+	late = func() { time.Sleep(notifyEvery + notifyEvery/2) } // in which a NOTIFY would have been sent
+	defer func() { late = func() {} }()
 	i := run(t, text("kubernetes"))
 	defer func() { stop(t, i) }()
+	if n := notified.Load(); n != 0 {
+		t.Errorf("%d NOTIFYs before the server listens, want none", n)
+	}
 	eventually(t, "a NOTIFY after start-up", func() bool { return notified.Load() == 1 })
-	failToReload(t, i, text("erratic")) // its instance must not speak up
+	failToReload(t, i, text("erratic")) // its instance must not speak up, nor change the serial
 	if err := os.WriteFile(path, []byte(strings.Join(moved[:4], "")), 0o600); err != nil {
 		t.Fatal(err)
 	}
