@@ -3,7 +3,9 @@ package watch
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	apiwatch "k8s.io/apimachinery/pkg/watch"
@@ -37,15 +39,28 @@ func closed(w http.ResponseWriter, c call) bool {
 	return c.Verb == "watch" && !c.Streams
 }
 
+// patiently does it to so many watches of each reflector as it bears without a list.
+func patiently(refuse func(http.ResponseWriter, call) bool) func(http.ResponseWriter, call) bool {
+	var mu sync.Mutex
+	watches := make(map[string]int)
+	return func(w http.ResponseWriter, c call) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		watches[c.Resource+c.Selector]++
+		return watches[c.Resource+c.Selector] < patience && refuse(w, c)
+	}
+}
+
 // A connection that breaks, or a watch that ends at once, is no reason to list everything again, nor to ask without a pause.
 func TestWatchThatBreaksOffGoesOnWithoutAList(t *testing.T) {
 	tests := []struct {
 		name   string
 		refuse func(http.ResponseWriter, call) bool
+		made   int
 		stale  bool
 	}{
-		{name: "before the answer", refuse: breakOff, stale: true},
-		{name: "after the answer", refuse: closed},
+		{name: "before the answer", refuse: breakOff, made: 9, stale: true},
+		{name: "after the answer", refuse: patiently(closed), made: 3 * (1 + patience)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -57,7 +72,7 @@ func TestWatchThatBreaksOffGoesOnWithoutAList(t *testing.T) {
 			eventually(t, "it syncs", func() bool { return w.Tree().IsDone() && !w.Stale() })
 			s.setRefuse(tt.refuse)
 			s.CloseClientConnections()
-			eventually(t, "it is tried again and again", func() bool { return len(s.made()) >= 9 })
+			eventually(t, "it is tried again and again", func() bool { return len(s.made()) >= tt.made })
 			if tt.stale {
 				eventually(t, "what is known counts as stale", w.Stale)
 			}
@@ -97,6 +112,10 @@ func TestListMakesUpForShortWatches(t *testing.T) {
 
 func TestShortWatchSeemsToLast(t *testing.T) {
 	noLeaks(t)
+	synctest.Test(t, shortWatchSeemsToLast)
+}
+
+func shortWatchSeemsToLast(t *testing.T) {
 	const least = 50 * time.Millisecond
 	proofs := make(chan struct{}, 10)
 	l := lasting{least: least, proven: func() { proofs <- struct{}{} }}
