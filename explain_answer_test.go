@@ -55,7 +55,7 @@ kubernetes`))
 		}
 	}
 	for _, s := range i.Servers() { // what the page says is what a client gets
-		m, err := dns.Exchange(query("external.a.test.", dns.TypeA), s.LocalAddr().String())
+		m, _, err := patient.Exchange(query("external.a.test.", dns.TypeA), s.LocalAddr().String())
 		if err != nil || len(m.Answer) != 2 {
 			t.Errorf("%v\n%v", err, m)
 		}

@@ -41,10 +41,10 @@ func TestExplainOutlivesReloads(t *testing.T) {
 	open(false)
 }
 
-// freeAddress is a port of loopback that nobody listens on.
+// freeAddress is a port of loopback that nobody listens on, of an address at which nobody lets the kernel choose one.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.2:0")
 	if err != nil {
 		t.Fatal(err)
 	}

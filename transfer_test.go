@@ -316,7 +316,7 @@ func TestServerFeedsSecondaries(t *testing.T) {
 		if qtype == dns.TypeIXFR {
 			r.Ns = records("a.test. 0 IN SOA . . 7 0 0 0 0")
 		}
-		ch, err := new(dns.Transfer).In(r, i.Servers()[0].Addr().String())
+		ch, err := (&dns.Transfer{DialTimeout: patient.Timeout, ReadTimeout: patient.Timeout}).In(r, i.Servers()[0].Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
