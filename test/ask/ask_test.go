@@ -74,7 +74,10 @@ func TestAskerJudgesEveryReply(t *testing.T) {
 
 // A report that says nothing of a kind would be no report: not even where the asker stops before the first query.
 func TestAskerStopsNoSoonerThanItAskedEverything(t *testing.T) {
-	list := questions()[:3]
+	var list []Question
+	for _, kind := range []string{"first", "second", "third"} {
+		list = append(list, Question{Name: "right.test", Kind: kind, Judge: Addresses("192.0.2.1")})
+	}
 	a, err := Start(serve(t), 50, list...)
 	if err != nil {
 		t.Fatal(err)
@@ -83,8 +86,8 @@ func TestAskerStopsNoSoonerThanItAskedEverything(t *testing.T) {
 		t.Errorf("just begun: %v", err)
 	}
 	for kind, c := range a.Stop().Kinds {
-		if c.Asked != 1 {
-			t.Errorf("%s: asked %d times, want once", kind, c.Asked)
+		if c.Asked == 0 {
+			t.Errorf("%s: not asked", kind)
 		}
 	}
 }
