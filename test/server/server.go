@@ -150,13 +150,13 @@ func (s *Server) Scrape() (string, error) {
 	return get("http://127.0.0.1:" + s.MetricsPort + "/metrics")
 }
 
-// Metrics is what the plugin prometheus says.
-func (s *Server) Metrics(tb testing.TB) string {
+// Metrics is what the plugin prometheus says, when it does: a busy machine may take longer than one scrape waits.
+func (s *Server) Metrics(tb testing.TB) (text string) {
 	tb.Helper()
-	text, err := s.Scrape()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	s.Poll(tb, time.Minute, func() (err error) {
+		text, err = s.Scrape()
+		return err
+	})
 	return text
 }
 
