@@ -135,6 +135,7 @@ func answersWithout(t *testing.T) map[string]*dns.Msg {
     ready READY
     kubernetes cluster.local {
         kubeconfig `+cluster.Kubeconfig+`
+        `+whole+`
     }
 }
 `)

@@ -80,7 +80,7 @@ func (g generation) corefile(headless bool) string {
 }
 
 func stanzaOf(lines ...string) string {
-	return "headless cluster.local {\n        kubeconfig " + cluster.Kubeconfig + "\n        " + strings.Join(lines, "\n        ") + "\n    }"
+	return "headless cluster.local {\n        kubeconfig " + cluster.Kubeconfig + "\n        startup_timeout 1m\n        " + strings.Join(lines, "\n        ") + "\n    }"
 }
 
 // questions are asked all the time: peers, and a name that another plugin has. Without *headless* that plugin has all.

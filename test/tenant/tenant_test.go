@@ -33,6 +33,7 @@ func start(t *testing.T) (address string) {
     prometheus METRICS
     headless cluster.local 10.0.0.0/8 {
         kubeconfig `+cluster.Kubeconfig+`
+        startup_timeout 1m
         suffix k.test svc.cluster.local
         suffix v.test victim.svc.cluster.local
         suffix s.test web.victim.svc.cluster.local
@@ -40,6 +41,7 @@ func start(t *testing.T) (address string) {
     }
     kubernetes cluster.local 10.0.0.0/8 {
         kubeconfig `+cluster.Kubeconfig+`
+        startup_timeout 1m
     }
     forward . `+server.Stub(t)+`
 }
