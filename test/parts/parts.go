@@ -86,11 +86,30 @@ func (p Part) ModuleDir(module string) (string, error) {
 	return string(bytes.TrimSpace(out)), nil
 }
 
+// there is where the parts are that this process found up to date: go build takes seconds to find out, on a busy machine.
+var there = struct {
+	sync.Mutex
+	by map[string]string
+}{by: make(map[string]string)}
+
 // Path builds the part unless it is there, says so on stderr, and returns where it is.
 func (p Part) Path() (string, error) {
 	if dir := os.Getenv("KUBEBUILDER_ASSETS"); p.asset && dir != "" {
 		return filepath.Join(dir, p.Name), nil
 	}
+	there.Lock()
+	defer there.Unlock()
+	if bin, ok := there.by[p.Name]; ok {
+		return bin, nil
+	}
+	bin, err := p.find()
+	if err == nil {
+		there.by[p.Name] = bin
+	}
+	return bin, err
+}
+
+func (p Part) find() (string, error) {
 	bin := filepath.Join(Root(), ".cache", "bin", p.Name)
 	if p.dir == CoreDNS.dir { // its sources change: go build knows what is up to date
 		return bin, p.build(bin)
