@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -221,5 +222,25 @@ func TestSilenceIsOfNamesNotOfQueries(t *testing.T) {
 	}
 	if a.report.Silence != 4*time.Second || a.report.Silent != "wrong.test" {
 		t.Errorf("silent: %s for %s, want wrong.test for 4s", a.report.Silent, a.report.Silence)
+	}
+}
+
+// A machine that is busy loses a query now and then.
+func TestOnceAsksAgainWhereAQueryIsLost(t *testing.T) {
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var queries atomic.Int32
+	s := &dns.Server{PacketConn: conn, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, r *dns.Msg) {
+		if queries.Add(1) > 1 {
+			_ = w.WriteMsg(new(dns.Msg).SetRcode(r, dns.RcodeServerFailure)) // the client sees what is lost
+		}
+	})}
+	go func() { _ = s.ActivateAndServe() }() // ends with Shutdown
+	m, err := Once(conn.LocalAddr().String(), questions()[0])
+	_ = s.Shutdown() // what is left of it ends with the process
+	if n := queries.Load(); err != nil || m.Rcode != dns.RcodeServerFailure || n != 2 {
+		t.Errorf("%v after %d queries: %v, want the second one's SERVFAIL", m, n, err)
 	}
 }

@@ -3,6 +3,7 @@ package ask
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -73,22 +74,40 @@ func gist(m *dns.Msg) string {
 	return fmt.Sprintf("%s aa=%t %s", dns.RcodeToString[m.Rcode], m.Authoritative, strings.Join(parts, " "))
 }
 
-// Once asks one question and returns the reply, or why there is none.
+// again is for how long a query is asked again that nobody answers: a busy machine loses some.
+const again = 30 * time.Second
+
+// Once asks one question, again where the query is lost, and returns the first reply, or why there is none.
 func Once(address string, q Question) (*dns.Msg, error) {
-	if q.Type == 0 {
-		q.Type = dns.TypeA
+	return Exchange(dns.Client{Timeout: Patience}, q.query(), address)
+}
+
+// Exchange is the client's, again after each timeout.
+func Exchange(c dns.Client, query *dns.Msg, address string) (*dns.Msg, error) {
+	for begun := time.Now(); ; {
+		last := time.Since(begun) >= again
+		m, _, err := c.Exchange(query, address)
+		if lost, ok := errors.AsType[net.Error](err); last || !ok || !lost.Timeout() {
+			return m, err
+		}
 	}
-	c := dns.Client{Timeout: Patience}
-	m, _, err := c.Exchange(new(dns.Msg).SetQuestion(dns.Fqdn(q.Name), q.Type), address)
-	return m, err
+}
+
+func (q *Question) query() *dns.Msg {
+	qtype := q.Type
+	if qtype == 0 {
+		qtype = dns.TypeA
+	}
+	return new(dns.Msg).SetQuestion(dns.Fqdn(q.Name), qtype)
 }
 
 // Until asks until the reply is right, and returns how long that took.
 func Until(address string, limit time.Duration, q Question) (time.Duration, error) {
+	c := dns.Client{Timeout: Patience}
 	begun := time.Now()
 	for {
 		judge := q.judge()
-		m, err := Once(address, q)
+		m, _, err := c.Exchange(q.query(), address)
 		switch {
 		case err == nil && m.Rcode == dns.RcodeServerFailure:
 			err = errors.New("SERVFAIL")
