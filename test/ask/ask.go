@@ -39,6 +39,9 @@ const burst = 20
 // Patience is how long a reply may take before the query counts as lost.
 const Patience = 2 * time.Second
 
+// still is how late the asker may be before it stood, and not the server: what it missed is not asked, and no query waited meanwhile.
+const still = 100 * time.Millisecond
+
 // An Asker asks from Start to Stop.
 type Asker struct {
 	conn      net.Conn
@@ -46,8 +49,10 @@ type Asker struct {
 	wg        sync.WaitGroup
 	round     chan struct{} // closed when every question was asked once
 	stop      chan struct{}
+	done      chan struct{} // closed when after Stop no query is open
 
 	mu     sync.Mutex
+	stood  time.Duration // for how long the asker stood, in all
 	open   map[uint16]*sent
 	order  []*sent     // all that is open, and what was asked after the oldest of it, in the order of asking
 	since  []time.Time // by question: when it was asked first since its last right answer
@@ -56,7 +61,8 @@ type Asker struct {
 
 type sent struct {
 	question    int
-	at          time.Time
+	at          time.Time // by the asker's clock
+	sent        time.Time // by the machine's
 	judge       func(*dns.Msg) error
 	done, right bool
 }
@@ -68,8 +74,12 @@ func Start(address string, rate int, questions ...Question) (*Asker, error) {
 	if err != nil {
 		return nil, err
 	}
+	return begin(conn, rate, questions), nil
+}
+
+func begin(conn net.Conn, rate int, questions []Question) *Asker {
 	a := &Asker{
-		conn: conn, questions: questions, round: make(chan struct{}), stop: make(chan struct{}),
+		conn: conn, questions: questions, round: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
 		open: make(map[uint16]*sent), since: make([]time.Time, len(questions)),
 		report: Report{Kinds: make(map[string]*Count), rate: rate, load: load()},
 	}
@@ -78,21 +88,18 @@ func Start(address string, rate int, questions ...Question) (*Asker, error) {
 	}
 	a.wg.Go(func() { a.send(time.Second / time.Duration(rate)) })
 	a.wg.Go(a.receive)
-	return a, nil
+	return a
 }
 
 // Stop asks no more once every question was asked, waits for the replies that may still come, and returns what came of all.
 func (a *Asker) Stop() Report {
 	<-a.round
 	close(a.stop)
-	for deadline := time.Now().Add(Patience); time.Now().Before(deadline) && a.waiting(); {
-		time.Sleep(10 * time.Millisecond)
-	}
+	<-a.done
 	a.conn.Close()
 	a.wg.Wait()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.expire(time.Now().Add(Patience))
 	a.report.load = max(a.report.load, load())
 	a.report.whole = true
 	return a.report
@@ -111,56 +118,75 @@ func (a *Asker) Report() Report {
 	return r
 }
 
-func (a *Asker) waiting() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.open) > 0
-}
-
 func (a *Asker) send(every time.Duration) {
 	t := time.NewTicker(every)
 	defer t.Stop()
 	begun := time.Now()
-	m := new(dns.Msg)
+	last := begun
 	for n := 0; ; {
+		<-t.C
+		now := time.Now()
+		if late := now.Sub(last) - every; late > still {
+			begun = begun.Add(late)
+			a.mu.Lock()
+			a.stood += late
+			a.mu.Unlock()
+		}
+		last = now
 		select {
 		case <-a.stop:
-			return
-		case <-t.C:
+			if !a.waiting() {
+				close(a.done)
+				return
+			}
+			continue
+		default:
 		}
-		due := int(time.Since(begun) / every) // a ticker leaves out what a busy machine missed
+		due := int(now.Sub(begun) / every) // a ticker leaves out what a busy machine missed
 		for due = min(due, n+burst); n < due; n++ {
-			q := n % len(a.questions)
-			qtype := a.questions[q].Type
-			if qtype == 0 {
-				qtype = dns.TypeA
-			}
-			m.SetQuestion(dns.Fqdn(a.questions[q].Name), qtype)
-			m.Id = uint16(n) // #nosec G115 -- modulo 2^16 is meant: two seconds of queries are fewer
-			text, err := m.Pack()
-			if err != nil {
-				panic(fmt.Sprintf("ask for %s: %v", a.questions[q].Name, err)) // the test's own mistake
-			}
-			judge := a.questions[q].judge()
-			a.mu.Lock()
-			a.expire(time.Now())
-			s := &sent{question: q, at: time.Now(), judge: judge}
-			a.open[m.Id], a.order = s, append(a.order, s)
-			a.mu.Unlock()
-			_, _ = a.conn.Write(text) // refused: lost, as the report will say
-			if n == len(a.questions)-1 {
-				close(a.round)
-			}
+			a.ask(n)
 		}
 	}
 }
 
-// expire counts as lost what was asked more than Patience before now. The caller holds a.mu.
-func (a *Asker) expire(now time.Time) {
+func (a *Asker) waiting() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.expire()
+	return len(a.open) > 0
+}
+
+// ask sends the n-th query.
+func (a *Asker) ask(n int) {
+	q := n % len(a.questions)
+	m := a.questions[q].query()
+	m.Id = uint16(n) // #nosec G115 -- modulo 2^16 is meant: two seconds of queries are fewer
+	text, err := m.Pack()
+	if err != nil {
+		panic(fmt.Sprintf("ask for %s: %v", a.questions[q].Name, err)) // the test's own mistake
+	}
+	judge := a.questions[q].judge()
+	a.mu.Lock()
+	a.expire()
+	s := &sent{question: q, at: a.now(), sent: time.Now(), judge: judge}
+	a.open[m.Id], a.order = s, append(a.order, s)
+	a.mu.Unlock()
+	_, _ = a.conn.Write(text) // refused: lost, as the report will say
+	if n == len(a.questions)-1 {
+		close(a.round)
+	}
+}
+
+// now is the time of a clock that stands while the asker does. The caller holds a.mu.
+func (a *Asker) now() time.Time { return time.Now().Add(-a.stood) }
+
+// expire counts as lost what was asked more than Patience ago. The caller holds a.mu.
+func (a *Asker) expire() {
+	now := a.now()
 	for id, s := range a.open {
 		if now.Sub(s.at) > Patience {
 			delete(a.open, id)
-			a.report.lost(&a.questions[s.question], s.at)
+			a.report.lost(&a.questions[s.question], s.sent)
 			s.done = true
 		}
 	}
@@ -186,13 +212,6 @@ func (a *Asker) receive() {
 	buf := make([]byte, dns.MaxMsgSize)
 	for {
 		n, err := a.conn.Read(buf)
-		select {
-		case <-a.stop:
-			if err != nil && !a.waiting() {
-				return
-			}
-		default:
-		}
 		if err != nil {
 			if errors.Is(err, syscall.ECONNREFUSED) {
 				continue // nobody listens there now

@@ -121,7 +121,7 @@ func (r Report) String() string {
 // add judges a reply, and reports whether it is right. SERVFAIL is counted apart: it says that nobody knows, which is no wrong answer, but
 // none either.
 func (r *Report) add(q *Question, m *dns.Msg, s *sent) bool {
-	r.Slowest = max(r.Slowest, time.Since(s.at))
+	r.Slowest = max(r.Slowest, time.Since(s.sent))
 	c := r.Kinds[q.Kind]
 	if m.Rcode == dns.RcodeServerFailure {
 		c.Asked++
