@@ -101,11 +101,12 @@ func (q *Question) query() *dns.Msg {
 	return new(dns.Msg).SetQuestion(dns.Fqdn(q.Name), qtype)
 }
 
-// Until asks until the reply is right, and returns how long that took.
+// Until asks until the reply is right, and returns how long that took. A query is asked after the limit, too: the one before it may be of long ago.
 func Until(address string, limit time.Duration, q Question) (time.Duration, error) {
 	c := dns.Client{Timeout: Patience}
 	begun := time.Now()
 	for {
+		last := time.Since(begun) >= limit
 		judge := q.judge()
 		m, _, err := c.Exchange(q.query(), address)
 		switch {
@@ -117,7 +118,7 @@ func Until(address string, limit time.Duration, q Question) (time.Duration, erro
 		if err == nil {
 			return time.Since(begun), nil
 		}
-		if time.Since(begun) > limit {
+		if last {
 			return 0, fmt.Errorf("%s: not after %s: %w", q.Name, limit, err)
 		}
 		time.Sleep(5 * time.Millisecond)
