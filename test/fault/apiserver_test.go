@@ -62,25 +62,16 @@ func TestEtcdKilled(t *testing.T) {
 			_ = cluster.StartEtcd() // for the tests after this one
 		}
 	})
-	asked := func(since time.Time, verb ...string) {
-		t.Helper()
-		r.Server.Poll(t, time.Minute, func() error {
-			if n := len(g.Asked(since, verb...)); n != reflectors {
-				return fmt.Errorf("%d reflectors asked for %q, want %d", n, verb, reflectors)
-			}
-			return nil
-		})
-	}
 	row := r.Fault(t, "etcd killed, back after 5 s", func() {
 		cluster.StopEtcd()
 		begun := time.Now()
 		x.Cut(t)
-		asked(begun, VerbWatch)
+		r.asks(t, g, begun, VerbWatch)
 		r.Stale(t, false)
 		begun = time.Now()
 		g.Harm(compacted)
 		x.Cut(t)
-		asked(begun, verbStream, verbList)
+		r.asks(t, g, begun, verbStream, verbList)
 		time.Sleep(lasts(5 * time.Second)) // the fault's length
 		if stale := r.metric(t, fmt.Sprintf("coredns_headless_stale{source=%q} 1\n", "kubeconfig "+path)); stale != nil {
 			t.Error(stale)

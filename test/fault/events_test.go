@@ -132,8 +132,13 @@ func (o oddity) run(t *testing.T) {
 	const cuts = 2
 	r.Fault(t, o.name, func() {
 		g.Harm(by(map[string]Harm{VerbWatch: o.harm(t)}))
-		for range cuts {
+		cut := func() {
+			since := time.Now()
 			g.Cut()
+			r.asks(t, g, since, VerbWatch, verbStream, verbList)
+		}
+		for range cuts {
+			cut()
 			r.fine(t, g) // it watches again, or lists
 			for range 2 {
 				r.Move(t)
@@ -144,7 +149,7 @@ func (o oddity) run(t *testing.T) {
 			}
 		}
 		g.Harm(nil)
-		g.Cut()
+		cut()
 	})
 	r.fine(t, g)
 	least, most := cuts+1, cuts+1

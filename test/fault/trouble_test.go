@@ -146,6 +146,17 @@ func (r *Rig) fine(t *testing.T, g *Gate) {
 	r.Server.Poll(t, time.Minute, func() error { return r.metric(t, g.stale(0)) })
 }
 
+// asks waits until each reflector has made a request with one of these verbs.
+func (r *Rig) asks(t *testing.T, g *Gate, since time.Time, verb ...string) {
+	t.Helper()
+	r.Server.Poll(t, time.Minute, func() error {
+		if n := len(g.Asked(since, verb...)); n != reflectors {
+			return fmt.Errorf("%d reflectors asked for %q, want %d", n, verb, reflectors)
+		}
+		return nil
+	})
+}
+
 // stale is a line of metrics.
 func (g *Gate) stale(is int) string {
 	return fmt.Sprintf("coredns_headless_stale{source=%q} %d\n", "kubeconfig "+g.Kubeconfig, is)
