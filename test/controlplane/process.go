@@ -23,6 +23,11 @@ type Process struct {
 
 // StartProcess starts bin in dir, its output in a file there. It does not outlive the process that called this.
 func StartProcess(dir, bin string, args ...string) (*Process, error) {
+	return StartProcessWith(nil, dir, bin, args...)
+}
+
+// StartProcessWith is StartProcess with variables (NAME=VALUE) in the environment that this process does not have.
+func StartProcessWith(env []string, dir, bin string, args ...string) (*Process, error) {
 	p := &Process{log: filepath.Join(dir, filepath.Base(bin)+".log"), done: make(chan struct{})}
 	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -31,6 +36,7 @@ func StartProcess(dir, bin string, args ...string) (*Process, error) {
 	defer out.Close()
 	p.cmd = exec.Command(bin, args...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, out, out
+	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", bin, err)

@@ -3,7 +3,6 @@ package fault
 import (
 	"errors"
 	"net"
-	"strconv"
 	"testing"
 	"time"
 
@@ -67,8 +66,7 @@ func (r *Rig) noFiles(t *testing.T) (allow func()) {
 // meanwhile.
 func TestMemoryShort(t *testing.T) {
 	x := NewProxy(t, cluster.Address)
-	t.Setenv("GOMEMLIMIT", strconv.Itoa(16<<20))
-	r := Start(t, cluster, Options{Kubeconfig: Kubeconfig(t, cluster, x.Address())})
+	r := Start(t, cluster, Options{Kubeconfig: Kubeconfig(t, cluster, x.Address()), Env: []string{"GOMEMLIMIT=16MiB"}})
 	before := lists(t)
 	r.Fault(t, "GOMEMLIMIT below what is in use", func() {
 		begun := time.Now()

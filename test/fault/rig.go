@@ -102,6 +102,8 @@ type Options struct {
 	Lines []string
 	// Part is the CoreDNS to run, if not the one with the race detector.
 	Part *parts.Part
+	// Env is what is special about CoreDNS's environment.
+	Env []string
 	// Moving is the namespace of the peer that moves, for a test that runs beside others; default moving.
 	Moving string
 }
@@ -152,7 +154,7 @@ func Start(tb testing.TB, c *controlplane.ControlPlane, o Options) *Rig {
 	if o.Part != nil {
 		r.Server.Part = *o.Part
 	}
-	r.corefile = Corefile(tb, c, o)
+	r.Server.Env, r.corefile = o.Env, Corefile(tb, c, o)
 	r.Server.Start(tb, r.corefile)
 	r.Server.WaitReady(tb)
 	if !o.early() {

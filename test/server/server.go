@@ -24,6 +24,8 @@ type Server struct {
 	Port, ReadyPort, MetricsPort, HealthPort string
 	// Part is the CoreDNS that Start starts.
 	Part parts.Part
+	// Env are variables (NAME=VALUE) in the environment of this CoreDNS alone.
+	Env []string
 
 	dir     string
 	process *controlplane.Process
@@ -57,7 +59,7 @@ func (s *Server) Start(tb testing.TB, corefile string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if s.process, err = controlplane.StartProcess(s.dir, bin, "-conf", s.write(tb, corefile)); err != nil {
+	if s.process, err = controlplane.StartProcessWith(s.Env, s.dir, bin, "-conf", s.write(tb, corefile)); err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
