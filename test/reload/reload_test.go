@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -68,6 +69,9 @@ func (c *contender) reload(t *testing.T, g generation) {
 		c.serves(t, crowd.Pod(7)+"."+suffix, ask.Addresses(addrs...))
 	}
 	c.serves(t, crowd.Pod(7)+"."+stays, func(m *dns.Msg) error {
+		if len(m.Answer) == 0 {
+			return errors.New("no answer")
+		}
 		if ttl := m.Answer[0].Header().Ttl; ttl != uint32(c.now.ttl) { // #nosec G115 -- at most 60
 			return fmt.Errorf("ttl %d, want %d", ttl, c.now.ttl)
 		}
@@ -80,8 +84,7 @@ func (c *contender) reload(t *testing.T, g generation) {
 func (c *contender) serves(t *testing.T, name string, judge func(*dns.Msg) error) {
 	t.Helper()
 	for _, network := range []string{"udp", "tcp"} {
-		client := dns.Client{Net: network, Timeout: 5 * time.Second}
-		m, _, err := client.Exchange(new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.TypeA), c.address())
+		m, err := ask.Exchange(dns.Client{Net: network, Timeout: 5 * time.Second}, new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.TypeA), c.address())
 		if err == nil {
 			err = judge(m)
 		}
