@@ -42,6 +42,9 @@ const Patience = 2 * time.Second
 // still is how late the asker may be before it stood, and not the server: what it missed is not asked, and no query waited meanwhile.
 const still = 100 * time.Millisecond
 
+// recently is over how many seconds the load is evened out: a burst of half a minute is one, what runs for a moment is none.
+const recently = 10
+
 // An Asker asks from Start to Stop.
 type Asker struct {
 	conn      net.Conn
@@ -50,6 +53,11 @@ type Asker struct {
 	round     chan struct{} // closed when every question was asked once
 	stop      chan struct{}
 	done      chan struct{} // closed when after Stop no query is open
+
+	// The sender's alone:
+	weighed    time.Time // when the load was looked at last
+	recent     float64   // load of the last seconds
+	overloaded bool
 
 	mu     sync.Mutex
 	stood  time.Duration // for how long the asker stood, in all
@@ -81,11 +89,12 @@ func begin(conn net.Conn, rate int, questions []Question) *Asker {
 	a := &Asker{
 		conn: conn, questions: questions, round: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
 		open: make(map[uint16]*sent), since: make([]time.Time, len(questions)),
-		report: Report{Kinds: make(map[string]*Count), rate: rate, load: load()},
+		report: Report{Kinds: make(map[string]*Count), rate: rate},
 	}
 	for _, q := range questions {
 		a.report.Kinds[q.Kind] = new(Count)
 	}
+	a.weigh()
 	a.wg.Go(func() { a.send(time.Second / time.Duration(rate)) })
 	a.wg.Go(a.receive)
 	return a
@@ -100,7 +109,6 @@ func (a *Asker) Stop() Report {
 	a.wg.Wait()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.report.load = max(a.report.load, load())
 	a.report.whole = true
 	return a.report
 }
@@ -110,7 +118,6 @@ func (a *Asker) Report() Report {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	r := a.report
-	r.load = max(r.load, load())
 	r.Kinds = make(map[string]*Count, len(a.report.Kinds))
 	for k, c := range a.report.Kinds {
 		r.Kinds[k] = new(*c)
@@ -133,6 +140,9 @@ func (a *Asker) send(every time.Duration) {
 			a.mu.Unlock()
 		}
 		last = now
+		if now.Sub(a.weighed) > time.Second {
+			a.weigh()
+		}
 		select {
 		case <-a.stop:
 			if !a.waiting() {
@@ -147,6 +157,17 @@ func (a *Asker) send(every time.Duration) {
 			a.ask(n)
 		}
 	}
+}
+
+// weigh finds out whether the machine is overloaded, of late or for a minute.
+func (a *Asker) weigh() {
+	average, now := load()
+	if a.weighed.IsZero() {
+		a.recent = average
+	}
+	a.weighed = time.Now()
+	a.recent += (now - a.recent) / recently
+	a.overloaded = max(average, a.recent) > overload
 }
 
 func (a *Asker) waiting() bool {
@@ -170,6 +191,9 @@ func (a *Asker) ask(n int) {
 	a.expire()
 	s := &sent{question: q, at: a.now(), sent: time.Now(), judge: judge}
 	a.open[m.Id], a.order = s, append(a.order, s)
+	if a.overloaded {
+		a.report.hard++
+	}
 	a.mu.Unlock()
 	_, _ = a.conn.Write(text) // refused: lost, as the report will say
 	if n == len(a.questions)-1 {

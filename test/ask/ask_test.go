@@ -3,6 +3,7 @@ package ask
 import (
 	"errors"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -164,7 +165,7 @@ func TestReportSaysWhatClientsMustNotSee(t *testing.T) {
 		return func(r *Report) {
 			loses(n)(r)
 			silent(d)(r)
-			r.load = overload + 1
+			r.hard = 9000
 		}
 	}
 	for _, tt := range []struct {
@@ -184,8 +185,8 @@ func TestReportSaysWhatClientsMustNotSee(t *testing.T) {
 		{name: "a name for longer", spoil: silent(silence + time.Second), want: "a.test: no right answer for 5s"},
 		{name: "a name while it stood", spoil: silent(silence + 2*time.Second), stood: []time.Duration{time.Second, 2 * time.Second}},
 		{name: "a name for longer than that", spoil: silent(silence + 3*time.Second), stood: []time.Duration{time.Second, 2 * time.Second}, want: "for 7s"},
-		{name: "half of an overloaded machine's", spoil: overloaded(5000, 8*time.Second)},
-		{name: "more than that", spoil: overloaded(5001, 0), want: "5001 of 10000 queries were lost, want 5000 at most"},
+		{name: "half of an overloaded machine's", spoil: overloaded(4500, 8*time.Second)},
+		{name: "more than that", spoil: overloaded(4501, 0), want: "4501 of 10000 queries were lost, want 4500 at most"},
 		{name: "a name there", spoil: overloaded(0, 9*time.Second), want: "a.test: no right answer for 9s"},
 		{name: "a kind", spoil: func(r *Report) { r.Kinds["moving"] = &Count{Asked: 9, Lost: 9} }, want: "moving: none of 9"},
 		{name: "a kind that was not asked yet", spoil: func(r *Report) { r.whole, r.Kinds["moving"] = false, new(Count) }},
@@ -242,5 +243,14 @@ func TestOnceAsksAgainWhereAQueryIsLost(t *testing.T) {
 	_ = s.Shutdown() // what is left of it ends with the process
 	if n := queries.Load(); err != nil || m.Rcode != dns.RcodeServerFailure || n != 2 {
 		t.Errorf("%v after %d queries: %v, want the second one's SERVFAIL", m, n, err)
+	}
+}
+
+func TestLoadOfThisMachine(t *testing.T) {
+	if _, err := os.Stat("/proc/loadavg"); err != nil {
+		t.Skip(err)
+	}
+	if average, now := load(); average < 0 || now <= 0 || now > 10000 { // this test runs
+		t.Errorf("%v on the average, %v now", average, now)
 	}
 }
