@@ -33,6 +33,7 @@ type ControlPlane struct {
 
 	options         Options
 	dir             string
+	lock            *os.File   // says that dir is in use
 	processes       []*Process // in the order of their start
 	etcd, apiServer restartable
 }
@@ -64,7 +65,7 @@ type Options struct {
 
 // Start builds what is needed, and starts it in a new folder.
 func Start(o Options) (_ *ControlPlane, err error) {
-	dir, err := os.MkdirTemp("", "headless-controlplane-")
+	dir, lock, err := newFolder(os.TempDir())
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ func Start(o Options) (_ *ControlPlane, err error) {
 	if o.ServiceRange == "" {
 		o.ServiceRange = "10.96.0.0/12"
 	}
-	c := &ControlPlane{dir: dir, options: o}
+	c := &ControlPlane{dir: dir, lock: lock, options: o}
 	defer func() {
 		if err != nil {
 			c.Stop()
@@ -96,6 +97,7 @@ func (c *ControlPlane) Stop() {
 		c.processes[i].Stop()
 	}
 	_ = os.RemoveAll(c.dir) // in the system's folder for such things
+	_ = c.lock.Close()      // nobody needs it
 }
 
 func (c *ControlPlane) start(p parts.Part, args ...string) (*Process, error) {

@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"testing"
 )
 
@@ -33,6 +35,13 @@ func run(m Tests, o Options, prepare func(context.Context, *ControlPlane) error)
 		return 0, err
 	}
 	defer c.Stop()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		c.Stop()
+		os.Exit(1)
+	}()
 	if err := prepare(context.Background(), c); err != nil {
 		return 0, err
 	}
