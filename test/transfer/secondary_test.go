@@ -3,6 +3,7 @@ package transfer
 import (
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ type secondary struct {
 
 type notify struct {
 	at     time.Time
+	id     uint16
 	serial uint32
 	err    error
 }
@@ -49,22 +51,38 @@ func (s *secondary) ServeDNS(w dns.ResponseWriter, r *dns.Msg) {
 		_ = w.WriteMsg(m.SetRcode(r, dns.RcodeNotImplemented))
 		return
 	}
-	_ = w.WriteMsg(m)
-	n := notify{at: time.Now()}
 	zone := r.Question[0].Name
-	if n.serial, n.err = serial(s.primary, zone); !r.Authoritative || r.Question[0].Qtype != dns.TypeSOA {
-		n.err = errors.New("not of the form of RFC 1996 section 3: " + r.String())
+	i := s.arrives(zone, r.Id)
+	_ = w.WriteMsg(m)
+	got, err := serial(s.primary, zone)
+	if !r.Authoritative || r.Question[0].Qtype != dns.TypeSOA {
+		err = errors.New("not of the form of RFC 1996 section 3: " + r.String())
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.notified[zone] = append(s.notified[zone], n)
+	if n := &s.notified[zone][i]; n.err != nil || err == nil && newer(got, n.serial) {
+		n.serial, n.err = got, err
+	}
+}
+
+// arrives takes down a NOTIFY, and returns where. It comes before the reply, from which on the primary may send the next. A message
+// that is sent again, as *transfer* does after 2 s without a reply, is none of its own.
+func (s *secondary) arrives(zone string, id uint16) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := s.notified[zone]
+	if len(list) == 0 || list[len(list)-1].id != id {
+		list = append(list, notify{at: time.Now(), id: id, err: errors.New("the serial is being asked for")})
+		s.notified[zone] = list
+	}
+	return len(list) - 1
 }
 
 // of are the NOTIFYs of a zone so far.
 func (s *secondary) of(zone string) []notify {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.notified[zone][:len(s.notified[zone]):len(s.notified[zone])]
+	return slices.Clone(s.notified[zone])
 }
 
 // follow waits until a NOTIFY has brought the secondary to the serial that the zone has now, and returns how many there were.
