@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -68,6 +69,7 @@ func (h *history) note(z *zone, state int) error {
 // While a slice changes 20 times a second, every transfer is of one of its states, whole.
 func TestTransfersWhileTheClusterChanges(t *testing.T) {
 	const endpoints, changes = 250, 60
+	const few = changes / 8
 	s := start(t, settings{})
 	first := change(t, endpoints)
 	poll(t, patience, func() error { return shows(address(s), changing, first, endpoints) })
@@ -90,10 +92,16 @@ func TestTransfersWhileTheClusterChanges(t *testing.T) {
 			})
 		}
 	}
+	scant := func(h *history) bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return len(h.states) < few
+	}
 	ticks := time.NewTicker(time.Second / 20)
 	defer ticks.Stop()
 	last := first
-	for range changes {
+	deadline := time.Now().Add(time.Minute)
+	for n := 0; n < changes || time.Now().Before(deadline) && len(failed) == 0 && slices.ContainsFunc(histories, scant); n++ {
 		<-ticks.C
 		last = change(t, endpoints)
 	}
@@ -105,8 +113,8 @@ func TestTransfersWhileTheClusterChanges(t *testing.T) {
 	}
 	for _, h := range histories {
 		t.Logf("%s: %d transfers, %d states, %d serials", h.apex, h.transfers, len(h.states), len(h.content))
-		if len(h.states) < changes/8 {
-			t.Errorf("%s: transfers saw %d states of %d: too few to tell anything", h.apex, len(h.states), changes)
+		if scant(h) {
+			t.Errorf("%s: transfers saw %d states of %d: too few to tell anything", h.apex, len(h.states), last-first)
 		}
 	}
 	poll(t, patience, func() error { return shows(address(s), changing, last, endpoints) })
