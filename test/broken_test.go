@@ -68,10 +68,11 @@ func wantRecovery(t *testing.T, s *server.Server) {
 	t.Helper()
 	addr := addresses(t, "default", "nginx")["web-1"]
 	s.Poll(t, time.Minute, func() error {
-		if r := s.Dig(t, "web-1.mgmt.pix.yun.com"); strings.Join(r.Addresses(), " ") != addr {
-			return fmt.Errorf("no recovery:\n%s", r.Text)
+		r, err := s.TryDig("web-1.mgmt.pix.yun.com")
+		if err == nil && strings.Join(r.Addresses(), " ") != addr {
+			err = fmt.Errorf("no recovery:\n%s", r.Text)
 		}
-		return nil
+		return err
 	})
 	want(t, s, "web-1.default.svc.cluster.local", addr)
 }

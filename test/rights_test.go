@@ -59,10 +59,11 @@ func wantCrowd(t *testing.T, s *server.Server, w controlplane.Crowd) {
 		w.Service + "." + w.Namespace + ".rights.test":                  {w.Addr(0).String(), w.Addr(1).String()},
 	} {
 		s.Poll(t, time.Minute, func() error {
-			if r := s.Dig(t, name); !slices.Equal(r.Addresses(), addrs) {
-				return fmt.Errorf("%s: want %q\n%s", name, addrs, r.Text)
+			r, err := s.TryDig(name)
+			if err == nil && !slices.Equal(r.Addresses(), addrs) {
+				err = fmt.Errorf("%s: want %q\n%s", name, addrs, r.Text)
 			}
-			return nil
+			return err
 		})
 	}
 }

@@ -161,10 +161,11 @@ spec: {hostname: named, subdomain: queue, nodeName: node-0, containers: [{name: 
 	s := start(t, suffix)
 	zone := "." + ns + ".svc.cluster.local"
 	s.Poll(t, 10*time.Second, func() error { // readiness may be known here before it is there
-		if r := s.Dig(t, "named"+zone); len(r.Answer) != 1 {
-			return fmt.Errorf("no answer:\n%s", r.Text)
+		r, err := s.TryDig("named" + zone)
+		if err == nil && len(r.Answer) != 1 {
+			err = fmt.Errorf("no answer:\n%s", r.Text)
 		}
-		return nil
+		return err
 	})
 	want(t, s, "silent"+zone, addrs["silent"]) // a Service without ports gives names, too
 	want(t, s, "told"+zone, addrs["told"])

@@ -48,7 +48,7 @@ func exchangeOctets(t *testing.T, s *server.Server, network string, octets []byt
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	c := &dns.Conn{Conn: conn, UDPSize: dns.MaxMsgSize}

@@ -42,6 +42,12 @@ func (s *Server) Dig(tb testing.TB, args ...string) Reply {
 	return Parse(s.dig(tb, args...))
 }
 
+// TryDig is Dig for polls, which a failure does not end.
+func (s *Server) TryDig(args ...string) (Reply, error) {
+	out, err := s.tryDig(args...)
+	return Parse(out), err
+}
+
 // DigTypes asks for several types of a name, by one dig, and returns the replies in order.
 func (s *Server) DigTypes(tb testing.TB, name string, types ...string) []Reply {
 	tb.Helper()
@@ -63,12 +69,21 @@ func (s *Server) DigTypes(tb testing.TB, name string, types ...string) []Reply {
 
 func (s *Server) dig(tb testing.TB, args ...string) string {
 	tb.Helper()
-	args = append([]string{"@127.0.0.1", "-p", s.Port, "+tries=1", "+time=5", "+nocookie"}, args...)
+	out, err := s.tryDig(args...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return out
+}
+
+// tryDig has one try, so that a query without a reply shows, and more time than any machine takes for one.
+func (s *Server) tryDig(args ...string) (string, error) {
+	args = append([]string{"@127.0.0.1", "-p", s.Port, "+tries=1", "+time=30", "+nocookie"}, args...)
 	out, err := exec.Command("dig", args...).CombinedOutput()
 	if err != nil {
-		tb.Fatalf("dig %s: %v\n%s", strings.Join(args, " "), err, out)
+		err = fmt.Errorf("dig %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
-	return string(out)
+	return string(out), err
 }
 
 var (
