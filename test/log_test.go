@@ -29,14 +29,14 @@ func logged(t *testing.T, s *server.Server, prefix string, wanted ...string) {
 // to say: what a client asks for, a million times a minute, is none of the administrator's errors.
 func TestLogAndErrors(t *testing.T) {
 	nobody := unreachable(t)
-	block := func(domain, kubeconfig string) string {
+	block := func(domain, kubeconfig, timeout string) string {
 		return domain + `:PORT cluster.local:PORT {
     bind 127.0.0.1
     errors
     log . "asked {name} {type} {rcode}"
     headless cluster.local {
        kubeconfig ` + kubeconfig + `
-       startup_timeout 1s
+       startup_timeout ` + timeout + `
        suffix ` + domain + ` default.svc.cluster.local
     }
     kubernetes cluster.local {
@@ -45,8 +45,8 @@ func TestLogAndErrors(t *testing.T) {
 }
 `
 	}
-	s := runCorefile(t, strings.Replace(block("synced.example.com", "KUBECONFIG"), "errors", "errors\n ready READY", 1)+
-		strings.Replace(block("never.example.com", nobody), " cluster.local:PORT", "", 1))
+	s := runCorefile(t, strings.Replace(block("synced.example.com", "KUBECONFIG", "1m"), "errors", "errors\n ready READY", 1)+
+		strings.Replace(block("never.example.com", nobody, "1s"), " cluster.local:PORT", "", 1))
 	var wanted []string
 	for _, c := range []struct{ name, qtype, rcode string }{
 		{"web-0.synced.example.com.", "A", "NOERROR"},

@@ -38,9 +38,9 @@ func createCrowds(ctx context.Context) error {
 }
 
 // start runs CoreDNS with the account's rights, and with nothing beside *headless*.
-func (g grantee) start(t *testing.T) *server.Server {
+func (g grantee) start(t *testing.T, timeout string) *server.Server {
 	t.Helper()
-	options := []string{"startup_timeout 1s", "suffix rights.test svc.cluster.local"}
+	options := []string{"startup_timeout " + timeout, "suffix rights.test svc.cluster.local"}
 	if len(g.namespaces) > 0 {
 		options = append(options, "namespaces "+strings.Join(g.namespaces, " "))
 	}
@@ -126,7 +126,7 @@ func TestRights(t *testing.T) {
 func testEnough(t *testing.T, g grantee) {
 	t.Helper()
 	before, _ := g.requests(t)
-	s := g.start(t)
+	s := g.start(t, "1m") // a sync that takes longer is warned of
 	for _, w := range crowds {
 		wantCrowd(t, s, w)
 	}
@@ -144,7 +144,7 @@ func testEnough(t *testing.T, g grantee) {
 // used when it is given back.
 func testWithout(t *testing.T, g grantee, r right) {
 	giveBack := g.withdraw(t, r)
-	s := g.start(t)
+	s := g.start(t, "1s")
 	where := "at the cluster scope"
 	if r.namespace != "" {
 		where = fmt.Sprintf("in the namespace %q", r.namespace)

@@ -66,7 +66,7 @@ var outcomes = []struct {
 }
 
 func TestPageSaysWhyANameResolvesOrDoesNot(t *testing.T) {
-	s, url := start(t, cluster.Kubeconfig)
+	s, url := start(t, cluster.Kubeconfig, "1m")
 	s.WaitReady(t)
 	ask(t, s)
 	b := openBrowser(t)
@@ -116,7 +116,7 @@ func (b *browser) looksOnlyHere(url string) {
 }
 
 func TestPageBeforeTheFirstSync(t *testing.T) {
-	_, url := start(t, unreachable(t))
+	_, url := start(t, unreachable(t), "1s")
 	b := openBrowser(t)
 	wantAll(t, b.typed(url, "input[name=name]", "web-1.mgmt.pix.yun.com"), `namespace "default" is not synced yet`, "answered by headless: SERVFAIL until the first sync")
 	wantAll(t, b.typed(url, "input[name=name]", "web-1.default.svc.cluster.local"), `namespace "default" is not synced yet`, "handed to the next plugin, kubernetes: NXDOMAIN")
@@ -134,7 +134,7 @@ func unreachable(t *testing.T) string {
 }
 
 func TestBrowsingThousandsOfPeers(t *testing.T) {
-	s, url := start(t, cluster.Kubeconfig)
+	s, url := start(t, cluster.Kubeconfig, "1m")
 	s.WaitReady(t)
 	b := openBrowser(t)
 	b.do(chromedp.Navigate(url))
@@ -152,7 +152,7 @@ func TestBrowsingThousandsOfPeers(t *testing.T) {
 // What curl prints is what the page says, and as JSON it is what programs can read.
 func TestCurlGetsTheSame(t *testing.T) {
 	server.Need(t, "curl", "curl")
-	s, url := start(t, cluster.Kubeconfig)
+	s, url := start(t, cluster.Kubeconfig, "1m")
 	s.WaitReady(t)
 	ask(t, s)
 	curl := func(query string) string {

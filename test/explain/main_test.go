@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 }
 
 // start starts CoreDNS and returns where its pages are. Before *kubernetes* stands what kubeadm has, so that names are handed on as in a cluster.
-func start(t *testing.T, kubeconfig string) (*server.Server, string) {
+func start(t *testing.T, kubeconfig, timeout string) (*server.Server, string) {
 	t.Helper()
 	s := server.New(t)
 	page := "127.0.0.1:" + server.Free(t)
@@ -54,7 +54,7 @@ func start(t *testing.T, kubeconfig string) (*server.Server, string) {
         kubeconfig `+kubeconfig+`
         namespaces default `+crowd.Namespace+`
         suffix mgmt.pix.yun.com default.svc.cluster.local
-        startup_timeout 1s
+        startup_timeout `+timeout+`
         explain `+page+`
     }
     kubernetes cluster.local {
