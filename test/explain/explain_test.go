@@ -116,7 +116,8 @@ func (b *browser) looksOnlyHere(url string) {
 }
 
 func TestPageBeforeTheFirstSync(t *testing.T) {
-	_, url := start(t, unreachable(t), "1s")
+	s, url := start(t, unreachable(t), "1s")
+	s.WaitReady(t) // after the second
 	b := openBrowser(t)
 	wantAll(t, b.typed(url, "input[name=name]", "web-1.mgmt.pix.yun.com"), `namespace "default" is not synced yet`, "answered by headless: SERVFAIL until the first sync")
 	wantAll(t, b.typed(url, "input[name=name]", "web-1.default.svc.cluster.local"), `namespace "default" is not synced yet`, "handed to the next plugin, kubernetes: NXDOMAIN")
