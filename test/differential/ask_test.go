@@ -33,6 +33,7 @@ const (
 
 // ask returns the reply: the one that came over TCP, where the first was truncated. No reply at all is nil.
 func (a *asker) ask(q query) (*dns.Msg, error) {
+	var late error // of TCP, over which nothing is lost
 	for range tries {
 		r, err := a.exchange(q)
 		switch {
@@ -43,11 +44,15 @@ func (a *asker) ask(q query) (*dns.Msg, error) {
 		case r.Truncated:
 			client := dns.Client{Net: "tcp", Timeout: patience}
 			r, _, err = client.Exchange(q.msg(), a.address)
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				late = fmt.Errorf("%s over TCP: %w", q, err)
+				continue
+			}
 			return r, err
 		}
 		return r, nil
 	}
-	return nil, nil //nolint:nilnil // both may be silent
+	return nil, late
 }
 
 func (a *asker) exchange(q query) (*dns.Msg, error) {
