@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/coredns/coredns/plugin/test"
@@ -139,7 +140,11 @@ func TestWhatIsMeasured(t *testing.T) {
 	for n := range crowds {
 		for _, q := range asked(n)[:3] {
 			w, r := new(writer), query(q.qname)
-			if allocs := testing.AllocsPerRun(100, func() { _, _ = handlers[q.block].ServeDNS(context.Background(), w, r) }); allocs > 2 {
+			allocs := math.Inf(1)
+			for range 3 { // the whole process is counted, which does other things now and then
+				allocs = min(allocs, testing.AllocsPerRun(100, func() { _, _ = handlers[q.block].ServeDNS(context.Background(), w, r) }))
+			}
+			if allocs > 2 {
 				t.Errorf("%s, %s: %v allocations", q.handler, q.qname, allocs)
 			}
 		}
