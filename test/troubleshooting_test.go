@@ -139,6 +139,10 @@ func TestTroubleshooting(t *testing.T) {
 // A pod's hostname that no slice says is no name, and its pod's name is one.
 func TestHostnameWithoutSubdomain(t *testing.T) {
 	ns := makeNamespace(t, "unpublished")
+	wait(t, func() bool { // no pod is admitted before
+		_, err := cluster.Client.CoreV1().ServiceAccounts(ns).Get(t.Context(), "default", metav1.GetOptions{})
+		return err == nil
+	})
 	kubectl(t, `apiVersion: v1
 kind: Service
 metadata: {name: queue}
