@@ -44,10 +44,10 @@ func TestStorm(t *testing.T) {
 	sawAsInReadme(t)
 	asTold(t, "storm")
 
-	// Talk to it by that name.
+	// Talk to it by that name. A file is there to be read when the client has sent all, which is nothing, and nc ends for that.
 	listening := make(chan string, 1)
 	go func() {
-		out, err := in("web-1", "sh", "-c", "echo hello from $(hostname) | nc -l -p 6700")
+		out, err := in("web-1", "sh", "-c", "echo hello from $(hostname) >/tmp/hello; nc -l -p 6700 </tmp/hello")
 		if err != nil {
 			out = err.Error()
 		}
