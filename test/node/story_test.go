@@ -105,7 +105,7 @@ func serve(t *testing.T, corefile string) {
 	configure(t, corefile)
 	cluster.Do(t, "apply", "-f", "testdata/coredns.yaml")
 	cluster.Do(t, "-n", "kube-system", "delete", "pods", "-l", "k8s-app=kube-dns", "--ignore-not-found", "--wait=true")
-	cluster.Do(t, "-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=1m")
+	cluster.Do(t, "-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=3m")
 	t.Cleanup(func() {
 		log, err := cluster.Kubectl("-n", "kube-system", "logs", "deployment/coredns")
 		if t.Failed() {
@@ -134,7 +134,7 @@ func configure(t *testing.T, corefile string) {
 // ready waits until a StatefulSet or Deployment has all its pods.
 func ready(t *testing.T, workload string) {
 	t.Helper()
-	cluster.Do(t, "rollout", "status", workload, "--timeout=1m")
+	cluster.Do(t, "rollout", "status", workload, "--timeout=3m")
 }
 
 // addressOf is a pod's address.
