@@ -1,5 +1,5 @@
 // Command lookup-go resolves names as Go does, without cgo, and runs in pods of the tests. With one name it prints its addresses;
-// with several it resolves them for ever, and prints a line a try: the time in nanoseconds, the name, and its addresses.
+// with several it resolves them for ever, and prints a line a try: when it began in nanoseconds, the name, and its addresses.
 package main
 
 import (
@@ -23,8 +23,9 @@ func main() {
 	}
 	for ; ; time.Sleep(100 * time.Millisecond) {
 		for _, name := range os.Args[1:] {
+			asked := time.Now()
 			addrs, _ := resolve(name) // no address is what a failure shows as
-			fmt.Println(time.Now().UnixNano(), name, strings.Join(addrs, " "))
+			fmt.Println(asked.UnixNano(), name, strings.Join(addrs, " "))
 		}
 	}
 }
