@@ -69,7 +69,8 @@ func leftovers(before machine, dir string) error {
 	} {
 		for _, name := range pair[1] {
 			base := filepath.Base(name)
-			others := strings.HasPrefix(base, prefix) && base != filepath.Base(dir) // a node that runs beside this one
+			others := strings.HasPrefix(base, prefix) && base != filepath.Base(dir) || // a node that runs beside this one
+				strings.HasPrefix(base, "headless-image-") // cgroups of test/image
 			if !slices.Contains(pair[0], name) && !others {
 				left = append(left, name)
 			}
