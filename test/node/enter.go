@@ -62,12 +62,13 @@ func Enter() (isInside bool, code int, err error) {
 		return false, 1, err
 	}
 	cgroup := "/" + filepath.Base(dir)
+	remove := func() error { return errors.Join(removeCgroups(cgroup), os.RemoveAll(dir)) }
 	if err := makeCgroups(cgroup); err != nil {
-		return false, 1, err
+		return false, 1, errors.Join(err, remove())
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return false, 1, err
+		return false, 1, errors.Join(err, remove())
 	}
 	args := append([]string{
 		"--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", self,
@@ -83,7 +84,7 @@ func Enter() (isInside bool, code int, err error) {
 	if exit := new(exec.ExitError); errors.As(err, &exit) && ctx.Err() == nil {
 		code, err = exit.ExitCode(), nil
 	}
-	return false, code, errors.Join(err, removeCgroups(cgroup), os.RemoveAll(dir), leftovers(before, dir))
+	return false, code, errors.Join(err, remove(), leftovers(before, dir))
 }
 
 // hierarchies are the mounted cgroup hierarchies: those of version 1, which the kubelet is told to use, and with unified that of
