@@ -92,7 +92,8 @@ func TestPageSaysWhyANameResolvesOrDoesNot(t *testing.T) {
 // ask asks CoreDNS something: it asks itself on behalf of the page only after somebody else did.
 func ask(t *testing.T, s *server.Server) {
 	t.Helper()
-	if _, err := dns.Exchange(new(dns.Msg).SetQuestion("www.example.org.", dns.TypeA), "127.0.0.1:"+s.Port); err != nil {
+	c := dns.Client{Timeout: patience}
+	if _, _, err := c.Exchange(new(dns.Msg).SetQuestion("www.example.org.", dns.TypeA), "127.0.0.1:"+s.Port); err != nil {
 		t.Fatal(err)
 	}
 }
