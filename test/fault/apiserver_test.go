@@ -62,7 +62,7 @@ func TestEtcdKilled(t *testing.T) {
 			_ = cluster.StartEtcd() // for the tests after this one
 		}
 	})
-	row := r.Fault(t, "etcd killed, back after 5 s", func() {
+	row := r.Fault(t, "etcd killed and back", func() {
 		cluster.StopEtcd()
 		begun := time.Now()
 		x.Cut(t)
@@ -114,7 +114,7 @@ func TestAPIServerStopped(t *testing.T) {
 func TestCoreDNSStopped(t *testing.T) {
 	r := Start(t, cluster, Options{Kubeconfig: cluster.Kubeconfig})
 	var begun, over time.Time
-	row := r.Fault(t, "CoreDNS stopped for 5 s (SIGSTOP) and continued", func() {
+	row := r.Fault(t, "CoreDNS stopped (SIGSTOP) and continued", func() {
 		begun = time.Now()
 		r.Halt(t, func() {
 			r.Move(t)

@@ -171,7 +171,7 @@ func TestRightsTakenAway(t *testing.T) {
 	path := kubeconfig(t, x.Address(), func(_ *clientcmdapi.Cluster, a *clientcmdapi.AuthInfo) { a.Token = token })
 	r := Start(t, cluster, Options{Kubeconfig: path})
 	const reason = "is forbidden"
-	row := r.Fault(t, "rights (RBAC) taken away, given back after 3 s", func() {
+	row := r.Fault(t, "rights (RBAC) taken away and given back", func() {
 		unbind()
 		refuses(t, r, token, apierrors.IsForbidden)
 		r.runs(t)
@@ -197,7 +197,7 @@ func TestTokenReplaced(t *testing.T) {
 	path := kubeconfig(t, x.Address(), func(_ *clientcmdapi.Cluster, a *clientcmdapi.AuthInfo) { a.Token, a.TokenFile = "", file })
 	r := Start(t, cluster, Options{Kubeconfig: path})
 	const reason = "Unauthorized"
-	row := r.Fault(t, "token invalid, its file replaced after 3 s", func() {
+	row := r.Fault(t, "token invalid, its file replaced", func() {
 		deleteAccount(t)
 		old := token
 		token = account(t)
