@@ -210,7 +210,7 @@ func (c *ControlPlane) StartAPIServer() error {
 	if err != nil {
 		return err
 	}
-	err = poll(2*time.Minute, p, func() error {
+	err = Poll(2*time.Minute, p, func() error {
 		_, err := os.Stat(c.CA())
 		return err
 	})
@@ -227,7 +227,7 @@ func (c *ControlPlane) StartAPIServer() error {
 
 // ready waits until the API server is.
 func (c *ControlPlane) ready() error {
-	return poll(2*time.Minute, c.processes[c.apiServer.at], func() error {
+	return Poll(2*time.Minute, c.processes[c.apiServer.at], func() error {
 		// Ready, and the bootstrap roles and namespaces are there.
 		if _, err := c.Client.CoreV1().RESTClient().Get().AbsPath("/readyz").DoRaw(context.Background()); err != nil {
 			return err

@@ -113,8 +113,8 @@ func FreePort() (string, error) {
 	return "", errors.New("no port is free for both TCP and UDP")
 }
 
-// poll calls try until it returns nil or p ends, and when the time is up once more: a busy machine may have done nothing since the call before.
-func poll(limit time.Duration, p *Process, try func() error) error {
+// Poll calls try until it returns nil or p ends, and when the time is up once more: a busy machine may have done nothing since the call before.
+func Poll(limit time.Duration, p *Process, try func() error) error {
 	deadline := time.Now().Add(limit)
 	for {
 		last := time.Now().After(deadline)
@@ -126,7 +126,7 @@ func poll(limit time.Duration, p *Process, try func() error) error {
 			return exit
 		}
 		if last {
-			return fmt.Errorf("not ready after %s: %w", limit, err)
+			return fmt.Errorf("not after %s: %w", limit, err)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}

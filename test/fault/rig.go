@@ -12,12 +12,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/miekg/dns"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -89,9 +87,7 @@ type Rig struct {
 	stood []time.Duration
 
 	moving string // Options.Moving
-	mu     sync.Mutex
-	moved  []string // the addresses that the moving peer had, the last one last
-	fresh  int      // index in moved of the address that must be answered by now, at least
+	moved  *ask.Moves
 }
 
 // Options of a Rig.
@@ -145,12 +141,12 @@ func Corefile(tb testing.TB, c *controlplane.ControlPlane, o Options) string {
 // Start runs CoreDNS and waits until it answers.
 func Start(tb testing.TB, c *controlplane.ControlPlane, o Options) *Rig {
 	tb.Helper()
-	r := &Rig{Server: server.New(tb), Cluster: c, moving: o.Moving}
+	r := &Rig{Server: server.New(tb), Cluster: c, moving: o.Moving, moved: new(ask.Moves)}
 	addresses, err := c.ReadyAddresses(tb.Context(), r.namespace(), "kafka")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r.moved = []string{addresses[movingCrowd().Pod(0)]}
+	r.moved.To(addresses[movingCrowd().Pod(0)])
 	if o.Part != nil {
 		r.Server.Part = *o.Part
 	}
@@ -247,23 +243,8 @@ func (r *Rig) peers() []ask.Question {
 			ask.Question{Kind: "suffix", Name: crowd.Pod(n) + ".web.still." + Suffix, Judge: judge})
 	}
 	return append(list,
-		ask.Question{Kind: "moving", Name: r.mover("svc.cluster.local"), Sent: r.allowed},
-		ask.Question{Kind: "moving", Name: r.mover(Suffix), Sent: r.allowed})
-}
-
-// allowed judges the reply to a query about the peer that moves: any address since the last that must have arrived when the query is sent.
-func (r *Rig) allowed() func(*dns.Msg) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	fresh := r.fresh
-	return ask.OneOf(func() (sets [][]string) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		for _, a := range r.moved[fresh:] {
-			sets = append(sets, []string{a})
-		}
-		return sets
-	})
+		ask.Question{Kind: "moving", Name: r.mover("svc.cluster.local"), Sent: r.moved.Allowed},
+		ask.Question{Kind: "moving", Name: r.mover(Suffix), Sent: r.moved.Allowed})
 }
 
 // Move gives the moving peer another address. It may be answered from now on.
@@ -286,9 +267,7 @@ func (r *Rig) move(ctx context.Context) error {
 	s := &list.Items[0]
 	a := netip.MustParseAddr(s.Endpoints[0].Addresses[0]).Next().String()
 	s.Endpoints[0].Addresses[0] = a
-	r.mu.Lock()
-	r.moved = append(r.moved, a)
-	r.mu.Unlock()
+	r.moved.To(a)
 	_, err = client.Update(ctx, s, metav1.UpdateOptions{})
 	return err
 }
@@ -297,21 +276,10 @@ func (r *Rig) move(ctx context.Context) error {
 // may be.
 func (r *Rig) Fresh(tb testing.TB, limit time.Duration) time.Duration {
 	tb.Helper()
-	r.mu.Lock()
-	last := len(r.moved) - 1
-	want := r.moved[last]
-	r.mu.Unlock()
-	var took time.Duration
-	for _, zone := range []string{"svc.cluster.local", Suffix} {
-		t, err := ask.Until(r.Address(), limit, ask.Question{Name: r.mover(zone), Judge: ask.Addresses(want)})
-		if err != nil {
-			tb.Fatal(err)
-		}
-		took += t
+	took, err := r.moved.Show(r.Address(), limit, r.mover("svc.cluster.local"), r.mover(Suffix))
+	if err != nil {
+		tb.Fatal(err)
 	}
-	r.mu.Lock()
-	r.fresh = last
-	r.mu.Unlock()
 	return took
 }
 

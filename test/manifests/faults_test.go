@@ -8,12 +8,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/miekg/dns"
 	"golang.org/x/sys/unix"
 
 	"github.com/coredns-headless/headless/test/ask"
@@ -28,10 +26,7 @@ type fault struct {
 	// folder and file are what manifests names; the steady Service is in the folder.
 	folder, file string
 	asker        *ask.Asker
-
-	mu    sync.Mutex
-	moved [][]string // what the peer that moves had for addresses, the last ones last
-	fresh int        // index in moved of what must be answered by now, at least
+	moved        ask.Moves
 }
 
 // The peer that moves, where it is at first and then.
@@ -87,11 +82,11 @@ func (f *fault) start(t *testing.T, steady, addr string) {
 }
 `))
 	f.s.WaitReady(t)
-	f.moved = [][]string{{movingAddr}}
+	f.moved.To(movingAddr)
 	suffixed := strings.NewReplacer("default.svc.cluster.local", "mgmt.example.com")
 	asker, err := ask.Start("127.0.0.1:"+f.s.Port, 250,
-		ask.Question{Kind: "moving", Name: movingName, Sent: f.allowed},
-		ask.Question{Kind: "suffix", Name: suffixed.Replace(movingName), Sent: f.allowed},
+		ask.Question{Kind: "moving", Name: movingName, Sent: f.moved.Allowed},
+		ask.Question{Kind: "suffix", Name: suffixed.Replace(movingName), Sent: f.moved.Allowed},
 		ask.Question{Kind: "steady", Name: steady, Judge: ask.Addresses(addr)},
 		ask.Question{Kind: "steady suffix", Name: suffixed.Replace(steady), Judge: ask.Addresses(addr)},
 		ask.Question{Kind: "bystander", Name: "www.example.org", Judge: ask.Addresses("192.0.2.1")},
@@ -127,36 +122,18 @@ func (f *fault) logs(t *testing.T, parts ...string) {
 	})
 }
 
-// allowed judges the reply to a query about the peer that moves: anything since what must have shown when the query is sent.
-func (f *fault) allowed() func(*dns.Msg) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	fresh := f.fresh
-	return ask.OneOf(func() [][]string {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return f.moved[fresh:]
-	})
-}
-
 // moves waits until the peer is at that address, or at none, which do brings about.
 func (f *fault) moves(t *testing.T, addr string, do func()) {
 	t.Helper()
-	is := []string{}
-	if addr != "" {
-		is = []string{addr}
+	if addr == "" {
+		f.moved.To()
+	} else {
+		f.moved.To(addr)
 	}
-	f.mu.Lock()
-	f.moved = append(f.moved, is)
-	last := len(f.moved) - 1
-	f.mu.Unlock()
 	do()
-	took, err := ask.Until("127.0.0.1:"+f.s.Port, time.Minute, ask.Question{Name: movingName, Judge: ask.Addresses(is...)})
+	took, err := f.moved.Show("127.0.0.1:"+f.s.Port, time.Minute, movingName)
 	must(t, err)
 	t.Logf("%q after %s", addr, took.Round(10*time.Millisecond))
-	f.mu.Lock()
-	f.fresh = last
-	f.mu.Unlock()
 }
 
 func must(t *testing.T, err error) {

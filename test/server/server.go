@@ -172,23 +172,11 @@ func (s *Server) Log(tb testing.TB) string {
 	return text
 }
 
-// Poll calls try until it returns nil, and after the limit once more: a busy machine may have done nothing since the call before.
+// Poll calls try until it returns nil.
 func (s *Server) Poll(tb testing.TB, limit time.Duration, try func() error) {
 	tb.Helper()
-	deadline := time.Now().Add(limit)
-	for {
-		last := time.Now().After(deadline)
-		err := try()
-		if err == nil {
-			return
-		}
-		if ended := s.process.Exited(); ended != nil {
-			tb.Fatal(ended)
-		}
-		if last {
-			tb.Fatalf("not after %s: %v", limit, err)
-		}
-		time.Sleep(50 * time.Millisecond)
+	if err := controlplane.Poll(limit, s.process, try); err != nil {
+		tb.Fatal(err)
 	}
 }
 
