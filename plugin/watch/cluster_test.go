@@ -26,9 +26,15 @@ func noLeaks(t *testing.T) {
 }
 
 // hurry makes failed requests be tried again at once.
-func hurry(t *testing.T) {
+func hurry(t *testing.T) { pace(t, 2*time.Millisecond, 20*time.Millisecond, time.Millisecond) }
+
+// idly makes whatever waits before it tries again wait for an hour.
+func idly(t *testing.T) { pace(t, time.Hour, time.Hour, time.Hour) }
+
+// pace has failed requests be tried again after first to most, and each after a burst of them wait for a pause.
+func pace(t *testing.T, first, most, pause time.Duration) {
 	was, wasRefill := backoff, refill
-	backoff.Duration, backoff.Cap, refill = 2*time.Millisecond, 20*time.Millisecond, time.Millisecond
+	backoff.Duration, backoff.Cap, refill = first, most, pause
 	t.Cleanup(func() { backoff, refill = was, wasRefill })
 }
 

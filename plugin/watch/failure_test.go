@@ -225,8 +225,7 @@ func TestRequestsThatEndAtOnceAreNotMadeInALoop(t *testing.T) {
 			defer func(was int) { burst = was }(burst)
 			burst = 3
 			noLeaks(t)
-			idly(t)
-			backoff.Duration, backoff.Cap = time.Millisecond, time.Millisecond // it is not that which holds them back
+			pace(t, time.Millisecond, time.Millisecond, time.Hour) // it is not backing off that holds them back
 			captureLog(t)
 			s := newAPIServer(t)
 			s.setRefuse(func(w http.ResponseWriter, c call) bool { return c.Resource == "services" && tt.refuse(w, c) })
@@ -378,13 +377,6 @@ func TestStopEndsEverythingWhileNobodyAnswers(t *testing.T) {
 		}
 		stopsAtOnce(t, w)
 	})
-}
-
-// idly makes whatever waits before it tries again wait for an hour.
-func idly(t *testing.T) {
-	was, wasRefill := backoff, refill
-	backoff.Duration, backoff.Cap, refill = time.Hour, time.Hour, time.Hour
-	t.Cleanup(func() { backoff, refill = was, wasRefill })
 }
 
 // stopsAtOnce ends a watch that would wait for an hour.

@@ -39,6 +39,18 @@ func closed(w http.ResponseWriter, c call) bool {
 	return c.Verb == "watch" && !c.Streams
 }
 
+// upToDate is a watch that has synced, in a hurry.
+func upToDate(t *testing.T) (*apiServer, *Watch) {
+	t.Helper()
+	noLeaks(t)
+	hurry(t)
+	captureLog(t)
+	s := filled(t)
+	w := watchCluster(t, s)
+	eventually(t, "it syncs", func() bool { return w.Tree().IsDone() && !w.Stale() })
+	return s, w
+}
+
 // patiently does it to so many watches of each reflector as it bears without a list.
 func patiently(refuse func(http.ResponseWriter, call) bool) func(http.ResponseWriter, call) bool {
 	var mu sync.Mutex
@@ -64,12 +76,7 @@ func TestWatchThatBreaksOffGoesOnWithoutAList(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			noLeaks(t)
-			hurry(t)
-			captureLog(t)
-			s := filled(t)
-			w := watchCluster(t, s)
-			eventually(t, "it syncs", func() bool { return w.Tree().IsDone() && !w.Stale() })
+			s, w := upToDate(t)
 			s.setRefuse(tt.refuse)
 			s.CloseClientConnections()
 			eventually(t, "it is tried again and again", func() bool { return len(s.made()) >= tt.made })
@@ -90,12 +97,7 @@ func TestWatchThatBreaksOffGoesOnWithoutAList(t *testing.T) {
 
 // A list makes up for the watches that ended at once before it: what ends after it, with nothing to tell, goes on without another.
 func TestListMakesUpForShortWatches(t *testing.T) {
-	noLeaks(t)
-	hurry(t)
-	captureLog(t)
-	s := filled(t)
-	w := watchCluster(t, s)
-	eventually(t, "it syncs", func() bool { return w.Tree().IsDone() && !w.Stale() })
+	s, w := upToDate(t)
 	s.setRefuse(closed)
 	s.CloseClientConnections()
 	eventually(t, "short watches end in lists", func() bool { return lists(s) == 6 && !w.Stale() })
