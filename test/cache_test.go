@@ -52,17 +52,7 @@ func TestCache(t *testing.T) {
 		wantStatus(t, s, "NXDOMAIN", "rabbit-1"+domain)
 	}
 	setEndpoints(t, ns, "queue", endpoint{hostname: "rabbit-0", addr: "10.77.0.2"}, endpoint{hostname: "rabbit-1", addr: "10.77.0.3"})
-	shows := func(limit time.Duration, name, addr string) {
-		t.Helper()
-		s.Poll(t, limit, func() error {
-			r, err := s.TryDig(name)
-			if err == nil && !slices.Equal(r.Addresses(), []string{addr}) {
-				err = fmt.Errorf("%s: want %s\n%s", name, addr, r.Text)
-			}
-			return err
-		})
-	}
-	shows(10*time.Second, "rabbit-1"+uncached, "10.77.0.3")
+	s.Shows(t, 10*time.Second, "rabbit-1"+uncached, "10.77.0.3")
 
 	want(t, s, "rabbit-0"+own, "10.77.0.2")
 	want(t, s, "rabbit-1"+own, "10.77.0.3")
@@ -76,9 +66,9 @@ func TestCache(t *testing.T) {
 		}
 	}
 	const ttl = 5 * time.Second
-	shows(2*ttl, "rabbit-0"+zone, "10.77.0.2")
-	shows(ttl, "rabbit-0"+shared, "10.77.0.2")
-	shows(ttl, "rabbit-1"+zone, "10.77.0.3")
+	s.Shows(t, 2*ttl, "rabbit-0"+zone, "10.77.0.2")
+	s.Shows(t, ttl, "rabbit-0"+shared, "10.77.0.2")
+	s.Shows(t, ttl, "rabbit-1"+zone, "10.77.0.3")
 	wantStatus(t, s, "NOERROR", "rabbit-0"+zone, "AAAA")
 }
 

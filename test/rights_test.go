@@ -58,13 +58,7 @@ func wantCrowd(t *testing.T, s *server.Server, w controlplane.Crowd) {
 		w.Pod(1) + "." + w.Service + "." + w.Namespace + ".rights.test": {w.Addr(1).String()},
 		w.Service + "." + w.Namespace + ".rights.test":                  {w.Addr(0).String(), w.Addr(1).String()},
 	} {
-		s.Poll(t, time.Minute, func() error {
-			r, err := s.TryDig(name)
-			if err == nil && !slices.Equal(r.Addresses(), addrs) {
-				err = fmt.Errorf("%s: want %q\n%s", name, addrs, r.Text)
-			}
-			return err
-		})
+		s.Shows(t, time.Minute, name, addrs...)
 	}
 }
 

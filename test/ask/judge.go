@@ -87,10 +87,16 @@ func Exchange(c dns.Client, query *dns.Msg, address string) (*dns.Msg, error) {
 	for begun := time.Now(); ; {
 		last := time.Since(begun) >= again
 		m, _, err := c.Exchange(query, address)
-		if lost, ok := errors.AsType[net.Error](err); last || !ok || !lost.Timeout() {
+		if last || !Lost(err) {
 			return m, err
 		}
 	}
+}
+
+// Lost reports whether err says that nothing came in time.
+func Lost(err error) bool {
+	late, ok := errors.AsType[net.Error](err)
+	return ok && late.Timeout()
 }
 
 func (q *Question) query() *dns.Msg {

@@ -43,8 +43,8 @@ const examples = 10
 const silence = 2 * Patience
 
 // overload is the load for each processor above which programs wait for seconds. CoreDNS with the race detector, which lost next to nothing
-// at a load of 5 for each, lost a third of all queries at 10, and some names for 5.4 s. How many programs run or wait tells: that some wait
-// (/proc/pressure/cpu) they do 87 % of the time at 3.5 for each, and always at 8.
+// at a load of 5 for each, lost a third of all queries at 10, and some names for 5.4 s. /proc/pressure/cpu does not tell: there some
+// program waits 87 % of the time at 3.5 for each, and always at 8.
 const overload = 5
 
 // Err says what clients must never see, whatever is broken behind the server: a wrong answer, SERVFAIL, names without a right answer for

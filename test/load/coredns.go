@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/coredns-headless/headless/test/ask"
 	"github.com/coredns-headless/headless/test/controlplane"
 	"github.com/coredns-headless/headless/test/parts"
 )
@@ -90,7 +90,7 @@ func (s *coreDNS) checkAll(ctx context.Context, c contender, w controlplane.Crow
 	for begun := time.Now(); ; {
 		last := time.Since(begun) >= startLimit || ctx.Err() != nil
 		right, err := s.check(ctx, c, w, pods)
-		if lost, ok := errors.AsType[net.Error](err); last || !ok || !lost.Timeout() {
+		if last || !ask.Lost(err) {
 			return err
 		}
 		pods = pods[right:] // a busy machine loses a query now and then

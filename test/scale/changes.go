@@ -2,12 +2,12 @@ package scale
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"sync"
 	"time"
+
+	"github.com/coredns-headless/headless/test/ask"
 )
 
 // changes measures changes all over the cluster, with all instances running.
@@ -151,7 +151,7 @@ func (b *bench) askOne(ctx context.Context, t *target, d time.Duration) (took []
 		begun := time.Now()
 		name := t.name(s, s.index*perSlice+rand.IntN(s.size())) // #nosec G404 -- any will do
 		addr, err := q.ask(name)
-		for errors.Is(err, os.ErrDeadlineExceeded) && time.Since(begun) < patience && ctx.Err() == nil { // a busy machine loses some
+		for ask.Lost(err) && time.Since(begun) < patience && ctx.Err() == nil { // a busy machine loses some
 			addr, err = q.ask(name)
 		}
 		if err != nil || !addr.IsValid() && t.label != idle {

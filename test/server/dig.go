@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Reply is what dig printed.
@@ -46,6 +47,18 @@ func (s *Server) Dig(tb testing.TB, args ...string) Reply {
 func (s *Server) TryDig(args ...string) (Reply, error) {
 	out, err := s.tryDig(args...)
 	return Parse(out), err
+}
+
+// Shows polls until a name is answered with these addresses, sorted, and no other.
+func (s *Server) Shows(tb testing.TB, limit time.Duration, name string, addrs ...string) {
+	tb.Helper()
+	s.Poll(tb, limit, func() error {
+		r, err := s.TryDig(name)
+		if err == nil && !slices.Equal(r.Addresses(), addrs) {
+			err = fmt.Errorf("%s: want %q\n%s", name, addrs, r.Text)
+		}
+		return err
+	})
 }
 
 // DigTypes asks for several types of a name, by one dig, and returns the replies in order.
