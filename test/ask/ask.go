@@ -189,7 +189,8 @@ func (a *Asker) ask(n int) {
 	judge := a.questions[q].judge()
 	a.mu.Lock()
 	a.expire()
-	s := &sent{question: q, at: a.now(), sent: time.Now(), judge: judge}
+	now := time.Now()
+	s := &sent{question: q, at: a.clock(now), sent: now, judge: judge}
 	a.open[m.Id], a.order = s, append(a.order, s)
 	if a.overloaded {
 		a.report.hard++
@@ -201,12 +202,12 @@ func (a *Asker) ask(n int) {
 	}
 }
 
-// now is the time of a clock that stands while the asker does. The caller holds a.mu.
-func (a *Asker) now() time.Time { return time.Now().Add(-a.stood) }
+// clock is what a clock that stands while the asker does shows at the time t. The caller holds a.mu.
+func (a *Asker) clock(t time.Time) time.Time { return t.Add(-a.stood) }
 
 // expire counts as lost what was asked more than Patience ago. The caller holds a.mu.
 func (a *Asker) expire() {
-	now := a.now()
+	now := a.clock(time.Now())
 	for id, s := range a.open {
 		if now.Sub(s.at) > Patience {
 			delete(a.open, id)
