@@ -2,7 +2,6 @@ package test
 
 import (
 	"maps"
-	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -158,13 +157,7 @@ func (s section) unsynced(t *testing.T) (list []*server.Server) {
 	for _, text := range s.corefiles {
 		at := server.New(t)
 		at.Start(t, ours(t, text, nobody))
-		at.Poll(t, time.Minute, func() error { // it is never ready
-			conn, err := net.Dial("tcp", "127.0.0.1:"+at.Port)
-			if err == nil {
-				err = conn.Close()
-			}
-			return err
-		})
+		at.Poll(t, time.Minute, func() error { return at.Listens(t) }) // it is never ready
 		list = append(list, at)
 	}
 	return list

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -29,6 +28,7 @@ type Server struct {
 
 	dir     string
 	process *controlplane.Process
+	before  int // how often the log said listens before this CoreDNS
 }
 
 // New takes ports for a CoreDNS that Start starts.
@@ -58,6 +58,9 @@ func (s *Server) Start(tb testing.TB, corefile string) {
 	bin, err := s.Part.Path()
 	if err != nil {
 		tb.Fatal(err)
+	}
+	if s.process != nil {
+		s.before = strings.Count(s.Log(tb), listens)
 	}
 	if s.process, err = controlplane.StartProcessWith(s.Env, s.dir, bin, "-conf", s.write(tb, corefile)); err != nil {
 		tb.Fatal(err)
@@ -138,13 +141,21 @@ func (s *Server) WaitReady(tb testing.TB) time.Duration {
 		if err != nil {
 			return err
 		}
-		conn, err := net.Dial("tcp", "127.0.0.1:"+s.Port) // plugins may be ready a moment before the server listens
-		if err == nil {
-			err = conn.Close()
-		}
-		return err
+		return s.Listens(tb) // plugins may be ready a moment before
 	})
 	return time.Since(begun)
+}
+
+// listens is in what CoreDNS prints first when it listens: its version.
+const listens = "CoreDNS-"
+
+// Listens reports an error until CoreDNS listens, for TCP and then for UDP, which a connection does not tell.
+func (s *Server) Listens(tb testing.TB) error {
+	tb.Helper()
+	if strings.Count(s.Log(tb), listens) == s.before {
+		return errors.New("CoreDNS does not listen yet")
+	}
+	return nil
 }
 
 // Scrape is what the plugin prometheus says, or why it says nothing.
