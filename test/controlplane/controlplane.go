@@ -211,7 +211,10 @@ func (c *ControlPlane) StartAPIServer() error {
 		return err
 	}
 	err = Poll(2*time.Minute, p, func() error {
-		_, err := os.Stat(c.CA())
+		text, err := os.ReadFile(c.CA())
+		if err == nil && !x509.NewCertPool().AppendCertsFromPEM(text) { // it is being written
+			err = fmt.Errorf("no certificate in %s", c.CA())
+		}
 		return err
 	})
 	if err != nil {
@@ -228,11 +231,11 @@ func (c *ControlPlane) StartAPIServer() error {
 // ready waits until the API server is.
 func (c *ControlPlane) ready() error {
 	return Poll(2*time.Minute, c.processes[c.apiServer.at], func() error {
-		// Ready, and the bootstrap roles and namespaces are there.
+		// Ready, and the bootstrap roles and namespaces are there, of which the default one is made last.
 		if _, err := c.Client.CoreV1().RESTClient().Get().AbsPath("/readyz").DoRaw(context.Background()); err != nil {
 			return err
 		}
-		_, err := c.Client.CoreV1().Namespaces().Get(context.Background(), metav1.NamespaceSystem, metav1.GetOptions{})
+		_, err := c.Client.CoreV1().Namespaces().Get(context.Background(), metav1.NamespaceDefault, metav1.GetOptions{})
 		return err
 	})
 }
