@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +11,7 @@ import (
 	"github.com/coredns-headless/headless/test/server"
 )
 
-// logged waits until the log has a line for each of wanted, in order of the queries.
+// logged waits until the log has a line for each of wanted, in any order: a line is written after the reply was, by a query's own goroutine.
 func logged(t *testing.T, s *server.Server, prefix string, wanted ...string) {
 	t.Helper()
 	s.Poll(t, 10*time.Second, func() error {
@@ -18,6 +19,8 @@ func logged(t *testing.T, s *server.Server, prefix string, wanted ...string) {
 		for i := range got {
 			got[i] = strings.TrimPrefix(got[i], "] "+prefix+" ")
 		}
+		slices.Sort(got)
+		slices.Sort(wanted)
 		if a, b := strings.Join(wanted, "\n"), strings.Join(got, "\n"); a != b {
 			return fmt.Errorf("want the log\n%s\ngot\n%s", a, b)
 		}
