@@ -11,6 +11,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/coredns-headless/headless/test/controlplane"
 	"github.com/coredns-headless/headless/test/server"
@@ -86,7 +87,8 @@ func wait(t *testing.T, done func() bool) {
 
 // state is what a watch has shown last of a pod.
 type state struct {
-	addr    string // empty while no ready endpoint has it
+	addr    string    // empty while no ready endpoint has it
+	uid     types.UID // of the pod that has it
 	seen    time.Time
 	changes int
 }
@@ -111,10 +113,10 @@ func follow(t *testing.T, service, pod string) *atomic.Pointer[state] {
 			now := &state{seen: time.Now(), changes: latest.Load().changes}
 			for _, ep := range slice.Endpoints {
 				if controlplane.EndpointName(ep) == pod && *ep.Conditions.Ready {
-					now.addr = ep.Addresses[0]
+					now.addr, now.uid = ep.Addresses[0], ep.TargetRef.UID
 				}
 			}
-			if now.addr != latest.Load().addr {
+			if was := latest.Load(); now.addr != was.addr || was.uid != "" && now.uid != was.uid { // the first event tells what was there
 				now.changes++
 			}
 			latest.Store(now)
