@@ -94,9 +94,12 @@ func TestBrokenWithoutRights(t *testing.T) {
 
 	g.change(t, "", func([]rbacv1.PolicyRule) []rbacv1.PolicyRule { return rules })
 	wantRecovery(t, s)
-	if log := s.Log(t); !strings.Contains(log, "works again") || !strings.Contains(log, "synced after") {
-		t.Errorf("the log does not say that it recovered:\n%s", log)
-	}
+	s.Poll(t, 10*time.Second, func() error {
+		if log := s.Log(t); !strings.Contains(log, "works again") || !strings.Contains(log, "synced after") {
+			return errors.New("the log does not say that it recovered")
+		}
+		return nil
+	})
 }
 
 // Nobody listens where the kubeconfig says the API server is; later somebody does.
