@@ -93,7 +93,10 @@ func TestWatchesThatEndWithNonsense(t *testing.T) {
 		oddity{name: "events are of a type that nobody knows", ends: true, first: injected("PATCHED", "", "Added")},
 		oddity{
 			name: "an event is said to be of 4 GB", ends: true, // client-go gives up at 16 MiB
-			first: func(*testing.T, Asked, string) []byte {
+			first: func(_ *testing.T, a Asked, _ string) []byte {
+				if a.Resource != "services" { // encrypted and read thrice at once, these take a small machine a second
+					return nil
+				}
 				return append([]byte{0xff, 0xff, 0xff, 0xff}, make([]byte, 17<<20)...)
 			},
 		},
