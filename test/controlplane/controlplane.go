@@ -235,7 +235,14 @@ func (c *ControlPlane) ready() error {
 		if _, err := c.Client.CoreV1().RESTClient().Get().AbsPath("/readyz").DoRaw(context.Background()); err != nil {
 			return err
 		}
-		_, err := c.Client.CoreV1().Namespaces().Get(context.Background(), metav1.NamespaceDefault, metav1.GetOptions{})
+		if _, err := c.Client.CoreV1().Namespaces().Get(context.Background(), metav1.NamespaceDefault, metav1.GetOptions{}); err != nil {
+			return err
+		}
+		// Of each kind it has a connection to etcd, which may come back seconds after another's.
+		if _, err := c.Client.CoreV1().Services("").List(context.Background(), metav1.ListOptions{Limit: 1}); err != nil {
+			return err
+		}
+		_, err := c.Client.DiscoveryV1().EndpointSlices("").List(context.Background(), metav1.ListOptions{Limit: 1})
 		return err
 	})
 }
