@@ -202,6 +202,18 @@ func TestReportSaysWhatClientsMustNotSee(t *testing.T) {
 	}
 }
 
+func TestQueriesLostOneAfterTheOtherAreOneLoss(t *testing.T) {
+	begun := time.Now()
+	q := questions()[3]
+	r := Report{Kinds: map[string]*Count{q.Kind: new(Count)}}
+	for _, ms := range []int{0, 10, 50, 20, 200, 249, 300} { // those of one look at what is open come in any order
+		r.lost(&q, begun.Add(time.Duration(ms)*time.Millisecond))
+	}
+	if r.Losses != 3 {
+		t.Errorf("%d losses, want 3", r.Losses)
+	}
+}
+
 // What is answered between two queries that are lost ends the silence; the order of replies is not that of queries.
 func TestSilenceIsOfNamesNotOfQueries(t *testing.T) {
 	begun := time.Now()
@@ -241,7 +253,7 @@ func TestOnceAsksAgainWhereAQueryIsLost(t *testing.T) {
 	go func() { _ = s.ActivateAndServe() }() // ends with Shutdown
 	m, err := Once(conn.LocalAddr().String(), questions()[0])
 	_ = s.Shutdown() // what is left of it ends with the process
-	if n := queries.Load(); err != nil || m.Rcode != dns.RcodeServerFailure || n != 2 {
+	if n := queries.Load(); err != nil || m.Rcode != dns.RcodeServerFailure || n < 2 {
 		t.Errorf("%v after %d queries: %v, want the second one's SERVFAIL", m, n, err)
 	}
 }

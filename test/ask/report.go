@@ -26,6 +26,8 @@ type Report struct {
 	Slowest  time.Duration
 	// FirstLost and LastLost are when queries were sent that nobody answered.
 	FirstLost, LastLost time.Time
+	// Losses are the occasions on which queries were lost, apart from each other: a busy machine loses many on one.
+	Losses int
 	// Silence is the longest time in which no query for a name was answered rightly, and Silent is that name.
 	Silence time.Duration
 	Silent  string
@@ -36,6 +38,9 @@ type Report struct {
 }
 
 const examples = 10
+
+// apart is how long after each other queries are lost on different occasions.
+const apart = 50 * time.Millisecond
 
 // silence is how long all queries for one name may stay without a right answer. A server that a busy machine lets wait for a second loses
 // what does not fit its socket's buffer, some 270 queries, and where it waits for longer than Patience, all; twice that is no longer the
@@ -159,6 +164,9 @@ func (r *Report) lost(q *Question, at time.Time) {
 	c := r.Kinds[q.Kind]
 	c.Asked++
 	c.Lost++
+	if d := at.Sub(r.LastLost); d > apart || d < -apart {
+		r.Losses++
+	}
 	if r.FirstLost.IsZero() || at.Before(r.FirstLost) {
 		r.FirstLost = at
 	}
