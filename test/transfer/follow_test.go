@@ -84,7 +84,7 @@ func scale(t *testing.T, replicas int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now.Spec.Replicas = int32(replicas)
+	now.Spec.Replicas, now.ResourceVersion = int32(replicas), "" // the controller writes its status meanwhile
 	if _, err := client.UpdateScale(ctx, "web", now, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
