@@ -14,7 +14,7 @@ func TestBootstrap(t *testing.T) {
 	corefile := story(t, "bootstrap", "Corefile")
 	serve(t, strings.Replace(corefile, "       not_ready\n", "", 1))
 	apply(t, "bootstrap")
-	wait(t, time.Minute, func() error { // until each has tried some times
+	wait(t, 3*time.Minute, func() error { // until each has tried some times
 		for i := range 3 {
 			out, err := cluster.Kubectl("logs", fmt.Sprintf("member-%d", i))
 			if err != nil {

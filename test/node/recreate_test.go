@@ -25,6 +25,7 @@ func TestRecreate(t *testing.T) {
 		}
 		return err
 	})
+	ready(t, "statefulset/web")
 	for _, command := range lookups("web-1") {
 		finds(t, "web-0", now, command...)
 	}

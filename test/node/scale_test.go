@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 )
@@ -29,9 +29,9 @@ func TestScale(t *testing.T) {
 	ready(t, "statefulset/web")
 	finds(t, "web-0", addressOf(t, "web-1"), "lookup-go", "web-1")
 
-	gone := deletions(t)
+	gone := vanished(t)
 	names := []string{"web-1", "web-2", "web-17", "web-29"}
-	client := exec.Command(cluster.kubectl, append([]string{"--kubeconfig", cluster.Kubeconfig, "exec", "web-0", "--", "lookup-go"}, names...)...)
+	client := exec.CommandContext(t.Context(), cluster.kubectl, append([]string{"--kubeconfig", cluster.Kubeconfig, "exec", "web-0", "--", "lookup-go"}, names...)...)
 	out, err := client.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -39,23 +39,31 @@ func TestScale(t *testing.T) {
 	if err := client.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := make(chan []string, 1)
+	lines, seen := make(chan []string, 1), make(chan struct{})
 	go func() {
 		var all []string
+		see := sync.OnceFunc(func() { close(seen) })
 		for s := bufio.NewScanner(out); s.Scan(); {
 			all = append(all, s.Text())
+			if strings.Contains(s.Text(), " web-29 10.") {
+				see()
+			}
 		}
 		lines <- all
 	}()
 
 	cluster.Do(t, "scale", "statefulset/web", "--replicas=30")
 	cluster.Do(t, "rollout", "status", "statefulset/web", "--timeout=3m")
-	finds(t, "web-0", addressOf(t, "web-29"), "lookup-go", "web-29")
+	select {
+	case <-seen:
+	case <-time.After(time.Minute):
+		t.Fatal("web-29 is not found within a minute")
+	}
 	cluster.Do(t, "scale", "statefulset/web", "--replicas=2")
 	var last map[string]time.Time
 	wait(t, time.Minute, func() error {
 		if last = gone(); len(last) < 28 {
-			return fmt.Errorf("%d pods are gone", len(last))
+			return fmt.Errorf("%d addresses are gone", len(last))
 		}
 		return nil
 	})
@@ -103,23 +111,38 @@ func check(t *testing.T, lines []string, gone map[string]time.Time) {
 	}
 }
 
-// deletions watches pods from now on; the function it returns says which addresses are gone since when.
-func deletions(t *testing.T) func() map[string]time.Time {
+// vanished watches slices from now on; the function it returns says which addresses are gone since when.
+func vanished(t *testing.T) func() map[string]time.Time {
 	t.Helper()
-	events, err := cluster.Client.CoreV1().Pods("default").Watch(t.Context(), metav1.ListOptions{})
+	events, err := cluster.Client.DiscoveryV1().EndpointSlices("default").Watch(t.Context(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(events.Stop)
 	var mu sync.Mutex
 	gone := make(map[string]time.Time)
-	go func() { // ends with Stop
+	had := make(map[string][]string) // by slice
+	go func() {                      // ends with Stop
 		for e := range events.ResultChan() {
-			if p, ok := e.Object.(*corev1.Pod); ok && e.Type == watch.Deleted {
-				mu.Lock()
-				gone[p.Status.PodIP] = time.Now()
-				mu.Unlock()
+			slice, ok := e.Object.(*discoveryv1.EndpointSlice)
+			if !ok {
+				continue
 			}
+			var now []string
+			for _, ep := range slice.Endpoints {
+				if e.Type != watch.Deleted && *ep.Conditions.Ready {
+					now = append(now, ep.Addresses...)
+				}
+			}
+			mu.Lock()
+			for _, address := range had[slice.Name] {
+				gone[address] = time.Now()
+			}
+			for _, address := range now {
+				delete(gone, address)
+			}
+			mu.Unlock()
+			had[slice.Name] = now
 		}
 	}()
 	return func() map[string]time.Time {

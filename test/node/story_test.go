@@ -89,7 +89,7 @@ func asTold(t *testing.T, name string) {
 			pod := cluster.Do(t, "get", "pods", "-l", "app="+name, "-o", "jsonpath={.items[0].metadata.name}")
 			command = strings.ReplaceAll(command, "<pod>", pod)
 		}
-		wait(t, 2*time.Minute, func() error {
+		wait(t, 4*time.Minute, func() error { // a StatefulSet of thirty, too
 			out, err := cluster.Kubectl(strings.Fields(command)[1:]...)
 			if strings.Contains(command, " nslookup ") && strings.Contains(out, "\nName:") { // it fails of other names of the list, see found
 				return nil
