@@ -145,7 +145,7 @@ func (s *saver) save() {
 	if !s.active.Load() {
 		return
 	}
-	if now, v := time.Now(), s.w.tree.Version(); v != 0 && v == s.written.Load() {
+	if now, written := time.Now(), s.written.Load(); written != 0 && written == s.w.tree.Version() {
 		if !s.w.tree.Presumed() {
 			s.w.saved.Store(now.Unix())
 		}
