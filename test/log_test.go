@@ -14,13 +14,13 @@ import (
 // logged waits until the log has a line for each of wanted, in any order: a line is written after the reply was, by a query's own goroutine.
 func logged(t *testing.T, s *server.Server, prefix string, wanted ...string) {
 	t.Helper()
+	slices.Sort(wanted)
 	s.Poll(t, 10*time.Second, func() error {
 		got := regexp.MustCompile(`(?m)\] `+prefix+` .*$`).FindAllString(s.Log(t), -1)
 		for i := range got {
 			got[i] = strings.TrimPrefix(got[i], "] "+prefix+" ")
 		}
 		slices.Sort(got)
-		slices.Sort(wanted)
 		if a, b := strings.Join(wanted, "\n"), strings.Join(got, "\n"); a != b {
 			return fmt.Errorf("want the log\n%s\ngot\n%s", a, b)
 		}

@@ -44,19 +44,17 @@ func startResolver(t *testing.T, port, bin string, args ...string) *server.Serve
 			t.Logf("log of %s:\n%s", bin, log)
 		}
 	})
-	s := &server.Server{Port: port}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if err := p.Exited(); err != nil {
-			t.Fatal(err)
+	err = controlplane.Poll(20*time.Second, p, func() error {
+		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err == nil {
+			err = conn.Close()
 		}
-		if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
-			conn.Close()
-			return s
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s does not answer", bin)
-		}
+		return err
+	})
+	if err != nil {
+		t.Fatalf("%s does not answer: %v", bin, err)
 	}
+	return &server.Server{Port: port}
 }
 
 // unbound asks no more than it must of each server (RFC 9156), and takes NXDOMAIN for all that lies below (RFC 8020).
