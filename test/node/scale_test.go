@@ -54,7 +54,8 @@ func TestScale(t *testing.T) {
 
 	cluster.Do(t, "scale", "statefulset/web", "--replicas=30")
 	cluster.Do(t, "rollout", "status", "statefulset/web", "--timeout=3m")
-	select {
+	finds(t, "web-0", addressOf(t, "web-29"), "lookup-go", "web-29")
+	select { // the client in the pod has seen it, too
 	case <-seen:
 	case <-time.After(time.Minute):
 		t.Fatal("web-29 is not found within a minute")
