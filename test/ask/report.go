@@ -164,7 +164,7 @@ func (r *Report) lost(q *Question, at time.Time) {
 	c := r.Kinds[q.Kind]
 	c.Asked++
 	c.Lost++
-	if d := at.Sub(r.LastLost); d > apart || d < -apart {
+	if at.Sub(r.LastLost).Abs() > apart {
 		r.Losses++
 	}
 	if r.FirstLost.IsZero() || at.Before(r.FirstLost) {

@@ -125,11 +125,7 @@ func (f *fault) logs(t *testing.T, parts ...string) {
 // moves waits until the peer is at that address, or at none, which do brings about.
 func (f *fault) moves(t *testing.T, addr string, do func()) {
 	t.Helper()
-	if addr == "" {
-		f.moved.To()
-	} else {
-		f.moved.To(addr)
-	}
+	f.moved.To(strings.Fields(addr)...)
 	do()
 	took, err := f.moved.Show("127.0.0.1:"+f.s.Port, time.Minute, movingName)
 	must(t, err)

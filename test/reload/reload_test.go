@@ -23,7 +23,7 @@ const (
 	// rate is how many questions a second each CoreDNS is asked.
 	rate = 400
 	// most is how many queries one may lose and the other not: as many as are asked within ask.Patience.
-	most = 2 * rate
+	most = rate * int(ask.Patience/time.Second)
 	// cycle is after how many reloads all kinds of Corefiles were there.
 	cycle = 10
 )
