@@ -91,12 +91,9 @@ func (tr trouble) run(t *testing.T) {
 			t.Errorf("%v: %d lists, want %d at most", by, len(list), tr.lists)
 		}
 	}
-	if !strings.Contains(r.Server.Log(t), tr.says) {
-		t.Errorf("the log does not say %q:\n%s", tr.says, r.Server.Log(t))
-	}
 }
 
-// harmed reports an error until all reflectors were harmed as much as they must be, and know it.
+// harmed reports an error until all reflectors were harmed as much as they must be, and know and say it.
 func (tr trouble) harmed(t *testing.T, r *Rig, g *Gate, since time.Time) error {
 	t.Helper()
 	asked := g.Asked(since, verbList, VerbWatch, verbStream)
@@ -107,6 +104,9 @@ func (tr trouble) harmed(t *testing.T, r *Rig, g *Gate, since time.Time) error {
 		if len(list) < tr.least {
 			return fmt.Errorf("%v: %d requests were harmed, want %d at least: %v", by, len(list), tr.least, verbs(list, since))
 		}
+	}
+	if !strings.Contains(r.Server.Log(t), tr.says) {
+		return fmt.Errorf("the log does not say %q", tr.says)
 	}
 	if tr.stale {
 		return r.metric(t, g.stale(1))
