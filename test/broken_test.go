@@ -82,24 +82,13 @@ func TestBrokenWithoutRights(t *testing.T) {
 		g.wait(t, right{verb, "services", ""}, false)
 	}
 	s := startBroken(t, g.kubeconfig)
-	log := s.Log(t)
-	for _, words := range []string{
-		"list services: services is forbidden", "watch services", "list endpointslices labelled service.kubernetes.io/headless: endpointslices.discovery.k8s.io is forbidden",
-		"watch endpointslices", "starting before the first sync",
-	} {
-		if !strings.Contains(log, words) {
-			t.Errorf("the log lacks %q:\n%s", words, log)
-		}
-	}
+	wantLog(t, s, "list services: services is forbidden", "watch services",
+		"list endpointslices labelled service.kubernetes.io/headless: endpointslices.discovery.k8s.io is forbidden",
+		"watch endpointslices", "starting before the first sync")
 
 	g.change(t, "", func([]rbacv1.PolicyRule) []rbacv1.PolicyRule { return rules })
 	wantRecovery(t, s)
-	s.Poll(t, 10*time.Second, func() error {
-		if log := s.Log(t); !strings.Contains(log, "works again") || !strings.Contains(log, "synced after") {
-			return errors.New("the log does not say that it recovered")
-		}
-		return nil
-	})
+	wantLog(t, s, "works again", "synced after")
 }
 
 // Nobody listens where the kubeconfig says the API server is; later somebody does.
@@ -118,9 +107,7 @@ func TestBrokenUnreachable(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := startBroken(t, kubeconfig)
-	if log := s.Log(t); !strings.Contains(log, "services: ") || !strings.Contains(log, "connection refused") {
-		t.Errorf("the log does not say what is wrong:\n%s", log)
-	}
+	wantLog(t, s, "services: ", "connection refused")
 	relay(t, address, cluster.Address)
 	wantRecovery(t, s)
 }

@@ -28,6 +28,20 @@ func logged(t *testing.T, s *server.Server, prefix string, wanted ...string) {
 	})
 }
 
+// wantLog waits until the log has all of these words.
+func wantLog(t *testing.T, s *server.Server, wanted ...string) {
+	t.Helper()
+	s.Poll(t, time.Minute, func() error {
+		log := s.Log(t)
+		for _, words := range wanted {
+			if !strings.Contains(log, words) {
+				return fmt.Errorf("the log lacks %q", words)
+			}
+		}
+		return nil
+	})
+}
+
 // *log* has the rcode that the client got, also where the plugin leaves it to the server to write, and *errors* has nothing
 // to say: what a client asks for, a million times a minute, is none of the administrator's errors.
 func TestLogAndErrors(t *testing.T) {

@@ -34,9 +34,7 @@ func TestStorm(t *testing.T) {
 	wantStatus(t, s, "NXDOMAIN", "web-7.default.svc.cluster.local")
 	wantStatus(t, s, "NXDOMAIN", "web-7.mgmt.pix.yun.com")
 	wantStatus(t, s, "NOERROR", "mgmt.pix.yun.com")
-	if log := s.Log(t); !strings.Contains(log, "synced after") {
-		t.Errorf("the log does not say that it synced:\n%s", log)
-	}
+	wantLog(t, s, "synced after")
 	if m := s.Metrics(t); !strings.Contains(m, `coredns_headless_synced{source="kubeconfig `+cluster.Kubeconfig+`"} 1`) {
 		t.Errorf("metrics do not say synced:\n%s", m)
 	}

@@ -131,9 +131,7 @@ func TestTroubleshooting(t *testing.T) {
 	lost := newPatient(t, unreachable(t), "startup_timeout 1s")
 	lost.says(t, "web-1.default.svc.cluster.local", "is not synced yet")
 	tells(t, "connection refused")
-	if log := lost.Log(t); !strings.Contains(log, "connection refused") {
-		t.Errorf("the log lacks it:\n%s", log)
-	}
+	wantLog(t, lost.Server, "connection refused")
 }
 
 // A pod's hostname that no slice says is no name, and its pod's name is one.
