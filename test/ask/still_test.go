@@ -85,3 +85,25 @@ func TestAskerThatStandsLosesNothing(t *testing.T) {
 		})
 	}
 }
+
+// A server that forwards says SERVFAIL when it has waited in vain for one that stood with the asker.
+func TestServfailAfterTheAskerStoodIsALoss(t *testing.T) {
+	q := &Question{Kind: "bystander"}
+	m := &dns.Msg{MsgHdr: dns.MsgHdr{Rcode: dns.RcodeServerFailure}}
+	for _, tt := range []struct {
+		took time.Duration
+		want Count
+	}{
+		{took: 0, want: Count{Asked: 1, Servfail: 1}},
+		{took: Patience + time.Millisecond, want: Count{Asked: 1, Lost: 1}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := &Report{Kinds: map[string]*Count{q.Kind: new(Count)}}
+			s := &sent{sent: time.Now()}
+			time.Sleep(tt.took)
+			if r.add(q, m, s) || r.Total() != tt.want {
+				t.Errorf("after %s: %+v, want %+v", tt.took, r.Total(), tt.want)
+			}
+		})
+	}
+}
