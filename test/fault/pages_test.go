@@ -92,6 +92,7 @@ func TestListsInPages(t *testing.T) {
 			r.Move(t)
 			r.Server.Poll(t, time.Minute, p.harmed) // the back-off before a list may take long
 			if tt.fails {
+				r.Stale(t, true)
 				time.Sleep(lasts(3 * time.Second)) // the fault's length
 			} else {
 				r.Fresh(t, Recovery)
