@@ -22,6 +22,8 @@ type Question struct {
 	Judge func(*dns.Msg) error
 	// Sent makes the judge of each query in Judge's stead, when it is sent: a reply may be read long after the server gave it.
 	Sent func() func(*dns.Msg) error
+	// Forwarded says that the server asks another one, which is in the asker's process: when the asker stands, so does that one.
+	Forwarded bool
 }
 
 // judge is who judges the reply to a query that is sent now.

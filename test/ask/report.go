@@ -127,14 +127,13 @@ func (r Report) String() string {
 }
 
 // add judges a reply, and reports whether it is right. SERVFAIL is counted apart: it says that nobody knows, which is no wrong answer, but
-// none either. One that took longer than Patience while the asker stood, and with it the server in its process that is forwarded to, is a
-// loss.
+// none either. To what is forwarded, one that took longer than Patience, while the asker stood, is a loss.
 func (r *Report) add(q *Question, m *dns.Msg, s *sent) bool {
 	took := time.Since(s.sent)
 	r.Slowest = max(r.Slowest, took)
 	c := r.Kinds[q.Kind]
 	if m.Rcode == dns.RcodeServerFailure {
-		if took > Patience {
+		if q.Forwarded && took > Patience {
 			r.lost(q, s.sent)
 			return false
 		}

@@ -87,22 +87,25 @@ func TestAskerThatStandsLosesNothing(t *testing.T) {
 }
 
 // A server that forwards says SERVFAIL when it has waited in vain for one that stood with the asker.
-func TestServfailAfterTheAskerStoodIsALoss(t *testing.T) {
-	q := &Question{Kind: "bystander"}
+func TestForwardedServfailAfterTheAskerStoodIsALoss(t *testing.T) {
 	m := &dns.Msg{MsgHdr: dns.MsgHdr{Rcode: dns.RcodeServerFailure}}
+	const late = Patience + time.Millisecond
 	for _, tt := range []struct {
-		took time.Duration
-		want Count
+		forwarded bool
+		took      time.Duration
+		want      Count
 	}{
-		{took: 0, want: Count{Asked: 1, Servfail: 1}},
-		{took: Patience + time.Millisecond, want: Count{Asked: 1, Lost: 1}},
+		{forwarded: true, took: 0, want: Count{Asked: 1, Servfail: 1}},
+		{forwarded: true, took: late, want: Count{Asked: 1, Lost: 1}},
+		{forwarded: false, took: late, want: Count{Asked: 1, Servfail: 1}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
+			q := &Question{Kind: "bystander", Forwarded: tt.forwarded}
 			r := &Report{Kinds: map[string]*Count{q.Kind: new(Count)}}
 			s := &sent{sent: time.Now()}
 			time.Sleep(tt.took)
 			if r.add(q, m, s) || r.Total() != tt.want {
-				t.Errorf("after %s: %+v, want %+v", tt.took, r.Total(), tt.want)
+				t.Errorf("forwarded %t, after %s: %+v, want %+v", tt.forwarded, tt.took, r.Total(), tt.want)
 			}
 		})
 	}

@@ -217,10 +217,10 @@ func (r *Rig) Questions(tb testing.TB) []ask.Question {
 	tb.Helper()
 	list := r.peers()
 	for _, name := range slices.Concat(bystanders, forwarded, []string{"nosuch.still." + Suffix}) {
-		if r.filesShort && slices.Contains(forwarded, name) {
+		q := ask.Question{Kind: "bystander", Name: name, Forwarded: slices.Contains(forwarded, name)}
+		if r.filesShort && q.Forwarded {
 			continue
 		}
-		q := ask.Question{Kind: "bystander", Name: name}
 		m, err := ask.Once(r.Address(), q)
 		if err != nil {
 			tb.Fatal(err)
