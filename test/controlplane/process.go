@@ -1,15 +1,10 @@
 package controlplane
 
 import (
-	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -72,8 +67,11 @@ func (p *Process) Log() (string, error) {
 	return string(text), err
 }
 
-// Exited returns an error with the end of the log if the process has ended.
+// Exited returns an error with the end of the log if the process has ended. Of no process it returns nil.
 func (p *Process) Exited() error {
+	if p == nil {
+		return nil
+	}
 	select {
 	case <-p.done:
 		text, _ := p.Log() // none says enough
@@ -81,36 +79,6 @@ func (p *Process) Exited() error {
 	default:
 		return nil
 	}
-}
-
-// ports are the addresses that FreePort gave.
-var ports sync.Map
-
-// FreePort is a TCP and UDP port of 127.0.0.1 that nobody listens on now, below those that the kernel gives to connections: one
-// of these could have it by the time that it is listened on. No port is given twice: who got it first may not listen yet.
-func FreePort() (string, error) {
-	const lowest, highest = 10000, 32768
-	syscall.ForkLock.RLock() // a process that is being started has our sockets, open, until it runs its program
-	defer syscall.ForkLock.RUnlock()
-	for range 100 {
-		address := "127.0.0.1:" + strconv.Itoa(lowest+rand.IntN(highest-lowest))
-		if _, given := ports.LoadOrStore(address, true); given {
-			continue
-		}
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			continue
-		}
-		u, err := net.ListenPacket("udp", address)
-		l.Close()
-		if err != nil {
-			continue
-		}
-		u.Close()
-		_, port, err := net.SplitHostPort(address)
-		return port, err
-	}
-	return "", errors.New("no port is free for both TCP and UDP")
 }
 
 // Poll calls try until it returns nil or p ends, and when the time is up once more: a busy machine may have done nothing since the call before.
