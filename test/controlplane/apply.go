@@ -78,8 +78,7 @@ func (c *ControlPlane) create(ctx context.Context, doc string) error {
 
 // hasServiceAccount waits for a namespace's default service account, without which no pod is admitted.
 func (c *ControlPlane) hasServiceAccount(ctx context.Context, namespace string) error {
-	last := c.processes[len(c.processes)-1]
-	return Poll(time.Minute, last, func() error {
+	return Poll(time.Minute, c.last(), func() error {
 		_, err := c.Client.CoreV1().ServiceAccounts(namespace).Get(ctx, "default", metav1.GetOptions{})
 		return err
 	})
@@ -87,8 +86,7 @@ func (c *ControlPlane) hasServiceAccount(ctx context.Context, namespace string) 
 
 // WaitReady waits until slices show want ready endpoints of a Service.
 func (c *ControlPlane) WaitReady(ctx context.Context, namespace, service string, want int) error {
-	last := c.processes[len(c.processes)-1]
-	return Poll(time.Minute, last, func() error {
+	return Poll(time.Minute, c.last(), func() error {
 		ready, err := c.ReadyAddresses(ctx, namespace, service)
 		if err == nil && len(ready) != want {
 			err = fmt.Errorf("service %s/%s has %d ready endpoints of %d", namespace, service, len(ready), want)

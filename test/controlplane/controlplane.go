@@ -45,6 +45,9 @@ type restartable struct {
 	at   int // in processes
 }
 
+// kubeconfigFile in the folder is the administrator's.
+const kubeconfigFile = "admin.kubeconfig"
+
 const adminToken = "admin-of-a-cluster-that-lives-for-minutes"
 
 // Options say how a control plane differs from the usual one, which kwok plays the nodes of.
@@ -55,15 +58,23 @@ type Options struct {
 	Real bool
 	// Bare says that there is only an API server and its etcd: all EndpointSlices are made by hand.
 	Bare bool
-	// ServiceRange is what cluster IPs are from; default 10.96.0.0/12.
+	// ServiceRange is what cluster IPs are from; default 10.96.0.0/12 and fd00:10:96::/112.
 	ServiceRange string
 	// Tokens are lines of a token file: token, user, uid, groups.
 	Tokens []string
 	// ClientCA are certificates, in PEM, of those who may sign clients' certificates.
 	ClientCA []byte
+	// Own says that the tests harm the control plane, or measure what else would share it.
+	Own bool
 }
 
-// Start builds what is needed, and starts it in a new folder.
+// shareable reports whether the shared control plane serves as well.
+func (o Options) shareable() bool {
+	return !o.Own && !o.Real && o.IP == "" && o.ServiceRange == "" && len(o.Tokens) == 0 && len(o.ClientCA) == 0
+}
+
+// Start builds what is needed, and starts it in a new folder. Only a test that harms a control plane, or needs options that the shared one
+// lacks, starts its own.
 func Start(o Options) (_ *ControlPlane, err error) {
 	dir, lock, err := newFolder(os.TempDir())
 	if err != nil {
@@ -73,7 +84,7 @@ func Start(o Options) (_ *ControlPlane, err error) {
 		o.IP = "127.0.0.1"
 	}
 	if o.ServiceRange == "" {
-		o.ServiceRange = "10.96.0.0/12"
+		o.ServiceRange = "10.96.0.0/12,fd00:10:96::/112"
 	}
 	c := &ControlPlane{dir: dir, lock: lock, options: o}
 	defer func() {
@@ -91,13 +102,24 @@ func Start(o Options) (_ *ControlPlane, err error) {
 	return c, c.startControllers()
 }
 
-// Stop ends everything and removes its folder.
+// Stop ends what Start started, and removes its folder.
 func (c *ControlPlane) Stop() {
+	if c.lock == nil { // it was attached to
+		return
+	}
 	for i := len(c.processes) - 1; i >= 0; i-- {
 		c.processes[i].Stop()
 	}
 	_ = os.RemoveAll(c.dir) // in the system's folder for such things
 	_ = c.lock.Close()      // nobody needs it
+}
+
+// last is the process that was started last, whose end ends all waiting; nil if another process of the system started it.
+func (c *ControlPlane) last() *Process {
+	if len(c.processes) == 0 {
+		return nil
+	}
+	return c.processes[len(c.processes)-1]
 }
 
 func (c *ControlPlane) start(p parts.Part, args ...string) (*Process, error) {
@@ -175,7 +197,7 @@ func (c *ControlPlane) startAPIServer(etcd string) error {
 	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
 		return err
 	}
-	c.Kubeconfig = filepath.Join(c.dir, "admin.kubeconfig")
+	c.Kubeconfig = filepath.Join(c.dir, kubeconfigFile)
 	if err := c.WriteAdminKubeconfig(c.Kubeconfig, c.Address); err != nil {
 		return err
 	}

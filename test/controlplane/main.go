@@ -13,8 +13,9 @@ import (
 // Tests are what a *testing.M is.
 type Tests interface{ Run() int }
 
-// Main is the TestMain of a package whose tests share a control plane: it starts one, lets prepare fill it, runs the tests, ends it
-// and exits.
+// Main is the TestMain of a package whose tests share a control plane: it attaches to the one that the variable Shared names, or starts one,
+// lets prepare fill it, runs the tests, ends what it started, and exits. Only a control plane with no options but Bare is shared: the shared
+// one has controllers, which leave alone what they did not make.
 func Main(m Tests, o Options, prepare func(context.Context, *ControlPlane) error) {
 	flag.Parse()
 	if testing.Short() {
@@ -29,8 +30,15 @@ func Main(m Tests, o Options, prepare func(context.Context, *ControlPlane) error
 	os.Exit(code)
 }
 
+func attachOrStart(o Options) (*ControlPlane, error) {
+	if dir := os.Getenv(Shared); dir != "" && o.shareable() {
+		return attach(dir)
+	}
+	return Start(o)
+}
+
 func run(m Tests, o Options, prepare func(context.Context, *ControlPlane) error) (int, error) {
-	c, err := Start(o)
+	c, err := attachOrStart(o)
 	if err != nil {
 		return 0, err
 	}
