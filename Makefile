@@ -17,8 +17,11 @@ CERTIFICATES ?= /etc/ssl/certs/ca-certificates.crt
 # The race detector needs a C compiler.
 RACE ?= $(shell command -v $${CC:-gcc} >/dev/null && echo -race)
 
+# The packages of `make test` that need servers, side by side on one control plane. What is not here runs in `make test-all` alone.
+E2E = . ./ask ./controlplane ./differential ./documents ./explain ./licences ./manifests ./parts ./reload ./server
+
 .DEFAULT_GOAL := help
-.PHONY: help build image release run test unit e2e lint bench load scale faults soak fuzz screenshots licences man examples/cluster.yaml
+.PHONY: help build image release run test test-all unit e2e lint bench load scale faults soak fuzz screenshots licences man examples/cluster.yaml
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9./-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | while read -r name text; do printf 'make %-22s %s\n' "$$name" "$$text"; done
@@ -55,14 +58,18 @@ else
 	@cd examples && PORT=$(PORT) EXPLAIN=$(EXPLAIN) exec ../build/bin/coredns -conf Corefile
 endif
 
-test: unit e2e ## every test
+test: unit e2e ## the tests to run before a commit: unit, and end to end on one control plane, in 8 minutes
 
-unit: ## the tests that need no network, in seconds
+# Tests in the packages of E2E that are for test-all alone look for HEADLESS_ALL.
+test-all: export HEADLESS_ALL = 1
+test-all: PARTS = all
+test-all: unit e2e ## every test: test, and a real node, faults, tenants, secondaries, a browser, the image and more, in 45 minutes
+	cd test && $(GO) test $(RACE) -count=1 -p 1 -timeout 30m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(E2E))")
+	$(MAKE) fuzz FUZZTIME=10000x
+
+unit: ## the tests that need no process and no real clock, in 2 minutes
 	@test -n "$(RACE)" || echo "no C compiler: the race detector is off"
 	$(GO) test $(RACE) ./...
-ifeq ($(CI),true)
-	$(MAKE) fuzz FUZZTIME=1000x
-endif
 
 # Where a time ends, unlike a number, Go may say "context deadline exceeded" and fail without an input that does.
 fuzz: ## every fuzz target for 10 minutes (FUZZTIME=1h; FUZZTIME=1000x: for so many inputs; FUZZ='-parallel 1')
@@ -76,11 +83,11 @@ fuzz: ## every fuzz target for 10 minutes (FUZZTIME=1h; FUZZTIME=1000x: for so m
 	done
 	@cat .cache/fuzz.txt
 
-e2e: ## the tests against a real control plane, and those of the build
+e2e: ## the tests of make test that run real servers, and those of the build
 	@echo "building what the tests run: etcd, Kubernetes, kwok, CoreDNS (15 minutes from an empty cache, kept in .cache)"
-	cd test && $(GO) run $(RACE) ./cmd/parts
+	cd test && $(GO) run $(RACE) ./cmd/parts $(PARTS)
 	cd build && $(GO) test $(RACE) ./...
-	cd test && $(GO) test $(RACE) -count=1 -p 1 -timeout 60m ./...
+	cd test && $(GO) run ./cmd/controlplane $(GO) test $(RACE) -count=1 -p 2 -timeout 20m $(E2E)
 
 lint: ## golangci-lint, gofumpt and go.mod files
 	cd test && $(GO) run ./cmd/parts golangci-lint

@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/coredns-headless/headless/test/parts"
@@ -24,7 +25,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "skipped outside CI: a node needs", lacks)
 		return 0
 	}
-	for _, p := range parts.Tests { // inside there is no network to build with
+	for _, p := range slices.Concat(parts.EndToEnd, parts.Node) { // inside there is no network to build with
 		if _, err := p.Path(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1

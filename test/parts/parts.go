@@ -58,8 +58,11 @@ var (
 // Tools lists the parts that are built when asked for by name.
 var Tools = []Part{Benchstat, GolangciLint, Md2man}
 
-// Tests lists the parts that tests run.
-var Tests = []Part{Etcd, APIServer, ControllerManager, Kwok, CoreDNS, CoreDNSStatic, CoreDNSStock, Scheduler, Proxy, Kubelet, Kubectl, Kubeadm}
+// EndToEnd lists the parts that `make test` runs, Node those that `make test-all` needs besides: a real node is made of them.
+var (
+	EndToEnd = []Part{Etcd, APIServer, ControllerManager, Kwok, Kubectl, CoreDNS, CoreDNSStatic, CoreDNSStock}
+	Node     = []Part{Scheduler, Proxy, Kubelet, Kubeadm}
+)
 
 const raceName = "coredns-race"
 
