@@ -7,8 +7,8 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// A model answers from all objects there are, slowly, in the words of DESIGN.md section 2. It shares nothing with the tree but the
-// types of questions and answers.
+// A model answers from all objects there are, slowly, in the words of README.md. It shares nothing with the tree but the types of
+// questions and answers.
 type model struct {
 	services []*object.Service
 	slices   []*object.EndpointSlice

@@ -12,7 +12,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// model answers as DESIGN.md says, by looking at every object for every query.
+// model answers as README.md says, by looking at every object for every query.
 type model struct {
 	objects
 	variation
