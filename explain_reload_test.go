@@ -41,10 +41,10 @@ func TestExplainOutlivesReloads(t *testing.T) {
 	open(false)
 }
 
-// freeAddress is a port of loopback that nobody listens on, of an address at which nobody lets the kernel choose one.
+// freeAddress is a port that nobody listens on, of an address of this process's own at which nothing else lets the kernel choose one.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.2:0")
+	l, err := net.Listen("tcp", loopback(64)+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func freeAddress(t *testing.T) string {
 }
 
 func TestAnAddressThatIsTakenIsNamed(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", home+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
