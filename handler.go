@@ -35,6 +35,8 @@ type Headless struct {
 	generation *generation
 	// upstream resolves a name through CoreDNS itself.
 	upstream func(context.Context, request.Request, string, uint16) (*dns.Msg, error)
+	// tell sends the secondaries of a zone a NOTIFY, through *transfer*; nil where that is not in the chain.
+	tell func(zone string) error
 
 	explains bool // a page does, of this server block
 	server   atomic.Pointer[dnsserver.Server]

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
@@ -20,12 +19,15 @@ import (
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 
 	"github.com/coredns-headless/headless/plugin/tree"
 )
 
 func TestMain(m *testing.M) {
 	golog.SetOutput(logSink{})
+	// They sleep on one clock for the whole process, and bubbles have their own.
+	utilruntime.ErrorHandlers = nil
 	caddy.AppName, caddy.AppVersion = "CoreDNS", "1.15.0" // as its main program does
 	caddy.Quiet, dnsserver.Quiet = true, true
 	dnsserver.Directives = slices.Insert(dnsserver.Directives, slices.Index(dnsserver.Directives, "k8s_external"), name)
@@ -278,16 +280,6 @@ func goesOn(t *testing.T, h *Headless, r *dns.Msg) {
 	defer func() { b.rcode = 0 }()
 	if got, rcode, err = ask(h, r); got != nil || rcode != dns.RcodeRefused || !errors.Is(err, errBehind) {
 		t.Errorf("what behind returns is lost: %v, %s, %v", got, dns.RcodeToString[rcode], err)
-	}
-}
-
-// eventually polls until ok, for what other goroutines do.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within a minute: %s", what)
-		}
 	}
 }
 

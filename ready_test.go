@@ -1,12 +1,19 @@
 package headless
 
 import (
+	"context"
+	"net"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coredns/caddy"
+	"k8s.io/client-go/rest"
 
+	"github.com/coredns-headless/headless/plugin/config"
 	"github.com/coredns-headless/headless/plugin/tree"
+	"github.com/coredns-headless/headless/plugin/watch"
 )
 
 func TestReadyIsSyncedOrWaitedLongEnough(t *testing.T) {
@@ -38,6 +45,50 @@ func TestReadyIsSyncedOrWaitedLongEnough(t *testing.T) {
 			if got := h.Ready(); got != tt.want {
 				t.Errorf("ready: %t, want %t", got, tt.want)
 			}
+		})
+	}
+}
+
+// The first failure ends the wait for the API server, and startup_timeout does; *ready* waits for startup_timeout in either case.
+func TestStartWaitsForTheFirstFailureAndForStartupTimeout(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		refuses time.Duration // after which the API server refuses
+		waits   time.Duration
+	}{
+		{name: "refused at once", refuses: 0, waits: 0},
+		{name: "refused after a while", refuses: 3 * time.Second, waits: 3 * time.Second},
+		{name: "no answer", refuses: time.Hour, waits: 5 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dial := func(context.Context, string, string) (net.Conn, error) {
+					select {
+					case <-time.After(tt.refuses):
+					case <-t.Context().Done(): // net/http goes on with what nobody waits for
+					}
+					return nil, syscall.ECONNREFUSED
+				}
+				w, err := watch.Cluster(tt.name, &rest.Config{Host: "http://192.0.2.1", Dial: dial}, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				h := &Headless{generation: new(generation), stanzas: []*stanza{{Stanza: config.Stanza{StartupTimeout: 5 * time.Second}, key: tt.name, fresh: w}}}
+				h.generation.starting.Add(1)
+				begun := time.Now()
+				h.start()
+				if took := time.Since(begun); took != tt.waits {
+					t.Errorf("start took %s, want %s", took, tt.waits)
+				}
+				if h.Ready() != (tt.waits == 5*time.Second) {
+					t.Errorf("ready: %t", h.Ready())
+				}
+				time.Sleep(5*time.Second - tt.waits)
+				if !h.Ready() {
+					t.Error("not ready after startup_timeout")
+				}
+				watches.Release(func(any) bool { return true })
+			})
 		})
 	}
 }

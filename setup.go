@@ -62,7 +62,8 @@ func setup(c *caddy.Controller) error {
 		h.listening(dnsserver.GetConfig(c).ListenHosts)
 		h.start()
 		if t, ok := dnsserver.GetConfig(c).Handler("transfer").(*transfer.Transfer); ok {
-			h.generation.serves = append(h.generation.serves, func() { h.notify(t.Notify) })
+			h.tell = t.Notify
+			h.generation.serves = append(h.generation.serves, h.notify)
 		}
 		return h.explain(c)
 	})

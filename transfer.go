@@ -163,11 +163,11 @@ func (r *senders) release(gone func(generation any) bool) {
 }
 
 // notify starts to tell secondaries of changes.
-func (h *Headless) notify(send func(zone string) error) {
+func (h *Headless) notify() {
 	ctx := notifiers.add(h.generation)
 	for _, o := range h.origins {
 		if o.authority() {
-			go o.notify(ctx, send)
+			go o.notify(ctx, h.tell)
 		}
 	}
 }

@@ -1,15 +1,12 @@
 package headless
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,7 +14,6 @@ import (
 	"github.com/coredns/coredns/plugin/transfer"
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
-	"go.uber.org/goleak"
 
 	"github.com/coredns-headless/headless/plugin/object"
 	"github.com/coredns-headless/headless/plugin/tree"
@@ -185,87 +181,36 @@ func TestIncrementalTransfers(t *testing.T) {
 	}
 }
 
-// notices are what a zones' secondaries hear.
+// notices are what secondaries hear, as the seconds since begun and the zone.
 type notices struct {
+	begun time.Time
+
 	mu    sync.Mutex
-	zones []string
-	err   error
+	lines []string
+	err   error // what the secondaries say to it
 }
 
 func (n *notices) send(zone string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.zones = append(n.zones, zone)
+	n.lines = append(n.lines, fmt.Sprintf("%gs %s", time.Since(n.begun).Seconds(), zone))
 	return n.err
 }
 
-// take returns what was told since, in order, and makes the next ones fail with err.
-func (n *notices) take(err error) string {
+// take returns what was told since, and makes what is told from now on fail with err.
+func (n *notices) take(err error) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	slices.Sort(n.zones)
-	list := strings.Join(n.zones, " ")
-	n.zones, n.err = nil, err
+	list := slices.Sorted(slices.Values(n.lines))
+	n.begun, n.lines, n.err = time.Now(), nil, err
 	return list
-}
-
-func (n *notices) count() int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return len(n.zones)
 }
 
 func TestSecondariesAreToldOfTheirZonesChanges(t *testing.T) {
 	log := hear(t)
 	h := openFor(t, "cluster.local", "suffix m.test default.svc.cluster.local\nsuffix w.test worker.svc.cluster.local\nsuffix k.test svc.cluster.local\n"+
 		"suffix s.test svc.cluster.local\nfallthrough s.test", moved...)
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	synctest.Test(t, func(t *testing.T) { tellsSecondaries(t, h, log) }) // what belongs together comes within a second, however busy the machine
-}
-
-func tellsSecondaries(t *testing.T, h *Headless, log *heard) {
-	tr := tree.New("default", "worker")
-	h.stanzas[0].tree = tr
-	ofDefault, ofWorker := tr.Source("default"), tr.Source("worker")
-	service := func(key string) object.Object { return objectsOf(t, svc(key, "clusterIP: 10.96.0.9"))[0] }
-	n := new(notices)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	ofDefault.Replace([]object.Object{service("default/a")}, 1000)
-	var running sync.WaitGroup
-	for _, o := range h.origins {
-		if !o.guest && !o.shared {
-			running.Go(func() { o.notify(ctx, n.send) })
-		}
-	}
-	for _, step := range []struct {
-		what string
-		do   func()
-		fail error // of what is told then
-		want string
-	}{
-		{what: "one namespace is synced", do: func() {}, fail: errUpstream, want: "m.test."},
-		{what: "many changes, and all is synced", fail: errUpstream, want: "k.test. m.test. w.test.", do: func() {
-			for i := range 50 {
-				ofDefault.Set(service(fmt.Sprintf("default/s%d", i)))
-			}
-			ofWorker.Replace(nil, 900)
-		}},
-		{what: "nothing, or nothing that shows", do: func() { ofDefault.Set(service("default/a")) }},
-		{what: "a change of the other", do: func() { ofWorker.Set(service("worker/a")) }, want: "k.test. w.test."},
-		{what: "the end", do: func() { cancel(); ofWorker.Set(service("worker/b")) }},
-	} {
-		n.take(step.fail)
-		step.do()
-		if step.want == "" {
-			time.Sleep(notifyEvery + notifyEvery/10) // every zone has its turn, and says nothing
-		}
-		eventually(t, step.what, func() bool { return n.count() >= len(strings.Fields(step.want)) })
-		if got := n.take(nil); got != step.want {
-			t.Errorf("%s: told %q, want %q", step.what, got, step.want)
-		}
-	}
-	running.Wait()
+	synctest.Test(t, func(t *testing.T) { tellsSecondaries(t, h) })
 	for zone, want := range map[string]int{"m.test.": 1, "w.test.": 1, "k.test.": 1, "s.test.": 0} {
 		if got := log.with("secondaries of "+zone, errUpstream.Error()); got != want {
 			t.Errorf("%d warnings of %s, want %d", got, zone, want)
@@ -273,52 +218,133 @@ func tellsSecondaries(t *testing.T, h *Headless, log *heard) {
 	}
 }
 
-// secondary is a server that a zone's transfers go to.
-func secondary(t *testing.T) (addr string, notified *atomic.Int32) {
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+func tellsSecondaries(t *testing.T, h *Headless) {
+	tr := tree.New("default", "worker")
+	h.stanzas[0].tree = tr
+	ofDefault, ofWorker := tr.Source("default"), tr.Source("worker")
+	service := func(key string) object.Object { return objectsOf(t, svc(key, "clusterIP: 10.96.0.9"))[0] }
+	ofDefault.Replace([]object.Object{service("default/a")}, 1000)
+	n := new(notices)
+	h.tell = n.send
+	h.notify()
+	for _, step := range []struct {
+		what string
+		do   func()
+		fail error // of what is told then
+		want []string
+	}{
+		{what: "one namespace is synced", do: func() {}, fail: errUpstream, want: []string{"1s m.test."}},
+		{what: "many changes, and all is synced", fail: errUpstream, want: []string{"1s k.test.", "1s m.test.", "1s w.test."}, do: func() {
+			for i := range 50 {
+				ofDefault.Set(service(fmt.Sprintf("default/s%d", i)))
+			}
+			ofWorker.Replace(nil, 900)
+		}},
+		{what: "nothing that shows", do: func() { ofDefault.Set(service("default/a")) }},
+		{what: "a change of the other", do: func() { ofWorker.Set(service("worker/a")) }, want: []string{"1s k.test.", "1s w.test."}},
+		{what: "the end", do: func() {
+			release(func(generation any) bool { return generation == h.generation })
+			ofWorker.Set(service("worker/b"))
+		}},
+	} {
+		n.take(step.fail)
+		step.do()
+		time.Sleep(10 * notifyEvery)
+		synctest.Wait()
+		if diff := cmp.Diff(step.want, n.take(nil)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", step.what, diff)
+		}
+	}
+}
+
+// A secondary that was slow once is not told twice within a second then.
+func TestSecondariesAreToldAtMostOnceASecond(t *testing.T) {
+	h := openFor(t, "cluster.local", "suffix m.test default.svc.cluster.local", moved...)
+	synctest.Test(t, func(t *testing.T) {
+		tr := tree.New()
+		h.stanzas[0].tree = tr
+		source := tr.Source("")
+		source.Replace(nil, 1)
+		n := &notices{begun: time.Now()}
+		slow := sync.OnceFunc(func() { time.Sleep(notifyEvery * 19 / 10) })
+		h.tell = func(zone string) error {
+			slow()
+			return n.send(zone)
+		}
+		h.notify()
+		for i := range 60 {
+			source.Set(objectsOf(t, svc(fmt.Sprintf("default/s%d", i), none))[0])
+			time.Sleep(notifyEvery / 10)
+		}
+		release(func(generation any) bool { return generation == h.generation })
+		if diff := cmp.Diff([]string{"2.9s m.test.", "3.9s m.test.", "4.9s m.test.", "5.9s m.test."}, n.take(nil)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+// secondary is a server that a zone's transfers go to, and the zones of which it is told.
+func secondary(t *testing.T) (addr string, told <-chan string) {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", home+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	notified = new(atomic.Int32)
+	heard := make(chan string, 1)
 	s := &dns.Server{PacketConn: conn, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, r *dns.Msg) {
-		if r.Opcode == dns.OpcodeNotify && r.Question[0].Name == "a.test." {
-			notified.Add(1)
+		select {
+		case heard <- dns.OpcodeToString[r.Opcode] + " " + r.Question[0].Name:
+		default:
 		}
 		_ = w.WriteMsg(new(dns.Msg).SetReply(r))
 	})}
-	done := make(chan error, 1)
+	begun, done := make(chan struct{}), make(chan error, 1)
+	s.NotifyStartedFunc = func() { close(begun) }
 	go func() { done <- s.ActivateAndServe() }()
+	<-begun
 	t.Cleanup(func() {
 		if err := errors.Join(s.Shutdown(), <-done); err != nil {
 			t.Error(err)
 		}
 	})
-	return conn.LocalAddr().String(), notified
+	return conn.LocalAddr().String(), heard
 }
 
+// tellers counts the generations that tell secondaries of changes.
+func tellers() int {
+	notifiers.mu.Lock()
+	defer notifiers.mu.Unlock()
+	return len(notifiers.stop)
+}
+
+// Only what serves speaks to secondaries, which then come and ask it: neither an instance that starts, nor one that cannot.
 func TestServerFeedsSecondaries(t *testing.T) {
-	addr, notified := secondary(t)
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	addr, told := secondary(t)
 	path := manifest(t, strings.Join(moved, ""))
 	text := func(more string) string {
 		return block(".", "transfer a.test {\nto * "+addr+"\n}\nheadless cluster.local {\nmanifests "+path+"\nsuffix a.test default.svc.cluster.local\n}\n"+more)
 	}
-	late = func() {
-		told := notified.Load()
-		time.Sleep(notifyEvery + notifyEvery/2) // in which a NOTIFY would have been sent
-		if n := notified.Load() - told; n != 0 {
-			t.Errorf("%d NOTIFYs while an instance starts, want none", n)
-		}
-	}
+	var before []int
+	late = func() { before = append(before, tellers()) }
 	defer func() { late = func() {} }()
 	i := run(t, text("kubernetes"))
-	defer func() { stop(t, i) }()
-	eventually(t, "a NOTIFY after start-up", func() bool { return notified.Load() == 1 })
-	failToReload(t, i, text("erratic")) // its instance must not speak up, nor change the serial
-	if err := os.WriteFile(path, []byte(strings.Join(moved[:4], "")), 0o600); err != nil {
-		t.Fatal(err)
+	serial := func() uint32 { return exchange(t, i, "a.test.", dns.TypeSOA).Answer[0].(*dns.SOA).Serial }
+	first := serial()
+	failToReload(t, i, text("erratic"))
+	if n, now := tellers(), serial(); n != 1 || now != first {
+		t.Errorf("after a reload that failed %d tell secondaries, want 1; serial %d, want %d", n, now, first)
 	}
-	eventually(t, "a NOTIFY after a change", func() bool { return notified.Load() >= 2 })
+	i = reload(t, i, text("kubernetes"))
+	if n, now := tellers(), serial(); n != 1 || now != first+1 { // it may say something else of the same objects
+		t.Errorf("after a reload %d tell secondaries, want 1; serial %d, want %d", n, now, first+1)
+	}
+	if diff := cmp.Diff([]int{0, 1, 1}, before); diff != "" {
+		t.Errorf("who tells secondaries while an instance starts (-want +got):\n%s", diff)
+	}
+	err := started[0].tell("a.test.")
+	if got := <-told; got != "NOTIFY a.test." {
+		t.Errorf("the secondary got %s, %v", got, err)
+	}
 	for _, qtype := range []uint16{dns.TypeAXFR, dns.TypeIXFR} {
 		r := query("A.test.", qtype)
 		if qtype == dns.TypeIXFR {
@@ -339,7 +365,8 @@ func TestServerFeedsSecondaries(t *testing.T) {
 			t.Errorf("%s: %v", dns.TypeToString[qtype], rrs)
 		}
 	}
-	if n := notified.Load(); n != 2 {
-		t.Errorf("%d NOTIFYs, want 2", n)
+	stop(t, i)
+	if n := tellers(); n != 0 {
+		t.Errorf("after the end %d tell secondaries", n)
 	}
 }
