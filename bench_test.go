@@ -2,7 +2,7 @@ package headless
 
 import (
 	"fmt"
-	"strings"
+	"strconv"
 	"testing"
 
 	"github.com/coredns/coredns/plugin"
@@ -14,16 +14,15 @@ import (
 
 // crowd is a headless Service of n pods in slices of 100 (Kubernetes' default).
 func crowd(service string, n int) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "---\napiVersion: v1\nkind: Service\nmetadata: {namespace: crowd, name: %s}\nspec: {clusterIP: None}\n", service)
-	for i := range n {
-		if i%100 == 0 {
-			fmt.Fprintf(&b, "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {namespace: crowd, name: %[1]s-%[2]d, labels: {kubernetes.io/service-name: %[1]s}}\n", service, i/100)
-			b.WriteString("addressType: IPv4\nendpoints:\n")
+	text := svc("crowd/"+service, none)
+	for i := 0; i < n; i += 100 {
+		var pods []string
+		for pod := i; pod < min(i+100, n); pod++ {
+			pods = append(pods, fmt.Sprintf("10.%d.%d.%d pod=%s-%d", len(service), pod/250, pod%250+1, service, pod))
 		}
-		fmt.Fprintf(&b, "- {addresses: [10.%d.%d.%d], targetRef: {kind: Pod, name: %s-%d}}\n", len(service), i/250, i%250+1, service, i)
+		text += eps("crowd/"+service, strconv.Itoa(i/100), "", pods...)
 	}
-	return b.String()
+	return text
 }
 
 func BenchmarkServeDNS(b *testing.B) {

@@ -98,7 +98,6 @@ func TestExternalNameInTheTree(t *testing.T) {
 	}
 	checkAll(t, h, []row{
 		{"a peer", "short.m.test.", dns.TypeA, "@ $ CNAME web-1.m.test.\n> $ A 10.244.0.11"},
-		{"a peer's IPv6", "short.m.test.", dns.TypeAAAA, "@ $ CNAME web-1.m.test.\n> $ AAAA fd00::b"},
 		{"a peer below its Service", "long.m.test.", dns.TypeA, "@ $ CNAME web-1.nginx.m.test.\n> $ A 10.244.0.11"},
 		{"a Service", "service.m.test.", dns.TypeA, "@ $ CNAME api.m.test.\n> $ A 10.96.0.10"},
 		{"under the root", "short.default.k.test.", dns.TypeA, "@ $ CNAME web-1.default.k.test.\n> $ A 10.244.0.11"},
@@ -113,16 +112,13 @@ func TestExternalNameInTheTree(t *testing.T) {
 		{"the grafted root", "svc.default.k.test.", dns.TypeA, "@ $ CNAME k.test.\n" + noData("k.test.")},
 		{"CNAME", "short.m.test.", dns.TypeCNAME, "@ $ CNAME web-1.m.test."},
 		{"another type", "short.m.test.", dns.TypeTXT, "@ $ CNAME web-1.m.test."},
-		{"SRV", "short.m.test.", dns.TypeSRV, "@ $ CNAME web-1.m.test."},
 		{"ANY", "short.m.test.", dns.TypeANY, "@ $ CNAME web-1.m.test."},
 		{"only the first of a chain for another type", "twice.m.test.", dns.TypeMX, "@ $ CNAME once.m.test."},
 		{"below an ExternalName", "x.short.m.test.", dns.TypeA, nxDomain("m.test.")},
-		{"a port of an ExternalName", "_web._tcp.short.m.test.", dns.TypeSRV, nxDomain("m.test.")},
 		{"a protocol of an ExternalName", "_tcp.short.m.test.", dns.TypeSRV, nxDomain("m.test.")},
 
 		{"itself", "self.m.test.", dns.TypeA, "@ $ CNAME self.m.test."},
 		{"a loop", "a.m.test.", dns.TypeA, "@ $ CNAME b.m.test.\n> $ CNAME a.m.test."},
-		{"into a loop", "into.m.test.", dns.TypeA, "@ $ CNAME a.m.test.\n> $ CNAME b.m.test."},
 		{"a chain", "c5.m.test.", dns.TypeA, strings.ReplaceAll("@ $ CNAME c6\n> $ CNAME c7\n> $ CNAME c8\n> $ CNAME c9\n> $ CNAME c10\n> $ CNAME c11\n> $ CNAME c12\n", "\n", ".m.test.\n") +
 			"> $ CNAME web-0.m.test.\n> $ A 10.244.0.10"},
 		{"a chain that is too long", "c0.m.test.", dns.TypeA, chain(8)},
@@ -137,7 +133,6 @@ func TestExternalNameIsFlattenedWhereACNAMECannotStand(t *testing.T) {
 	h.upstream = upstreamOf(resolvable)
 	checkAll(t, h, []row{
 		{"another namespace's peer", "hidden.m.test.", dns.TypeA, "@ $ A 10.244.1.1"},
-		{"no IPv6 there", "hidden.m.test.", dns.TypeAAAA, noData("m.test.")},
 		{"CNAME", "hidden.m.test.", dns.TypeCNAME, noData("m.test.")},
 		{"ANY", "hidden.m.test.", dns.TypeANY, noData("m.test.")},
 		{"behind a CNAME that can be told", "veiled.m.test.", dns.TypeA, "@ $ CNAME hidden.m.test.\n> $ A 10.244.1.1"},
@@ -159,13 +154,13 @@ func TestExternalNameIsFlattenedWhereACNAMECannotStand(t *testing.T) {
 		{"apex, TXT", "out.test.", dns.TypeTXT, noData("out.test.")},
 		{"apex, ANY", "out.test.", dns.TypeANY, "SOA out.test."},
 		{"apex, a loop", "loop.test.", dns.TypeA, "SERVFAIL"},
-		{"apex, a chain that is too long", "long.test.", dns.TypeA, "SERVFAIL"},
 		{"below an apex", "x.out.test.", dns.TypeA, nxDomain("out.test.")},
 		{"the target of another graft", "web-0.nginx.test.", dns.TypeA, "@ $ A 10.244.0.10"},
 	})
 }
 
 func TestExternalNameLeadsOutside(t *testing.T) {
+	h := openFor(t, "cluster.local", externalSuffixes, externals()...)
 	const soa = "example.com. 60 IN SOA ns.example.com. root.example.com. 1 2 3 4 5"
 	const cname = "@ $ CNAME www.example.com."
 	for _, tt := range []struct {
@@ -202,7 +197,6 @@ func TestExternalNameLeadsOutside(t *testing.T) {
 		{"no reply", "nothing", "SERVFAIL", "SERVFAIL"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h := openFor(t, "cluster.local", externalSuffixes, externals()...)
 			h.upstream = upstreamOf(map[string]string{"www.example.com.": tt.upstream})
 			checkAll(t, h, []row{
 				{"below a namespace", "out.m.test.", dns.TypeA, tt.want},
@@ -305,12 +299,12 @@ func TestExternalNameWaitsForItsTargetsNamespace(t *testing.T) {
 	s.tree = tree.New("default", "worker")
 	s.tree.Source("worker")
 	s.tree.Source("default").Replace(objectsOf(t, externals()...), 42)
-	for qname, want := range map[string]string{
-		"short.m.test.": "@ $ CNAME web-1.m.test.\n> $ A 10.244.0.11", "hidden.m.test.": "SERVFAIL", "away.default.k.test.": "SERVFAIL", "short.test.": "@ $ A 10.244.0.11",
-	} {
-		r := row{qname: qname, qtype: dns.TypeA, want: want}
-		r.check(t, h)
-	}
+	checkAll(t, h, []row{
+		{"synced", "short.m.test.", dns.TypeA, "@ $ CNAME web-1.m.test.\n> $ A 10.244.0.11"},
+		{"synced, at an apex", "short.test.", dns.TypeA, "@ $ A 10.244.0.11"},
+		{"not synced", "hidden.m.test.", dns.TypeA, "SERVFAIL"},
+		{"not synced, on the way", "away.default.k.test.", dns.TypeA, "SERVFAIL"},
+	})
 }
 
 // A namespace that is not watched is another's to answer for where the name is flattened, and has no names where it would be ours.

@@ -78,58 +78,16 @@ func (h *heard) with(parts ...string) (n int) {
 }
 
 // cluster is what the handler's tests serve.
-const cluster = `
-apiVersion: v1
-kind: List
-items:
-- {apiVersion: v1, kind: Service, metadata: {namespace: default, name: nginx}, spec: {clusterIP: None}}
-- {apiVersion: v1, kind: Service, metadata: {namespace: default, name: ws}, spec: {clusterIP: None}}
-- {apiVersion: v1, kind: Service, metadata: {namespace: default, name: kafka}, spec: {clusterIP: None}}
-- {apiVersion: v1, kind: Service, metadata: {namespace: default, name: same}, spec: {clusterIP: None}}
-- {apiVersion: v1, kind: Service, metadata: {namespace: default, name: api}, spec: {clusterIP: 10.96.0.10, clusterIPs: [10.96.0.10, "fd00:96::a"]}}
-- {apiVersion: v1, kind: Service, metadata: {namespace: default, name: external}, spec: {type: ExternalName, externalName: www.example.com}}
-- {apiVersion: v1, kind: Service, metadata: {namespace: worker, name: nimbus}, spec: {clusterIP: None}}
-- apiVersion: discovery.k8s.io/v1
-  kind: EndpointSlice
-  metadata: {namespace: default, name: nginx-v4, labels: {kubernetes.io/service-name: nginx}}
-  addressType: IPv4
-  ports: [{name: web, port: 80, protocol: TCP}]
-  endpoints:
-  - {addresses: [10.244.0.10], hostname: web-0, targetRef: {kind: Pod, namespace: default, name: web-0}}
-  - {addresses: [10.244.0.11], hostname: web-1, targetRef: {kind: Pod, namespace: default, name: web-1}, conditions: {ready: true}}
-  - {addresses: [10.244.0.12], hostname: web-2, targetRef: {kind: Pod, namespace: default, name: web-2}, conditions: {ready: false}}
-- apiVersion: discovery.k8s.io/v1
-  kind: EndpointSlice
-  metadata: {namespace: default, name: nginx-v6, labels: {kubernetes.io/service-name: nginx}}
-  addressType: IPv6
-  endpoints:
-  - {addresses: ["fd00::b"], hostname: web-1, targetRef: {kind: Pod, namespace: default, name: web-1}}
-- apiVersion: discovery.k8s.io/v1
-  kind: EndpointSlice
-  metadata: {namespace: default, name: ws-v4, labels: {kubernetes.io/service-name: ws}}
-  addressType: IPv4
-  endpoints:
-  - {addresses: [10.244.0.21], targetRef: {kind: Pod, namespace: default, name: ws-777779bd59-ftn4j}}
-  - {addresses: [10.244.0.22]}
-- apiVersion: discovery.k8s.io/v1
-  kind: EndpointSlice
-  metadata: {namespace: default, name: kafka-v4, labels: {kubernetes.io/service-name: kafka}}
-  addressType: IPv4
-  endpoints:
-  - {addresses: [10.244.0.31, 10.244.0.30], hostname: broker, targetRef: {kind: Pod, namespace: default, name: kafka-0}}
-- apiVersion: discovery.k8s.io/v1
-  kind: EndpointSlice
-  metadata: {namespace: default, name: same-v4, labels: {kubernetes.io/service-name: same}}
-  addressType: IPv4
-  endpoints:
-  - {addresses: [10.244.0.40], hostname: same, targetRef: {kind: Pod, namespace: default, name: same}}
-- apiVersion: discovery.k8s.io/v1
-  kind: EndpointSlice
-  metadata: {namespace: worker, name: nimbus-v4, labels: {kubernetes.io/service-name: nimbus}}
-  addressType: IPv4
-  endpoints:
-  - {addresses: [10.244.1.1], hostname: nimbus-0, targetRef: {kind: Pod, namespace: worker, name: nimbus-0}}
-`
+var cluster = strings.Join([]string{
+	svc("default/nginx", none), svc("default/ws", none), svc("default/kafka", none), svc("default/same", none), svc("worker/nimbus", none),
+	svc("default/api", `clusterIP: 10.96.0.10, clusterIPs: [10.96.0.10, "fd00:96::a"]`), aliasTo("default/external", "www.example.com"),
+	eps("default/nginx", "v4", web, "10.244.0.10 host=web-0 pod=web-0", "10.244.0.11 host=web-1 pod=web-1", "10.244.0.12 host=web-2 pod=web-2 unready"),
+	eps("default/nginx", "v6", "", "fd00::b host=web-1 pod=web-1"),
+	eps("default/ws", "v4", "", "10.244.0.21 pod=ws-777779bd59-ftn4j", "10.244.0.22"),
+	eps("default/kafka", "v4", "", "10.244.0.31,10.244.0.30 host=broker pod=kafka-0"),
+	eps("default/same", "v4", "", "10.244.0.40 host=same pod=same"),
+	eps("worker/nimbus", "v4", "", "10.244.1.1 host=nimbus-0 pod=nimbus-0"),
+}, "")
 
 // manifest writes text to a file of the test's own.
 func manifest(t testing.TB, text string) string {

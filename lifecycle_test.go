@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -238,32 +237,17 @@ func TestServerBlocksAndReloadsShareAWatch(t *testing.T) {
 
 // What is wrong with a manifest now is no reason to refuse a reload: the watch that runs has its last good state.
 func TestReloadWithABadManifestGoesOnWithTheLastGoodState(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "cluster.yaml")
-	text, err := os.ReadFile("examples/cluster.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	corefileText := block("reload.test", "headless cluster.local {\nmanifests "+path+"\nsuffix reload.test default.svc.cluster.local\n}")
-	i := run(t, corefileText)
+	path := manifest(t, cluster)
+	text := block(".", "headless cluster.local {\nmanifests "+path+"\nsuffix a.test default.svc.cluster.local\n}\nkubernetes")
+	i := run(t, text)
 	if err := os.WriteFile(path, []byte("a: ["), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	next, err := i.Restart(corefile(corefileText))
-	if err != nil {
-		t.Fatal(err)
+	i = reload(t, i, text)
+	if m := exchange(t, i, "web-1.a.test.", dns.TypeA); len(m.Answer) != 1 {
+		t.Errorf("got %s", m)
 	}
-	serves(t, next)
-	for _, s := range next.Servers() {
-		m, _, err := patient.Exchange(query("web-1.reload.test.", dns.TypeA), s.LocalAddr().String())
-		if err != nil || len(m.Answer) != 1 {
-			t.Errorf("%v %v", m, err)
-		}
-	}
-	stop(t, next)
+	stop(t, i)
 }
 
 func TestReloadThatFailsHoldsNothing(t *testing.T) {
@@ -325,22 +309,4 @@ func TestReloadWithAChangedKubeconfigBeginsAnotherWatch(t *testing.T) {
 	}
 	stop(t, i)
 	running(t, "stopped", 0)
-}
-
-func TestDeadHoldersAreThoseCaddyDoesNotKnow(t *testing.T) {
-	if !dead(new(generation)) {
-		t.Error("a generation of no instance lives")
-	}
-	if !dead(nil) {
-		t.Error("nobody lives")
-	}
-	i := run(t, block("a.local", "headless a.local {\nmanifests "+manifest(t, cluster)+"\n}\nkubernetes"))
-	g := started[0].generation
-	if dead(g) {
-		t.Error("the generation that serves is dead")
-	}
-	stop(t, i)
-	if !dead(g) {
-		t.Error("a generation that ended lives")
-	}
 }

@@ -1,6 +1,7 @@
 package headless
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -71,12 +72,12 @@ func openFor(t testing.TB, zones, options string, objects ...string) *Headless {
 
 // row is a query and the whole reply to it.
 type row struct {
-	name  string
+	name  string // or "", where that of the query says it
 	qname string
 	qtype uint16
 	// want is the rcode where it is not NOERROR, TC where that is set, and the records in presentation format, one a line. They are those of the answer up to a line
 	// "authority:" or "additional:". @ is the query's name, > the last target before, $ the TTL and the class; SOA and a zone is that
-	// zone's SOA record. "next" is the reply of the plugin behind, SERVFAIL nothing written.
+	// zone's SOA record. "next" is the reply of the plugin behind, SERVFAIL and REFUSED nothing written.
 	want string
 }
 
@@ -136,8 +137,8 @@ func (tt *row) check(t *testing.T, h *Headless) {
 	switch tt.want {
 	case "next":
 		goesOn(t, h, r)
-	case "SERVFAIL":
-		refuses(t, h, r, dns.RcodeServerFailure)
+	case "SERVFAIL", "REFUSED":
+		refuses(t, h, r, dns.StringToRcode[tt.want])
 	default:
 		answers(t, h, r, tt.reply(h, r))
 	}
@@ -146,7 +147,7 @@ func (tt *row) check(t *testing.T, h *Headless) {
 func checkAll(t *testing.T, h *Headless, rows []row) {
 	t.Helper()
 	for _, tt := range rows {
-		t.Run(tt.name, func(t *testing.T) { tt.check(t, h) })
+		t.Run(cmp.Or(tt.name, tt.qname), func(t *testing.T) { tt.check(t, h) })
 	}
 }
 

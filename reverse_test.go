@@ -1,7 +1,6 @@
 package headless
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -38,11 +37,9 @@ func TestPTR(t *testing.T) {
 	checkAll(t, h, []row{
 		{"a peer, under the first suffix", "10.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR web-0.m.test."},
 		{"IPv6", "a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa.", dns.TypePTR, "@ $ PTR web-0.m.test."},
-		{"IPv6 in capitals", "A.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.D.F.IP6.arpa.", dns.TypePTR, "@ $ PTR web-0.m.test."},
 		{"a 0x20 client", "10.0.244.10.In-Addr.ARPA.", dns.TypePTR, "@ $ PTR web-0.m.test."},
 		{"a dashed address", "15.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR 10-244-0-15.m.test."},
 		{"a hostname before the pod's name", "31.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR broker.m.test."},
-		{"a pod's name", "32.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR kafka-1.m.test."},
 		{"several ready pods, in alphabetical order", "1.9.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR proxy-1.m.test."},
 		{"no suffix: the cluster zone", "1.1.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR nimbus-0.nimbus.worker.svc.cluster.local."},
 		{"a hostname that a Service hides", "41.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR behind-nginx.m.test."},
@@ -57,41 +54,27 @@ func TestPTR(t *testing.T) {
 		{"of two namespaces, ready in one", "61.0.244.10.in-addr.arpa.", dns.TypePTR, "next"},
 		{"nobody's", "99.0.244.10.in-addr.arpa.", dns.TypePTR, "next"},
 		{"outside the networks, though a peer's", "1.0.168.192.in-addr.arpa.", dns.TypePTR, "next"},
-		{"another type", "10.0.244.10.in-addr.arpa.", dns.TypeA, noPointer(h, "244.10.in-addr.arpa.")},
-		{"SOA", "10.0.244.10.in-addr.arpa.", dns.TypeSOA, noPointer(h, "244.10.in-addr.arpa.")},
-		{"ANY", "10.0.244.10.in-addr.arpa.", dns.TypeANY, noPointer(h, "244.10.in-addr.arpa.")},
-		{"another type for a 0x20 client", "10.0.244.10.In-Addr.ARPA.", dns.TypeTXT, noPointer(h, "244.10.In-Addr.ARPA.")},
-		{"another type of IPv6", "a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa.", dns.TypeTXT, noPointer(h, "0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa.")},
-		{"another type of nobody's", "99.0.244.10.in-addr.arpa.", dns.TypeA, "next"},
+		{"another type", "10.0.244.10.in-addr.arpa.", dns.TypeA, noData("244.10.in-addr.arpa.")},
+		{"SOA", "10.0.244.10.in-addr.arpa.", dns.TypeSOA, noData("244.10.in-addr.arpa.")},
+		{"another type for a 0x20 client", "10.0.244.10.In-Addr.ARPA.", dns.TypeTXT, noData("244.10.In-Addr.ARPA.")},
+		{"another type of IPv6", "a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa.", dns.TypeTXT, noData("0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa.")},
 		{"a transfer", "10.0.244.10.in-addr.arpa.", dns.TypeAXFR, "next"},
 		{"an incremental transfer", "10.0.244.10.in-addr.arpa.", dns.TypeIXFR, "next"},
 	})
-	for name, change := range map[string]func(*dns.Msg){
-		"class CH": func(r *dns.Msg) { r.Question[0].Qclass = dns.ClassCHAOS },
-		"NOTIFY":   func(r *dns.Msg) { r.Opcode = dns.OpcodeNotify },
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := query("10.0.244.10.in-addr.arpa.", dns.TypePTR)
-			change(r)
-			goesOn(t, h, r)
-		})
-	}
-}
-
-// noPointer is NODATA in a reverse zone that nobody behind serves.
-func noPointer(h *Headless, zone string) string {
-	return "authority:\n" + soa(h, zone)
 }
 
 func TestReverseNamesThatAreNone(t *testing.T) {
 	h := openFor(t, "cluster.local 10.0.0.0/8 fd00::/64", "suffix m.test default.svc.cluster.local", svc("default/s", none),
 		eps("default/s", "v4", web, "10.0.0.0 pod=zero", "10.10.10.10 pod=ten"), eps("default/s", "v6", web, "fd00::a pod=six"))
 	const six = "a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa."
-	checkAll(t, h, []row{
+	rows := []row{
 		{"whole", "10.10.10.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR ten.m.test."},
 		{"zeros", "0.0.0.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR zero.m.test."},
+		{"an escaped zero", `1\048.10.10.10.in-addr.arpa.`, dns.TypePTR, "@ $ PTR ten.m.test."},
 		{"whole IPv6", six, dns.TypePTR, "@ $ PTR six.m.test."},
-	})
+		{"whole IPv6 in capitals", strings.ToUpper(six), dns.TypePTR, "@ $ PTR six.m.test."},
+		{"IPv4 in IPv6", "a.0.a.0.a.0.a.0.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa.", dns.TypePTR, "next"},
+	}
 	for _, qname := range []string{
 		"010.10.10.10.in-addr.arpa.", "10.10.10.010.in-addr.arpa.", "00.0.0.10.in-addr.arpa.", "10.10.10.in-addr.arpa.", "10.in-addr.arpa.", "in-addr.arpa.", "arpa.",
 		"10.10.10.10.10.in-addr.arpa.", "0.10.10.10.10.in-addr.arpa.", "266.10.10.10.in-addr.arpa.", "+10.10.10.10.in-addr.arpa.", "-0.0.0.10.in-addr.arpa.",
@@ -99,13 +82,10 @@ func TestReverseNamesThatAreNone(t *testing.T) {
 		"10.10.10.10.ip6.arpa.", "10.10.10.10.in-addr.arpa.example.org.", "10.10.10.10.in-addr.arpax.",
 		six[2:], "0." + six, "0" + six, strings.Replace(six, "a.", "g.", 1), strings.Replace(six, "a.", "+a.", 1), strings.Replace(six, "a.", "_.", 1),
 		strings.Replace(six, "ip6", "in-addr", 1), strings.Replace(six, "ip6", "ip6.int", 1),
-		// 10.10.10.10, as IPv4 in IPv6
-		"a.0.a.0.a.0.a.0.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa.",
 	} {
-		t.Run(qname, func(t *testing.T) { goesOn(t, h, query(qname, dns.TypePTR)) })
+		rows = append(rows, row{"", qname, dns.TypePTR, "next"})
 	}
-	r := query(`1\048.10.10.10.in-addr.arpa.`, dns.TypePTR) // an escaped 0
-	answers(t, h, r, authoritative(r, dns.RcodeSuccess, records(r.Question[0].Name+" 7 IN PTR ten.m.test."), nil))
+	checkAll(t, h, rows)
 }
 
 func TestPTRTakesTheFirstSuffixThatHasTheAddress(t *testing.T) {
@@ -182,37 +162,10 @@ func TestPTRBeforeTheFirstSync(t *testing.T) {
 	now.Replace(rest, 42)
 	late.Set(worker[0])
 	late.Set(worker[1])
-	ten := row{qname: "10.0.244.10.in-addr.arpa.", qtype: dns.TypePTR, want: "@ $ PTR web-0.default.k.test."}
-	nimbus := row{qname: "1.1.244.10.in-addr.arpa.", qtype: dns.TypePTR, want: "next"}
-	ten.check(t, h)
-	nimbus.check(t, h)
+	const ten, nimbus = "10.0.244.10.in-addr.arpa.", "1.1.244.10.in-addr.arpa."
+	checkAll(t, h, []row{{"synced", ten, dns.TypePTR, "@ $ PTR web-0.default.k.test."}, {"not synced", nimbus, dns.TypePTR, "next"}})
 	late.Replace(worker, 43)
-	nimbus.want = "@ $ PTR nimbus-0.worker.k.test."
-	nimbus.check(t, h)
+	checkAll(t, h, []row{{"synced late", nimbus, dns.TypePTR, "@ $ PTR nimbus-0.worker.k.test."}})
 	late.Replace(nil, 44)
-	nimbus.want = "next"
-	nimbus.check(t, h)
-}
-
-// Two replicas, or one that starts again, must not tell different names.
-func TestPTRDoesNotDependOnOrder(t *testing.T) {
-	manifests := []string{
-		svc("default/node", none), svc("default/also", none),
-		eps("default/node", "a", web, "10.0.0.1 pod=zeta", "10.0.0.1 pod=mid"), eps("default/node", "b", web, "10.0.0.1 pod=alpha"), eps("default/node", "c", web, "10.0.0.1 pod=beta"),
-		eps("default/node", "d", web, "10.0.0.2 host=h pod=two"), eps("default/node", "e", web, "10.0.0.2 host=g pod=three"),
-	}
-	h := openFor(t, "cluster.local 10.0.0.0/8", "suffix m.test default.svc.cluster.local", manifests...)
-	objects := objectsOf(t, manifests...)
-	for i := range 6 {
-		tr := tree.New()
-		tr.IndexAddresses()
-		tr.Source("").Replace(append(slices.Clone(objects[i:]), objects[:i]...), 1)
-		h.stanzas[0].tree = tr
-		for qname, want := range map[string]string{"1.0.0.10.in-addr.arpa.": "alpha.m.test.", "2.0.0.10.in-addr.arpa.": "g.m.test."} {
-			m, _, _ := ask(h, query(qname, dns.TypePTR))
-			if len(m.Answer) != 1 || m.Answer[0].(*dns.PTR).Ptr != want {
-				t.Errorf("turned by %d: %v, want %s", i, m.Answer, want)
-			}
-		}
-	}
+	checkAll(t, h, []row{{"gone", nimbus, dns.TypePTR, "next"}})
 }

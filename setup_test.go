@@ -95,18 +95,14 @@ func TestSourceThatIsNoGoodNamesTheLineOfTheCorefile(t *testing.T) {
 			}
 		})
 	}
-	t.Run("kubeconfig without its cluster", func(t *testing.T) {
-		err := setup(controller(t, "headless cluster.local {\nkubeconfig "+dangling+"\n}"))
-		if err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf(place, 2)+"kubeconfig ") || strings.Contains(err.Error(), "\n") {
-			t.Errorf("got %q", err)
-		}
-	})
-	t.Run("kubeconfig that does not parse", func(t *testing.T) {
-		err := setup(controller(t, "headless cluster.local {\nkubeconfig "+broken+"\n}"))
-		if err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf(place, 2)+"kubeconfig ") || strings.Contains(err.Error(), "\n") {
-			t.Errorf("got %q", err)
-		}
-	})
+	for name, path := range map[string]string{"kubeconfig without its cluster": dangling, "kubeconfig that does not parse": broken} {
+		t.Run(name, func(t *testing.T) { // with words of client-go's
+			err := setup(controller(t, "headless cluster.local {\nkubeconfig "+path+"\n}"))
+			if err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf(place, 2)+"kubeconfig ") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %q", err)
+			}
+		})
+	}
 }
 
 // Reading a Corefile starts nothing: it may be thrown away.

@@ -2,6 +2,8 @@ package headless
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,79 +21,38 @@ const shared = `headless cluster.local {
 }`
 
 // handedOn are queries below shared suffixes that the company zone answers, synced or not.
-var handedOn = []struct {
-	name  string
-	qname string
-	qtype uint16
-}{
-	{"apex", "mgmt.example.org.", dns.TypeA},
-	{"apex, SOA", "mgmt.example.org.", dns.TypeSOA},
-	{"apex, NS", "mgmt.example.org.", dns.TypeNS},
-	{"apex grafted on a Service", "storm.example.org.", dns.TypeA},
-	{"transfer", "mgmt.example.org.", dns.TypeAXFR},
-	{"incremental transfer", "mgmt.example.org.", dns.TypeIXFR},
-	{"transfer of a peer", "web-0.mgmt.example.org.", dns.TypeAXFR},
+var handedOn = []row{
+	{"apex", "mgmt.example.org.", dns.TypeA, "next"},
+	{"apex, SOA", "mgmt.example.org.", dns.TypeSOA, "next"},
+	{"apex, NS", "mgmt.example.org.", dns.TypeNS, "next"},
+	{"apex grafted on a Service", "storm.example.org.", dns.TypeA, "next"},
+	{"transfer", "mgmt.example.org.", dns.TypeAXFR, "next"},
+	{"incremental transfer", "mgmt.example.org.", dns.TypeIXFR, "next"},
+	{"transfer of a peer", "web-0.mgmt.example.org.", dns.TypeAXFR, "next"},
 }
 
-// missed are names that the tree does not have as a Service or a peer.
-var missed = []struct {
-	name  string
-	qname string
-	qtype uint16
-}{
-	{"a miss", "www.mgmt.example.org.", dns.TypeA},
-	{"a miss of another type", "www.mgmt.example.org.", dns.TypeMX},
-	{"a miss below a Service", "x.nginx.mgmt.example.org.", dns.TypeA},
-	{"a peer that is not ready", "web-2.mgmt.example.org.", dns.TypeA},
-	{"too many labels", "a.b.c.d.mgmt.example.org.", dns.TypeA},
-	{"an empty non-terminal", "default.k8s.example.org.", dns.TypeA},
-	{"no namespace", "none.k8s.example.org.", dns.TypeA},
-}
-
-func TestSharedSuffixHandsOnWhatItDoesNotHave(t *testing.T) {
+func TestSharedSuffixAnswersServicesAndPeersAlone(t *testing.T) {
 	h := open(t, shared, new(behind))
-	for _, list := range [][]struct {
-		name  string
-		qname string
-		qtype uint16
-	}{handedOn, missed} {
-		for _, tt := range list {
-			t.Run(tt.name, func(t *testing.T) { goesOn(t, h, query(tt.qname, tt.qtype)) })
-		}
-	}
-}
-
-func TestSharedSuffixAnswersServicesAndPeers(t *testing.T) {
-	h := open(t, shared, new(behind))
-	for _, tt := range []struct {
-		name  string
-		qname string
-		qtype uint16
-		want  string
-	}{
-		{"a peer", "Web-0.mgmt.example.org.", dns.TypeA, "A 10.244.0.10"},
-		{"a peer below its Service", "web-0.nginx.mgmt.example.org.", dns.TypeA, "A 10.244.0.10"},
-		{"a peer below a suffix for its Service", "web-0.storm.example.org.", dns.TypeA, "A 10.244.0.10"},
-		{"a Service", "nginx.mgmt.example.org.", dns.TypeA, "A 10.244.0.10, A 10.244.0.11"},
-		{"a ClusterIP Service", "api.default.k8s.example.org.", dns.TypeAAAA, "AAAA fd00:96::a"},
-		{"a type that a peer lacks", "web-0.mgmt.example.org.", dns.TypeAAAA, "NODATA mgmt.example.org."},
-		{"a type that a Service lacks", "ws.mgmt.example.org.", dns.TypeTXT, "NODATA mgmt.example.org."},
-		{"a miss of a suffix that is not shared", "www.own.test.", dns.TypeA, "NXDOMAIN own.test."},
-		{"the apex of one that is not shared", "own.test.", dns.TypeA, "NODATA own.test."},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			r := query(tt.qname, tt.qtype)
-			answers(t, h, r, told(h, r, tt.want))
-		})
-	}
-}
-
-func TestSharedSuffixHandsOnTheApexBeforeTheFirstSync(t *testing.T) {
-	h := open(t, shared, new(behind))
+	checkAll(t, h, append([]row{
+		{"a peer", "Web-0.mgmt.example.org.", dns.TypeA, "@ $ A 10.244.0.10"},
+		{"a peer below its Service", "web-0.nginx.mgmt.example.org.", dns.TypeA, "@ $ A 10.244.0.10"},
+		{"a peer below a suffix for its Service", "web-0.storm.example.org.", dns.TypeA, "@ $ A 10.244.0.10"},
+		{"a Service", "nginx.mgmt.example.org.", dns.TypeA, "@ $ A 10.244.0.10\n@ $ A 10.244.0.11"},
+		{"a ClusterIP Service", "api.default.k8s.example.org.", dns.TypeAAAA, "@ $ AAAA fd00:96::a"},
+		{"a type that a peer lacks", "web-0.mgmt.example.org.", dns.TypeAAAA, noData("mgmt.example.org.")},
+		{"a type that a Service lacks", "ws.mgmt.example.org.", dns.TypeTXT, noData("mgmt.example.org.")},
+		{"a miss of a suffix that is not shared", "www.own.test.", dns.TypeA, nxDomain("own.test.")},
+		{"the apex of one that is not shared", "own.test.", dns.TypeA, noData("own.test.")},
+		{"a miss", "www.mgmt.example.org.", dns.TypeA, "next"},
+		{"a miss of another type", "www.mgmt.example.org.", dns.TypeMX, "next"},
+		{"a miss below a Service", "x.nginx.mgmt.example.org.", dns.TypeA, "next"},
+		{"a peer that is not ready", "web-2.mgmt.example.org.", dns.TypeA, "next"},
+		{"too many labels", "a.b.c.d.mgmt.example.org.", dns.TypeA, "next"},
+		{"an empty non-terminal", "default.k8s.example.org.", dns.TypeA, "next"},
+		{"no namespace", "none.k8s.example.org.", dns.TypeA, "next"},
+	}, handedOn...))
 	unsync(h)
-	for _, tt := range handedOn {
-		t.Run(tt.name, func(t *testing.T) { goesOn(t, h, query(tt.qname, tt.qtype)) })
-	}
+	checkAll(t, h, handedOn)
 }
 
 // Before the first sync nobody can say that a name does not exist, and whatever does exist elsewhere does so anyway.
@@ -162,56 +123,35 @@ func TestSharedSuffixPassesOnWhatIsReturnedBeforeTheFirstSync(t *testing.T) {
 	}
 }
 
+// Each zone that bypasses *cache* costs every query.
 func TestCacheBypassesOwnSuffixesAndNoneBelowAnother(t *testing.T) {
-	tests := []struct {
+	stanza := func(zone string, options ...string) string {
+		return "headless " + zone + " {\nmanifests $CLUSTER\n" + strings.Join(options, "\n") + "\n}\n"
+	}
+	const a, b, below, belowThat = "suffix a.test svc.cluster.local", "suffix b.test svc.cluster.local", "suffix x.a.test svc.cluster.local", "suffix y.x.a.test svc.cluster.local"
+	for _, tt := range []struct {
 		name    string
-		options string
+		stanzas string
 		want    []string
 	}{
-		{name: "no suffix"},
-		{name: "one", options: "suffix a.test svc.cluster.local", want: []string{"a.test."}},
-		{name: "not the shared", options: "suffix a.test svc.cluster.local\nsuffix b.test svc.cluster.local\nfallthrough a.test", want: []string{"b.test."}},
+		{name: "no suffix", stanzas: stanza("cluster.local")},
+		{name: "one", stanzas: stanza("cluster.local", a), want: []string{"a.test."}},
+		{name: "not the shared", stanzas: stanza("cluster.local", a, b, "fallthrough a.test"), want: []string{"b.test."}},
+		{name: "none below another", stanzas: stanza("cluster.local", below, a, belowThat, b), want: []string{"a.test.", "b.test."}},
+		{name: "below a shared one", stanzas: stanza("cluster.local", below, a, "fallthrough a.test")},
+		{name: "above a cluster zone, which has its own cache", stanzas: stanza("cluster.local", "suffix local svc.cluster.local")},
+		{name: "above a shared one", stanzas: stanza("cluster.local", below, a, "fallthrough x.a.test")},
+		{name: "beside one that ends alike", stanzas: stanza("cluster.local", "suffix xa.test svc.cluster.local", a), want: []string{"a.test.", "xa.test."}},
 		{
-			name: "none below another", want: []string{"a.test.", "b.test."},
-			options: "suffix x.a.test svc.cluster.local\nsuffix a.test svc.cluster.local\nsuffix y.x.a.test svc.cluster.local\nsuffix b.test svc.cluster.local",
+			name: "below a shared one of another stanza", want: []string{"x.a.test."},
+			stanzas: stanza("cluster.local", a, "fallthrough") + stanza("other.local", "suffix x.a.test svc.other.local"),
 		},
-		{name: "below a shared one", options: "suffix x.a.test svc.cluster.local\nsuffix a.test svc.cluster.local\nfallthrough a.test", want: nil},
-		{name: "above a cluster zone, which has its own cache", options: "suffix local svc.cluster.local", want: nil},
-		{name: "above a shared one", options: "suffix x.a.test svc.cluster.local\nsuffix a.test svc.cluster.local\nfallthrough x.a.test", want: nil},
-		{name: "beside one that ends alike", options: "suffix xa.test svc.cluster.local\nsuffix a.test svc.cluster.local", want: []string{"a.test.", "xa.test."}},
-	}
-	for _, tt := range tests {
+	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h := open(t, "headless cluster.local {\nmanifests $CLUSTER\n"+tt.options+"\n}", new(behind))
-			got := make(map[string]bool)
-			for _, z := range h.CacheBypassZones() {
-				if got[z] {
-					t.Errorf("%s stands twice", z)
-				}
-				got[z] = true
-			}
-			want := make(map[string]bool)
-			for _, z := range tt.want {
-				want[z] = true
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
+			got := slices.Sorted(slices.Values(open(t, tt.stanzas, new(behind)).CacheBypassZones()))
+			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestCacheBypassesSuffixesOfEveryStanza(t *testing.T) {
-	h := open(t, `headless cluster.local {
-    manifests $CLUSTER
-    suffix a.test svc.cluster.local
-    fallthrough
-}
-headless other.local {
-    manifests $CLUSTER
-    suffix x.a.test svc.other.local
-}`, new(behind))
-	if diff := cmp.Diff([]string{"x.a.test."}, h.CacheBypassZones()); diff != "" { // a shared one above it is no reason
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

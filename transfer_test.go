@@ -91,26 +91,20 @@ func TestTransferOfAWholeZone(t *testing.T) {
 
 func TestTransferOfSmallZones(t *testing.T) {
 	h := openFor(t, "cluster.local", `suffix n.test nginx.default.svc.cluster.local
-		suffix w.test worker.svc.cluster.local
 		suffix x.test in.default.svc.cluster.local
 		suffix none.test gone.default.svc.cluster.local
 		nameserver ns.n.test 192.0.2.1 2001:db8::1
 		nameserver ns.example.org`, moved...)
-	const elsewhere = " 7 IN NS ns.example.org."
 	for zone, want := range map[string][]string{
 		"n.test.": {
-			"n.test. 7 IN NS ns.n.test.", "n.test." + elsewhere, "ns.n.test. 7 IN A 192.0.2.1", "ns.n.test. 7 IN AAAA 2001:db8::1",
-			"n.test. 7 IN A 10.244.0.10", "n.test. 7 IN A 10.244.0.11", "n.test. 7 IN AAAA fd00::a", "h.n.test. 7 IN A 10.244.0.11", "p.n.test. 7 IN A 10.244.0.11",
-			"web-0.n.test. 7 IN A 10.244.0.10", "web-0.n.test. 7 IN AAAA fd00::a",
+			"ns.n.test. 7 IN A 192.0.2.1", "ns.n.test. 7 IN AAAA 2001:db8::1", "n.test. 7 IN A 10.244.0.10", "n.test. 7 IN A 10.244.0.11", "n.test. 7 IN AAAA fd00::a",
+			"h.n.test. 7 IN A 10.244.0.11", "p.n.test. 7 IN A 10.244.0.11", "web-0.n.test. 7 IN A 10.244.0.10", "web-0.n.test. 7 IN AAAA fd00::a",
 			"_web._tcp.n.test. 7 IN SRV 0 50 80 h.n.test.", "_web._tcp.n.test. 7 IN SRV 0 50 80 web-0.n.test.",
 		},
-		"w.test.": {
-			"w.test. 7 IN NS ns.n.test.", "w.test." + elsewhere, "nimbus.w.test. 7 IN A 10.244.1.1", "nimbus-0.nimbus.w.test. 7 IN A 10.244.1.1",
-			"_web._tcp.nimbus.w.test. 7 IN SRV 0 100 80 nimbus-0.nimbus.w.test.", "nimbus-0.w.test. 7 IN A 10.244.1.1",
-		},
-		"x.test.":    {"x.test. 7 IN NS ns.n.test.", "x.test." + elsewhere, "x.test. 7 IN A 10.244.0.10", "x.test. 7 IN AAAA fd00::a"},
-		"none.test.": {"none.test. 7 IN NS ns.n.test.", "none.test." + elsewhere},
+		"x.test.":    {"x.test. 7 IN A 10.244.0.10", "x.test. 7 IN AAAA fd00::a"}, // a CNAME cannot stand at an apex
+		"none.test.": nil,
 	} {
+		want = append([]string{zone + " 7 IN NS ns.n.test.", zone + " 7 IN NS ns.example.org."}, want...)
 		first, last, got := sent(t, h, zone, 0)
 		if diff := cmp.Diff(want, got); diff != "" || first.Ns != "ns.n.test." || first.String() != last.String() {
 			t.Errorf("%s of %s, %s (-want +got):\n%s", zone, first, last, diff)
