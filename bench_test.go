@@ -2,7 +2,6 @@ package headless
 
 import (
 	"fmt"
-	"strconv"
 	"testing"
 
 	"github.com/coredns/coredns/plugin"
@@ -11,39 +10,6 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
-
-// crowd is a headless Service of n pods in slices of 100 (Kubernetes' default).
-func crowd(service string, n int) string {
-	text := svc("crowd/"+service, none)
-	for i := 0; i < n; i += 100 {
-		var pods []string
-		for pod := i; pod < min(i+100, n); pod++ {
-			pods = append(pods, fmt.Sprintf("10.%d.%d.%d pod=%s-%d", len(service), pod/250, pod%250+1, service, pod))
-		}
-		text += eps("crowd/"+service, strconv.Itoa(i/100), "", pods...)
-	}
-	return text
-}
-
-func BenchmarkServeDNS(b *testing.B) {
-	path := manifest(b, cluster+crowd("few", 3)+crowd("many", 1000))
-	h := open(b, `headless cluster.local {
-    manifests `+path+`
-    suffix mgmt.example.org crowd.svc.cluster.local
-}`, new(nowhere))
-	for _, bm := range []struct{ name, qname string }{
-		{name: "peer", qname: "web-0.default.svc.cluster.local."},
-		{name: "peer of 1000", qname: "many-500.crowd.svc.cluster.local."},
-		{name: "suffix peer", qname: "few-1.mgmt.example.org."},
-		{name: "suffix peer of 1000", qname: "many-500.many.mgmt.example.org."},
-		{name: "Service of 3", qname: "few.mgmt.example.org."},
-		{name: "Service of 1000", qname: "many.mgmt.example.org."},
-		{name: "guest miss", qname: "x.crowd.svc.cluster.local."},
-		{name: "suffix miss", qname: "x.mgmt.example.org."},
-	} {
-		b.Run(bm.name, func(b *testing.B) { serve(b, h, bm.qname) })
-	}
-}
 
 // BenchmarkBrowse is what a page of explain costs in a cluster of 150,000 endpoints.
 func BenchmarkBrowse(b *testing.B) {
