@@ -3,6 +3,8 @@ package ask
 import (
 	"io"
 	"net"
+	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,18 +17,49 @@ type span struct{ from, to time.Duration }
 
 func (s span) has(d time.Duration) bool { return s.from <= d && d < s.to }
 
-// wire leads to a server that answers at once, but where it is silent. The asker stands for a while, and reads a little later than it sends.
+// wire leads to a server that answers at once, but for the while in which it is gone. The asker stands for a while, and
+// reads a little later than it sends.
 type wire struct {
 	net.Conn
-	begun          time.Time
-	stands, silent span
-	replies        chan []byte
+	begun        time.Time
+	stands, gone span
+	replies      chan []byte // nil: refused
+}
+
+func newWire(stands, gone span) *wire {
+	return &wire{begun: time.Now(), stands: stands, gone: gone, replies: make(chan []byte, 100)}
+}
+
+// answer is right, wrong or SERVFAIL, as the name says, or nil.
+func answer(query *dns.Msg) *dns.Msg {
+	m := new(dns.Msg).SetReply(query)
+	name := m.Question[0].Name
+	a := &dns.A{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: net.IPv4(192, 0, 2, 1)}
+	switch label, _, _ := strings.Cut(name, "."); label {
+	case "lost":
+		return nil
+	case "servfail":
+		m.Rcode = dns.RcodeServerFailure
+		return m
+	case "wrong":
+		a.A = net.IPv4(192, 0, 2, 2)
+	}
+	m.Answer = append(m.Answer, a)
+	return m
 }
 
 func (w *wire) Write(text []byte) (int, error) {
-	if !w.silent.has(time.Since(w.begun)) {
-		reply := append([]byte(nil), text...)
-		reply[2] |= 0x80 // QR
+	query := new(dns.Msg)
+	if err := query.Unpack(text); err != nil {
+		return 0, err
+	}
+	if w.gone.has(time.Since(w.begun)) {
+		w.replies <- nil
+	} else if m := answer(query); m != nil {
+		reply, err := m.Pack()
+		if err != nil {
+			return 0, err
+		}
 		w.replies <- reply
 	}
 	w.wait(0)
@@ -35,8 +68,11 @@ func (w *wire) Write(text []byte) (int, error) {
 
 func (w *wire) Read(buf []byte) (int, error) {
 	text, ok := <-w.replies
-	if !ok {
+	switch {
+	case !ok:
 		return 0, io.EOF
+	case text == nil:
+		return 0, syscall.ECONNREFUSED
 	}
 	w.wait(5 * time.Millisecond)
 	return copy(buf, text), nil
@@ -53,21 +89,20 @@ func (w *wire) Close() error {
 	return nil
 }
 
-// That the asker stands is not the server's fault; a server that is silent for as long is.
+// That the asker stands is not the server's fault; a server that is gone for as long is.
 func TestAskerThatStandsLosesNothing(t *testing.T) {
 	while := span{time.Second, 4 * time.Second}
 	for name, tt := range map[string]struct {
-		stands, silent span
-		asked, lost    int
-		silence        time.Duration
+		stands, gone span
+		asked, lost  int
+		silence      time.Duration
 	}{
-		"the asker stands":     {stands: while, asked: 300},
-		"the server is silent": {silent: while, asked: 600, lost: 300, silence: 3 * time.Second},
+		"the asker stands":   {stands: while, asked: 300},
+		"the server is gone": {gone: while, asked: 600, lost: 300, silence: 3 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := &wire{begun: time.Now(), stands: tt.stands, silent: tt.silent, replies: make(chan []byte, 100)}
-				a := begin(w, 100, []Question{{Name: "a.test", Judge: func(*dns.Msg) error { return nil }}})
+				a := begin(newWire(tt.stands, tt.gone), 100, questions()[:1])
 				time.Sleep(6 * time.Second)
 				r := a.Stop()
 				const inexact = 2 // queries, at the ends
