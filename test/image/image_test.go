@@ -8,19 +8,19 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/coredns-headless/headless"
 	"github.com/coredns-headless/headless/test/parts"
 	"github.com/coredns-headless/headless/test/server"
 )
 
 func TestImage(t *testing.T) {
 	m := start(t)
-	version := version(t)
+	const version = headless.Version
 	name := "localhost/coredns-headless:" + version
 	dir := t.TempDir()
 	one, both := filepath.Join(dir, "one.tar"), filepath.Join(dir, "both.tar")
@@ -79,20 +79,6 @@ func TestImage(t *testing.T) {
 		}
 	})
 	t.Run("serves", func(t *testing.T) { serves(t, m, one, name) })
-}
-
-// version is the plugin's, as its source says.
-func version(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(parts.Root(), "handler.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := regexp.MustCompile(`(?m)^const Version = "([0-9.]+)"$`).FindSubmatch(text)
-	if v == nil {
-		t.Fatal("handler.go has no version")
-	}
-	return string(v[1])
 }
 
 func wantConfig(t *testing.T, c config, version string) {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/coredns-headless/headless/test/parts"
 )
 
@@ -43,13 +45,8 @@ func TestLicencesAreListed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(want) {
-		if !strings.Contains(string(got), line) {
-			t.Errorf("%s lacks %s", list, line)
-		}
-	}
-	if string(got) != want {
-		t.Errorf("%s is not what `make licences` writes", list)
+	if d := cmp.Diff(want, string(got)); d != "" {
+		t.Errorf("%s is not what `make licences` writes (-want +got):\n%s", list, d)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coredns-headless/headless"
 	"github.com/coredns-headless/headless/test/parts"
 	"github.com/coredns-headless/headless/test/server"
 )
@@ -190,14 +191,13 @@ func TestVersionsAreTheSources(t *testing.T) {
 	if image, module := find(`^ARG BUILDER=golang:(\S+)$`, "build", "Dockerfile"), find(`^go (\d+\.\d+)`, "build", "go.mod"); image != module {
 		t.Errorf("the Dockerfile takes Go %s, go.mod %s", image, module)
 	}
-	version := find(`^const Version = "(.*)"$`, "handler.go")
 	named := regexp.MustCompile(`(?:coredns-headless:|newTag: |tag: )v?(\d+\.\d+\.\d+)`)
 	files := strings.Fields(shell(t, root, "find README*.md docs deploy -name '*.md' -o -name '*.yaml'"))
 	var found int
 	for _, f := range files {
 		for _, m := range named.FindAllSubmatch(read(t, root, f), -1) {
-			if found++; string(m[1]) != version {
-				t.Errorf("%s names %s, this is %s", f, m[0], version)
+			if found++; string(m[1]) != headless.Version {
+				t.Errorf("%s names %s, this is %s", f, m[0], headless.Version)
 			}
 		}
 	}
