@@ -17,16 +17,40 @@ type churned struct {
 	bytes   map[string]int64           // by instance: from the API server
 }
 
-const (
-	workers = 16
-	// patience is how long a new answer is waited for.
-	patience = 30 * time.Second
-)
+// patience is how long a new answer is waited for.
+const patience = 30 * time.Second
+
+// turn is a change to make: new addresses for some pods of a slice, and whether the answers are watched.
+type turn struct {
+	slot    *slot
+	pods    []int
+	watched bool
+}
 
 // churn changes one endpoint after another, rate of them a second or as many as the API server takes (0), for a time; sampled
 // of them a second are watched until every target answers the new address.
 func (b *bench) churn(ctx context.Context, g *group, rate, sampled int, d time.Duration) (*churned, error) {
-	c := newChurned()
+	return b.work(ctx, 16, func(ctx context.Context, turns chan<- turn) {
+		pace(ctx, g, rate, sampled, d, turns)
+	})
+}
+
+// roll rewrites every slice of the group, several at a time, all addresses new.
+func (b *bench) roll(ctx context.Context, g *group) (*churned, error) {
+	return b.work(ctx, 4, func(ctx context.Context, turns chan<- turn) {
+		for _, s := range g.slots {
+			select {
+			case <-ctx.Done():
+				return
+			case turns <- turn{slot: s, pods: s.all(), watched: true}:
+			}
+		}
+	})
+}
+
+// work has so many workers take what feed sends, and returns what all of it cost.
+func (b *bench) work(ctx context.Context, workers int, feed func(context.Context, chan<- turn)) (*churned, error) {
+	c := &churned{latency: make(map[string][]time.Duration), later: make(map[string][]time.Duration)}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	measured, err := b.usage()
@@ -34,14 +58,13 @@ func (b *bench) churn(ctx context.Context, g *group, rate, sampled int, d time.D
 		return nil, err
 	}
 	begun := time.Now()
-	turns := make(chan bool) // true: watch it
+	turns := make(chan turn)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	for range workers {
 		wg.Go(func() {
-			for watched := range turns {
-				s, pod := g.next()
-				latency, err := b.apply(ctx, s, watched, pod)
+			for t := range turns {
+				latency, err := b.apply(ctx, t.slot, t.watched, t.pods...)
 				if err != nil {
 					fail(err)
 				}
@@ -51,7 +74,7 @@ func (b *bench) churn(ctx context.Context, g *group, rate, sampled int, d time.D
 			}
 		})
 	}
-	pace(ctx, rate, sampled, d, turns)
+	feed(ctx, turns)
 	close(turns)
 	wg.Wait()
 	c.took = time.Since(begun)
@@ -60,10 +83,6 @@ func (b *bench) churn(ctx context.Context, g *group, rate, sampled int, d time.D
 	}
 	c.cpu, c.bytes, err = measured()
 	return c, err
-}
-
-func newChurned() *churned {
-	return &churned{latency: make(map[string][]time.Duration), later: make(map[string][]time.Duration)}
 }
 
 func (c *churned) note(latency map[string]time.Duration) {
@@ -79,7 +98,7 @@ func (c *churned) note(latency map[string]time.Duration) {
 }
 
 // pace sends turns, evenly spaced in time; those that nobody was free for come as soon as somebody is.
-func pace(ctx context.Context, rate, sampled int, d time.Duration, turns chan<- bool) {
+func pace(ctx context.Context, g *group, rate, sampled int, d time.Duration, turns chan<- turn) {
 	begun := time.Now()
 	watched := 0
 	for n := 0; time.Since(begun) < d; n++ {
@@ -95,10 +114,11 @@ func pace(ctx context.Context, rate, sampled int, d time.Duration, turns chan<- 
 		if watch {
 			watched++
 		}
+		s, pod := g.next()
 		select {
 		case <-ctx.Done():
 			return
-		case turns <- watch:
+		case turns <- turn{slot: s, pods: []int{pod}, watched: watch}:
 		}
 	}
 }
@@ -136,46 +156,6 @@ func (b *bench) apply(ctx context.Context, s *slot, watched bool, pods ...int) (
 	}
 	wg.Wait()
 	return latency, failed
-}
-
-// roll rewrites every slice of the group, several at a time, all addresses new.
-func (b *bench) roll(ctx context.Context, g *group) (*churned, error) {
-	c := newChurned()
-	ctx, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
-	measured, err := b.usage()
-	if err != nil {
-		return nil, err
-	}
-	begun := time.Now()
-	turns := make(chan *slot, len(g.slots))
-	for _, s := range g.slots {
-		turns <- s
-	}
-	close(turns)
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	for range 4 {
-		wg.Go(func() {
-			for s := range turns {
-				latency, err := b.apply(ctx, s, true, s.all()...)
-				if err != nil {
-					fail(err)
-					return
-				}
-				mu.Lock()
-				c.note(latency)
-				mu.Unlock()
-			}
-		})
-	}
-	wg.Wait()
-	c.took = time.Since(begun)
-	if err := context.Cause(ctx); err != nil {
-		return nil, err
-	}
-	c.cpu, c.bytes, err = measured()
-	return c, err
 }
 
 // usage begins to measure what the instances use, until the function that it returns is called.

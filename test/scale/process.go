@@ -11,21 +11,18 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 // peak is a process's highest resident memory in bytes since its start or resetPeak.
 func peak(pid int) (int64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	p, err := procfs.NewProc(pid)
 	if err != nil {
 		return 0, err
 	}
-	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) == 3 && f[0] == "VmHWM:" {
-			kib, err := strconv.ParseInt(f[1], 10, 64)
-			return kib << 10, err
-		}
-	}
-	return 0, errors.New("no VmHWM in /proc/PID/status")
+	status, err := p.NewStatus()
+	return int64(status.VmHWM), err // #nosec G115 -- no machine has so much
 }
 
 // resetPeak makes the peak what is resident now; proc(5), clear_refs.
@@ -33,21 +30,14 @@ func resetPeak(pid int) error {
 	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
 }
 
-// cpu is the processor time that a process has used; proc(5), stat.
+// cpu is the processor time that a process has used.
 func cpu(pid int) (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	p, err := procfs.NewProc(pid)
 	if err != nil {
 		return 0, err
 	}
-	_, rest, ok := strings.Cut(string(text), ") ") // the program's name may hold anything
-	f := strings.Fields(rest)
-	if !ok || len(f) < 13 {
-		return 0, errors.New("unknown form of /proc/PID/stat")
-	}
-	user, err := strconv.ParseInt(f[11], 10, 64)
-	system, serr := strconv.ParseInt(f[12], 10, 64)
-	const tick = time.Second / 100 // USER_HZ, on every architecture that Go runs on
-	return time.Duration(user+system) * tick, errors.Join(err, serr)
+	stat, err := p.Stat()
+	return time.Duration(stat.CPUTime() * float64(time.Second)), err
 }
 
 // heap is what is allocated after garbage collection, as the plugin pprof at address says: two, since what is in a sync.Pool

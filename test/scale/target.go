@@ -3,7 +3,6 @@ package scale
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"time"
 
@@ -29,15 +28,15 @@ const every = time.Millisecond
 // await asks for a pod's name until the answer is addr, or any reply at all if addr is the zero Addr, and returns when that
 // came in.
 func (t *target) await(ctx context.Context, s *slot, pod int, addr netip.Addr) (time.Time, error) {
-	q, err := t.dial()
+	conn, err := dns.Dial("udp", t.instance.dns)
 	if err != nil {
 		return time.Time{}, err
 	}
-	defer q.conn.Close()
+	defer conn.Close()
 	name := t.name(s, pod)
 	next := time.Now()
 	for {
-		got, err := q.ask(name)
+		got, err := lookup(conn, name)
 		if now := time.Now(); err == nil && (got == addr || !addr.IsValid()) {
 			return now, nil
 		}
@@ -52,46 +51,18 @@ func (t *target) await(ctx context.Context, s *slot, pod int, addr netip.Addr) (
 	}
 }
 
-// querier is a client with a socket of its own.
-type querier struct {
-	conn net.Conn
-	msg  dns.Msg
-	buf  [4096]byte
-}
-
-func (t *target) dial() (*querier, error) {
-	conn, err := net.Dial("udp", t.instance.dns)
-	return &querier{conn: conn}, err
-}
-
-// ask returns the first address of a name, the zero Addr where there is none.
-func (q *querier) ask(name string) (netip.Addr, error) {
-	q.msg.SetQuestion(name, dns.TypeA)
-	text, err := q.msg.Pack()
+// lookup returns the first address of a name, the zero Addr where there is none.
+func lookup(conn *dns.Conn, name string) (netip.Addr, error) {
+	client := dns.Client{Timeout: time.Second}
+	r, _, err := client.ExchangeWithConn(new(dns.Msg).SetQuestion(name, dns.TypeA), conn)
 	if err != nil {
 		return netip.Addr{}, err
 	}
-	if err := q.conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
-		return netip.Addr{}, err
-	}
-	if _, err := q.conn.Write(text); err != nil {
-		return netip.Addr{}, err
-	}
-	for {
-		n, err := q.conn.Read(q.buf[:])
-		if err != nil {
-			return netip.Addr{}, err
+	for _, rr := range r.Answer {
+		if a, ok := rr.(*dns.A); ok {
+			addr, _ := netip.AddrFromSlice(a.A.To4()) // an A record's is one
+			return addr, nil
 		}
-		var r dns.Msg
-		if err := r.Unpack(q.buf[:n]); err != nil || r.Id != q.msg.Id {
-			continue // to a question that timed out
-		}
-		for _, rr := range r.Answer {
-			if a, ok := rr.(*dns.A); ok {
-				addr, _ := netip.AddrFromSlice(a.A.To4())
-				return addr, nil
-			}
-		}
-		return netip.Addr{}, nil
 	}
+	return netip.Addr{}, nil
 }

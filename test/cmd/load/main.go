@@ -23,20 +23,8 @@ func main() {
 	flag.IntVar(&o.RecordRounds, "record-rounds", o.RecordRounds, "rounds of the other settings, for the record")
 	flag.DurationVar(&o.Duration, "duration", o.Duration, "of each contender in each round")
 	flag.StringVar(&o.Folder, "folder", filepath.Join(parts.Root(), "docs", "performance"), "where load.csv and qps.svg go")
-	lists := []struct {
-		name  string
-		value *[]string
-		usage string
-	}{
-		{"settings", &o.Settings, "of " + strings.Join(o.Settings, ",")},
-		{"contenders", &o.Contenders, "of " + strings.Join(load.Contenders(), ",") + "; all without this"},
-	}
-	for _, l := range lists {
-		flag.Func(l.name, l.usage, func(s string) error {
-			*l.value = strings.Split(s, ",")
-			return nil
-		})
-	}
+	flag.Func("settings", "of "+strings.Join(o.Settings, ","), words(&o.Settings))
+	flag.Func("contenders", "of "+strings.Join(load.Contenders(), ",")+"; all without this", words(&o.Contenders))
 	flag.Func("sizes", "endpoints of Services, ascending, such as 1,100,5000", sizes(&o.Sizes))
 	flag.Func("record-sizes", "those of the other settings", sizes(&o.RecordSizes))
 	flag.Parse()
@@ -46,6 +34,13 @@ func main() {
 	if err := load.Run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1) //nolint:gocritic // there is nothing left to stop
+	}
+}
+
+func words(list *[]string) func(string) error {
+	return func(s string) error {
+		*list = strings.Split(s, ",")
+		return nil
 	}
 }
 
