@@ -140,7 +140,7 @@ func TestExplainCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := regexp.MustCompile("(?s)```console\n\\$ ([^\n]*)\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	blocks := regexp.MustCompile("(?s)```console[^\n]*\n\\$ ([^\n]*)\n(.*?)```").FindAllStringSubmatch(string(text), -1)
 	if len(blocks) < 2 {
 		t.Errorf("%d commands in docs/explain.md", len(blocks))
 	}

@@ -13,13 +13,13 @@ import (
 
 // Block is a fenced block.
 type Block struct {
-	// Heading is the last one above, Language what stands after the fence.
-	Heading, Language, Text string
+	// Heading is the last one above; Language and By stand behind the fence: what runs the block (TestEveryBlockIsRun).
+	Heading, Language, By, Text string
 	// Line is the first one of Text, from 1.
 	Line int
 }
 
-var fence = regexp.MustCompile("^ *```+ *([a-z]*)$")
+var fence = regexp.MustCompile("^ *```+ *([a-z]*) *([^ `]*)$")
 
 // Blocks are those of a document, in order. Its path is relative to the project's root.
 func Blocks(path string) (list []Block, err error) {
@@ -35,7 +35,7 @@ func Blocks(path string) (list []Block, err error) {
 		title, isTitle := strings.CutPrefix(strings.TrimLeft(line, "#"), " ")
 		switch {
 		case m != nil && b == nil:
-			b = &Block{Heading: heading, Language: m[1], Line: n + 1}
+			b = &Block{Heading: heading, Language: m[1], By: m[2], Line: n + 1}
 		case m != nil:
 			list, b = append(list, *b), nil
 		case b != nil:

@@ -70,7 +70,7 @@ func sawAsInReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	session := regexp.MustCompile("(?s)```console\n(.*?)```").FindStringSubmatch(string(text))
+	session := regexp.MustCompile("(?s)```console[^\n]*\n(.*?)```").FindStringSubmatch(string(text))
 	if session == nil {
 		t.Fatal("the README has no terminal session")
 	}
