@@ -14,8 +14,6 @@ import (
 )
 
 // The first command of the documentation writes another address and another suffix into every file that has them, and changes nothing else.
-//
-//doc:runs docs/deploy.md#A CoreDNS beside it 1
 func TestAddressAndSuffixAreChosenInOnePlace(t *testing.T) {
 	server.Need(t, "dig", "bind9-dnsutils")
 	const address, suffix = "10.43.0.53", "mgmt.example.com"

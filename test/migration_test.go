@@ -17,8 +17,6 @@ import (
 )
 
 // What people have today, and what they get, answers as the page says, and so does what they have on the way from one to the other.
-//
-//doc:runs docs/migration.md 13
 func TestMigration(t *testing.T) {
 	list := sections(t, "docs/migration.md")
 	if len(list) != 7 || len(list[1].rows) < 10 {

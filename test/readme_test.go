@@ -52,8 +52,6 @@ func blocks(t *testing.T, path, language string) []documents.Block {
 }
 
 // The README's first two commands do what it says.
-//
-//doc:runs README.md#headless 2
 func TestReadmeFirstCommands(t *testing.T) {
 	server.Need(t, "dig", "bind9-dnsutils")
 	commands := blocks(t, "README.md", "sh")
@@ -70,9 +68,6 @@ func TestReadmeFirstCommands(t *testing.T) {
 }
 
 // Every Corefile of the README starts and answers, with ports, addresses and credentials of this test.
-//
-//doc:runs README.md#Examples 5
-//doc:runs README.md#Transfer 1
 func TestReadmeCorefiles(t *testing.T) {
 	server.Need(t, "dig", "bind9-dnsutils")
 	web := addresses(t, "default", "nginx")
@@ -111,8 +106,6 @@ func TestReadmeCorefiles(t *testing.T) {
 }
 
 // The Corefile of the page for CoreDNS's site starts and answers.
-//
-//doc:runs docs/coredns.io/headless.md#Examples 1
 func TestSiteCorefile(t *testing.T) {
 	for _, part := range sections(t, "docs/coredns.io/headless.md") {
 		for _, text := range part.corefiles {

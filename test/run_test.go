@@ -115,9 +115,6 @@ func makeRun(t *testing.T, args ...string) (digs []string, page string) {
 }
 
 // The commands of the README and of docs/explain.md say of `make run` what stands there.
-//
-//doc:runs README.md#Explain 1
-//doc:runs docs/explain.md#Why a name resolves, or does not 4
 func TestExplainCommands(t *testing.T) {
 	server.Need(t, "curl", "curl")
 	_, page := makeRun(t)
@@ -167,8 +164,6 @@ func TestBinary(t *testing.T) {
 }
 
 // The README's steps work in a CoreDNS source tree: the module's own files, as no other can be had here.
-//
-//doc:runs README.md#Building 1
 func TestBuildInACoreDNSSourceTree(t *testing.T) {
 	steps := readmeBlock(t, "Building", "sh")
 	dir := filepath.Join(t.TempDir(), "coredns")

@@ -67,8 +67,6 @@ func tells(t *testing.T, words string) {
 }
 
 // The page's commands print what it says, in its order.
-//
-//doc:runs docs/troubleshooting.md 3
 func TestTroubleshootingCommands(t *testing.T) {
 	server.Need(t, "curl", "curl")
 	p := newPatient(t, cluster.Kubeconfig, suffix)

@@ -8,8 +8,6 @@ import (
 )
 
 // Members that become ready only once they found each other never do without not_ready, and do with it.
-//
-//doc:runs examples/bootstrap/README.md 1
 func TestBootstrap(t *testing.T) {
 	corefile := story(t, "bootstrap", "Corefile")
 	serve(t, strings.Replace(corefile, "       not_ready\n", "", 1))

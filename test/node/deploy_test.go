@@ -11,8 +11,6 @@ import (
 
 // The commands of the documentation give kubeadm's CoreDNS the plugin, and take it away again. Names that the stock one has are answered
 // all the time.
-//
-//doc:runs docs/deploy.md#Change the CoreDNS of kube-system 3
 func TestChangeTheCoreDNSOfKubeSystem(t *testing.T) {
 	stock(t)
 	apply(t, "storm")
@@ -77,8 +75,6 @@ func wrong(t *testing.T, commands blocks) {
 }
 
 // A CoreDNS of its own answers a suffix that kubeadm's forwards to it, and leaves nothing behind.
-//
-//doc:runs docs/deploy.md#A CoreDNS beside it 5
 func TestCoreDNSBesideTheClusters(t *testing.T) {
 	const name = "web-1.mgmt.pix.yun.com"
 	stock(t)

@@ -14,8 +14,6 @@ import (
 )
 
 // The command of docs/explain.md leads to the pages of a CoreDNS that runs in a pod.
-//
-//doc:runs docs/explain.md#In a cluster 1
 func TestPortForwardLeadsToExplain(t *testing.T) {
 	serve(t, strings.Replace(story(t, "storm", "Corefile"), "    headless cluster.local {\n", "    headless cluster.local {\n       explain\n", 1))
 	blocks, err := documents.Blocks("docs/explain.md")

@@ -3,8 +3,6 @@ package node
 import "testing"
 
 // Pods on the host's network resolve the others, and are resolved.
-//
-//doc:runs examples/host-network/README.md 1
 func TestHostNetwork(t *testing.T) {
 	serve(t, story(t, "host-network", "Corefile"))
 	apply(t, "host-network")

@@ -7,8 +7,6 @@ import (
 )
 
 // A deleted StatefulSet pod comes back under its name with another address, and is found there.
-//
-//doc:runs examples/recreate/README.md 1
 func TestRecreate(t *testing.T) {
 	serve(t, story(t, "recreate", "Corefile"))
 	apply(t, "recreate")

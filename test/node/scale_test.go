@@ -21,8 +21,6 @@ const ttl = 5 * time.Second // of the plugin, by default
 
 // While a StatefulSet is scaled from 2 to 30 and back, a client in a pod never fails to find one that stays, and never finds
 // one that is gone for longer than TTL + 1 s.
-//
-//doc:runs examples/scale/README.md 1
 func TestScale(t *testing.T) {
 	serve(t, story(t, "scale", "Corefile"))
 	apply(t, "scale")

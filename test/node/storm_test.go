@@ -13,9 +13,6 @@ import (
 
 // A StatefulSet's pods find each other by host name. Without the plugin none of the ways works; with it, added to the ConfigMap
 // while CoreDNS runs, each does.
-//
-//doc:runs examples/storm/README.md 1
-//doc:runs README.md#headless 1
 func TestStorm(t *testing.T) {
 	corefile := story(t, "storm", "Corefile")
 	serve(t, without(t, corefile))

@@ -10,8 +10,6 @@ import (
 
 // A Deployment's pods find themselves by their own host names under the suffix before they are ready, listen there, and reach
 // each other by what they wrote into a registry.
-//
-//doc:runs examples/ws/README.md 1
 func TestWS(t *testing.T) {
 	serve(t, story(t, "ws", "Corefile"))
 	apply(t, "ws")

@@ -72,8 +72,6 @@ func run(t *testing.T, input, program string, args ...string) string {
 }
 
 // The rules are right, and fire as their tests say.
-//
-//doc:runs docs/observe.md#Alerts 1
 func TestAlerts(t *testing.T) {
 	server.Need(t, "promtool", "prometheus")
 	blocks, err := documents.Blocks("docs/observe.md")
