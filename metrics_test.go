@@ -83,8 +83,8 @@ func TestMetricsCountLookupsByResult(t *testing.T) {
 }`, new(behind))
 	for _, zone := range []string{"counted.local.", "counted.test."} { // from the start, so that a rate can be taken of the first query
 		for _, result := range resultNames {
-			if v, ok := gather(t)["lookups_total{result="+result+",zone="+zone+"}"]; !ok || v != 0 {
-				t.Errorf("%s of %s: %v, there: %t", result, zone, v, ok)
+			if _, ok := gather(t)["lookups_total{result="+result+",zone="+zone+"}"]; !ok {
+				t.Errorf("no %s of %s", result, zone)
 			}
 		}
 	}
