@@ -37,6 +37,14 @@ func Missing(tb testing.TB, reason string) {
 	tb.Skip("skipped outside CI: " + reason)
 }
 
+// All skips a test that only make test-all runs.
+func All(tb testing.TB) {
+	tb.Helper()
+	if os.Getenv("HEADLESS_ALL") == "" {
+		tb.Skip("make test-all runs it")
+	}
+}
+
 // Dig asks the server: args are dig's, a name and maybe a type and options.
 func (s *Server) Dig(tb testing.TB, args ...string) Reply {
 	tb.Helper()

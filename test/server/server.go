@@ -101,7 +101,7 @@ func (s *Server) Reload(tb testing.TB, corefile, outcome string) {
 	s.write(tb, corefile)
 	had := strings.Count(s.Log(tb), outcome)
 	s.Signal(tb, syscall.SIGUSR1)
-	s.Poll(tb, 30*time.Second, func() error {
+	s.Poll(tb, 2*time.Minute, func() error {
 		if strings.Count(s.Log(tb), outcome) == had {
 			return fmt.Errorf("no %q in the log", outcome)
 		}
