@@ -19,6 +19,7 @@ type generation struct {
 	suffixes []string // of comes
 	line     string   // one more of the stanza
 	block    string   // one more server block
+	another  bool     // the watch is another: its client has another account
 	outcome  string
 }
 
@@ -44,7 +45,7 @@ func of(n int, taken string) generation {
 	case 6:
 		g.outcome, g.line = server.Refused, "ttl 9000"
 	case 7:
-		g.outcome, g.block, g.line = server.Refused, late, "namespaces "+crowd.Namespace // a watch of its own, which must end
+		g.outcome, g.block, g.another = server.Refused, late, true // a watch of its own, which must end
 	case 8:
 		g.line = "not_ready"
 	}
@@ -59,9 +60,9 @@ func (g generation) corefile(headless bool) string {
 	case headless:
 		lines := []string{"ttl " + strconv.Itoa(g.ttl), g.line}
 		for _, suffix := range append([]string{stays}, g.suffixes...) {
-			lines = append(lines, "suffix "+suffix+" crowd.svc.cluster.local")
+			lines = append(lines, "suffix "+suffix+" "+crowd.Namespace+".svc.cluster.local")
 		}
-		stanza, block = stanzaOf(lines...), stanzaOf("suffix block.test crowd.svc.cluster.local")
+		stanza, block = g.stanza(lines...), g.stanza("suffix block.test "+crowd.Namespace+".svc.cluster.local")
 	case g.outcome == server.Refused && g.block == "":
 		stanza = "wrong"
 	}
@@ -79,8 +80,13 @@ func (g generation) corefile(headless bool) string {
 ` + strings.Replace(g.block, "STANZA", block, 1)
 }
 
-func stanzaOf(lines ...string) string {
-	return "headless cluster.local {\n        kubeconfig " + cluster.Kubeconfig + "\n        startup_timeout 1m\n        " + strings.Join(lines, "\n        ") + "\n    }"
+func (g generation) stanza(lines ...string) string {
+	account := watcher
+	if g.another {
+		account = other
+	}
+	return "headless cluster.local {\n        kubeconfig " + account.kubeconfig + "\n        namespaces " + crowd.Namespace +
+		"\n        startup_timeout 1m\n        " + strings.Join(lines, "\n        ") + "\n    }"
 }
 
 // questions are asked all the time: peers, and a name that another plugin has. Without *headless* that plugin has all.
@@ -97,7 +103,7 @@ func questions(headless bool) []ask.Question {
 			list = append(list, q)
 		}
 	}
-	add("peer", "crowd.svc.cluster.local", 20)
+	add("peer", crowd.Namespace+".svc.cluster.local", 20)
 	add("stays", stays, 10)
 	for _, suffix := range comes {
 		add("comes", suffix, 3, nil) // no address from *whoami*

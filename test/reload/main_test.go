@@ -16,7 +16,13 @@ import (
 var cluster *controlplane.ControlPlane
 
 // crowd is large enough for a second tree of it, left behind by a reload, to show in the heap.
-var crowd = controlplane.Crowd{Namespace: "crowd", Service: "web", Pods: 5000, First: netip.MustParseAddr("10.244.0.1")}
+var crowd = controlplane.Crowd{Namespace: "reload-crowd", Service: "web", Pods: 5000, First: netip.MustParseAddr("10.251.0.1")}
+
+// An account is whose requests the API server logs under a user of their own.
+type account struct{ name, kubeconfig, user string }
+
+// The watch that stays is the watcher's; each that comes and goes is the other's.
+var watcher, other = account{name: "reload-watcher"}, account{name: "reload-other"}
 
 func TestMain(m *testing.M) {
 	controlplane.Main(m, controlplane.Options{Bare: true}, func(ctx context.Context, c *controlplane.ControlPlane) error {
