@@ -27,8 +27,8 @@ func (a *asker) close() {
 }
 
 const (
-	patience = 3 * time.Second // how long a reply may take
-	tries    = 3               // a datagram may be lost
+	patience = 10 * time.Second // how long a reply may take
+	tries    = 3                // a datagram may be lost
 )
 
 // ask returns the reply: the one that came over TCP, where the first was truncated. No reply at all is nil.

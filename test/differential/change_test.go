@@ -3,11 +3,14 @@ package differential
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/coredns-headless/headless/test/controlplane"
 )
 
 // How many objects a cluster tends to have.
@@ -47,7 +50,7 @@ func empty(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return remove(ctx, all.own())
+	return remove(ctx, all)
 }
 
 func remove(ctx context.Context, o objects) error {
@@ -73,7 +76,7 @@ func createNamespace(ctx context.Context, name string) error {
 	return err
 }
 
-// deleteNamespace does the work of the namespace controller, which does not run here.
+// deleteNamespace deletes a namespace, what is in it first, and waits until the namespace controller is done.
 func deleteNamespace(ctx context.Context, name string, o objects) error {
 	var inside objects
 	for _, s := range o.services {
@@ -93,13 +96,13 @@ func deleteNamespace(ctx context.Context, name string, o objects) error {
 	if err := client.Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
 		return err
 	}
-	ns, err := client.Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
-		return err
-	}
-	ns.Spec.Finalizers = nil
-	_, err = client.Finalize(ctx, ns, metav1.UpdateOptions{})
-	return err
+	return controlplane.Poll(2*time.Minute, nil, func() error {
+		ns, err := client.Get(ctx, name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("namespace %s is still there: %v, %w", name, ns.Status, err)
+	})
 }
 
 // digits says that the API server takes Services whose names begin with one, as it does since 1.36.
@@ -126,20 +129,20 @@ func (g *generator) change(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := g.one(ctx, all.own()); err != nil {
+		if err := g.one(ctx, all); err != nil {
 			return err
 		}
 	}
 	if !g.percent(30) {
 		return nil
 	}
-	// The API server keeps the namespace default.
+	// What suffixes are grafted onto stays.
 	name := pick(g, namespaces[1:])
 	all, err := list(ctx)
 	if err != nil {
 		return err
 	}
-	if err := deleteNamespace(ctx, name, all.own()); err != nil {
+	if err := deleteNamespace(ctx, name, all); err != nil {
 		return fmt.Errorf("delete namespace %s: %w", name, err)
 	}
 	return createNamespace(ctx, name)

@@ -10,19 +10,22 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
+// home is the namespace that is never deleted.
+const home = "differential"
+
 // There are few words, so that a pod, a hostname, a Service and a namespace often have one name. Some are a dashed address, or the
 // end of a public name.
 var (
 	words      = []string{"web", "web-0", "web-1", "a", "b", "com", "org", "www", "google", "10-1-2-3", "2001-db8--3", "xn--80ak6aa92e"}
-	namespaces = []string{"default", "web-0", "com", "svc"}
+	namespaces = []string{home, "web-0", "com", "svc"}
 	v4         = []string{"10.1.2.1", "10.1.2.2", "10.1.2.3", "10.1.2.4", "10.1.2.5", "172.16.0.9"}
 	v6         = []string{"2001:db8::", "2001:db8::3", "2001:db8::4", "2001:db8:1:2:3:4:5:6"}
 	// domains stand in slices. Few of them lie in the cluster zone, since kubernetes follows each such, and what it leads to, and so on.
-	domains = []string{"www.example.org", "nowhere.example.org", "www.company.test", "web-0.default.svc.cluster.local"}
+	domains = []string{"www.example.org", "nowhere.example.org", "www.company.test", "web-0." + home + ".svc.cluster.local"}
 	// externals are what Services stand for.
 	externals = append([]string{
-		"a.default.svc.cluster.local", "a.default.svc.cluster.local", "www.default.svc.cluster.local", "www.default.svc.cluster.local", "com.default.svc.cluster.local", "web.com.svc.cluster.local",
-		"web-0.web.default.svc.cluster.local", "org.nowhere.svc.cluster.local", "10-1-2-3.default.pod.cluster.local", "192.0.2.7",
+		"a." + home + ".svc.cluster.local", "a." + home + ".svc.cluster.local", "www." + home + ".svc.cluster.local", "www." + home + ".svc.cluster.local", "com." + home + ".svc.cluster.local", "web.com.svc.cluster.local",
+		"web-0.web." + home + ".svc.cluster.local", "org.nowhere.svc.cluster.local", "10-1-2-3." + home + ".pod.cluster.local", "192.0.2.7",
 	}, domains...)
 	portNames = []string{"http", "web", "a"}
 	protocols = []corev1.Protocol{corev1.ProtocolTCP, corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP}
@@ -51,7 +54,7 @@ func (g *generator) service(namespace, name string) *corev1.Service {
 	s.Spec.PublishNotReadyAddresses = g.percent(10) // it matters to controllers only
 	s.Spec.Ports = g.servicePorts()
 	n := g.IntN(100)
-	if (name == "a" || name == "www") && namespace == "default" && g.percent(60) {
+	if (name == "a" || name == "www") && namespace == home && g.percent(60) {
 		n = 60 // what others stand for stands for something else: a chain
 	}
 	switch {
@@ -141,7 +144,7 @@ func (g *generator) label(s *discoveryv1.EndpointSlice, o objects) {
 	case n < 30:
 		s.Labels[discoveryv1.LabelManagedBy] = controllerName
 	case n < 45:
-		s.Labels[discoveryv1.LabelManagedBy] = "endpointslicemirroring-controller.k8s.io"
+		s.Labels[discoveryv1.LabelManagedBy] = "mirroring.test"
 	case n < 60:
 		s.Labels[discoveryv1.LabelManagedBy] = "example.org"
 	}

@@ -5,6 +5,7 @@
 package differential
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -18,20 +19,24 @@ import (
 
 var (
 	seed    = flag.Uint64("seed", 0, "repeat the clusters and queries of this seed; 0 takes a new one")
-	queries = flag.Int("queries", 108_000, "how many queries to compare in all")
-	rounds  = flag.Int("rounds", 6, "how many times a cluster is changed, for each variation of the Corefile")
+	queries = flag.Int("queries", 0, "how many queries to compare in all (default 18,000, and 108,000 in make test-all)")
+	rounds  = flag.Int("rounds", 0, "how many times a cluster is changed, for each variation of the Corefile (default 2, and 6 in make test-all)")
 )
 
-// cluster is the control plane of all tests here. No controller touches what the generator wrote.
+// cluster is the control plane of all tests here. No controller touches what the generator wrote, and nobody else its namespaces.
 var cluster *controlplane.ControlPlane
 
 func TestMain(m *testing.M) {
-	o := controlplane.Options{Bare: true, ServiceRange: "10.96.0.0/12,fd00:10:96::/112"}
-	controlplane.Main(m, o, func(_ context.Context, c *controlplane.ControlPlane) error {
+	controlplane.Main(m, controlplane.Options{}, func(_ context.Context, c *controlplane.ControlPlane) error {
 		cluster = c
 		for *seed == 0 {
 			*seed = rand.Uint64()
 		}
+		few, many := []int{18_000, 2}, []int{108_000, 6}
+		if os.Getenv("HEADLESS_ALL") != "" {
+			few = many
+		}
+		*queries, *rounds = cmp.Or(*queries, few[0]), cmp.Or(*rounds, few[1])
 		fmt.Fprintf(os.Stderr, "differential: repeat with -args -seed %d -queries %d -rounds %d\n", *seed, *queries, *rounds)
 		return nil
 	})
@@ -65,8 +70,8 @@ var suffixes = []struct {
 	graft []string
 }{
 	{"k8s.test.", nil},
-	{"mgmt.pix.yun.com.", []string{"default"}},
-	{"storm.test.", []string{"default", "web"}},
+	{"mgmt.pix.yun.com.", []string{home}},
+	{"storm.test.", []string{home, "web"}},
 }
 
 // corefile is what kubeadm installs, on loopback ports, but for the cache where the variation has none.

@@ -17,38 +17,22 @@ type objects struct {
 	slices   []discoveryv1.EndpointSlice
 }
 
-// list is all that the API server has: what the generator wrote, its own Service, and the sentinels.
+// list is what the generator wrote, as the API server has it.
 func list(ctx context.Context) (objects, error) {
-	services, err := cluster.Client.CoreV1().Services("").List(ctx, metav1.ListOptions{})
+	o := metav1.ListOptions{LabelSelector: madeBy}
+	services, err := cluster.Client.CoreV1().Services("").List(ctx, o)
 	if err != nil {
 		return objects{}, err
 	}
-	slices, err := cluster.Client.DiscoveryV1().EndpointSlices("").List(ctx, metav1.ListOptions{})
+	slices, err := cluster.Client.DiscoveryV1().EndpointSlices("").List(ctx, o)
 	if err != nil {
 		return objects{}, err
 	}
 	return objects{services.Items, slices.Items}, nil
 }
 
-// own leaves out what the generator did not write.
-func (o objects) own() (own objects) {
-	for _, s := range o.services {
-		if generated(s.Labels) {
-			own.services = append(own.services, s)
-		}
-	}
-	for _, s := range o.slices {
-		if generated(s.Labels) {
-			own.slices = append(own.slices, s)
-		}
-	}
-	return own
-}
-
 // madeBy is a label of all that the generator wrote.
 const madeBy = "headless.test/generated"
-
-func generated(labels map[string]string) bool { return labels[madeBy] != "" }
 
 // service finds a Service; nil where there is none. A Service's name is what a slice's label says to the letter.
 func (o objects) service(namespace, name string) *corev1.Service {
@@ -86,7 +70,12 @@ func (o objects) String() string {
 func applyService(ctx context.Context, s *corev1.Service) error {
 	s = s.DeepCopy()
 	s.ResourceVersion, s.UID = "", ""
-	_, err := cluster.Client.CoreV1().Services(s.Namespace).Create(ctx, s, metav1.CreateOptions{})
+	client := cluster.Client.CoreV1().Services(s.Namespace)
+	_, err := client.Create(ctx, s, metav1.CreateOptions{})
+	if err != nil && strings.Contains(err.Error(), "already allocated") { // to another package's Service
+		s.Spec.ClusterIP, s.Spec.ClusterIPs = "", nil
+		_, err = client.Create(ctx, s, metav1.CreateOptions{})
+	}
 	if err != nil {
 		return fmt.Errorf("create Service %s/%s: %w", s.Namespace, s.Name, err)
 	}

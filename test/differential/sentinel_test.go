@@ -11,9 +11,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/miekg/dns"
+
+	"github.com/coredns-headless/headless/test/controlplane"
 )
 
-const sentinels = "sentinels" // a namespace, and a headless Service in it
+const sentinels = "differential-sentinels" // a namespace, and a headless Service in it
 
 // mark numbers the sentinels of all trials.
 var mark int
@@ -52,15 +54,13 @@ func (t *trial) settle(ctx context.Context) error {
 func visible(port, name string) error {
 	a := newAsker(port)
 	defer a.close()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	return controlplane.Poll(2*time.Minute, nil, func() error {
 		r, err := a.ask(query{name: name, qtype: dns.TypeA, qclass: dns.ClassINET})
-		if err == nil && r != nil && len(r.Answer) > 0 {
-			return nil
+		if err == nil && (r == nil || len(r.Answer) == 0) {
+			err = fmt.Errorf("sentinel %s does not show: %v", name, r)
 		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("sentinel %s does not show: %v, %w", name, r, err)
-		}
-	}
+		return err
+	})
 }
 
 func writeSentinels(ctx context.Context) error {

@@ -20,7 +20,7 @@ func (tr *trial) shrink(ctx context.Context, d *difference) objects {
 	if err != nil {
 		return objects{}
 	}
-	left := all.own()
+	left := all
 	for size := (len(left.services) + len(left.slices)) / 2; size > 0 && ctx.Err() == nil; size /= 2 {
 		left = tr.drop(ctx, d, left, size)
 	}
