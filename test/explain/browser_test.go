@@ -22,7 +22,7 @@ import (
 )
 
 // patience is for all that one test does in the browser.
-const patience = 90 * time.Second
+const patience = 5 * time.Minute
 
 // browser is a window of a Chromium that the end of the test closes.
 type browser struct {
@@ -34,9 +34,17 @@ type browser struct {
 	complaint []string // of the console
 }
 
+// needBrowser skips a test where nobody asked for the browser.
+func needBrowser(t *testing.T) {
+	t.Helper()
+	if *screenshots == "" {
+		server.All(t)
+	}
+	server.Need(t, "chromium", "chromium")
+}
+
 func openBrowser(t *testing.T) *browser {
 	t.Helper()
-	server.Need(t, "chromium", "chromium")
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.WindowSize(1000, 700),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

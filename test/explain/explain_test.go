@@ -20,35 +20,35 @@ var outcomes = []struct {
 	says                []string
 }{
 	{
-		test: "a peer", name: "web-1.default.svc.cluster.local", picture: "peer",
-		says: []string{"cluster zone cluster.local.", `"web-1" is the pod of an endpoint of Service "nginx": ready`, "answered by headless: NOERROR", "IN A 10.244.0.12"},
+		test: "a peer", name: "web-1.explain.svc.cluster.local", picture: "peer",
+		says: []string{"cluster zone cluster.local.", `"web-1" is the pod of an endpoint of Service "nginx": ready`, "answered by headless: NOERROR", "IN A 10.250.0.12"},
 	},
 	{
 		test: "no such peer", name: "web-9.mgmt.pix.yun.com",
-		says: []string{"suffix mgmt.pix.yun.com., which stands for default.svc", "no such peer", "answered by headless: NXDOMAIN", "IN SOA"},
+		says: []string{"suffix mgmt.pix.yun.com., which stands for explain.svc", "no such peer", "answered by headless: NXDOMAIN", "IN SOA"},
 	},
 	{
-		test: "not ready", name: "web-2.default.svc.cluster.local", picture: "not-ready", dark: true,
+		test: "not ready", name: "web-2.explain.svc.cluster.local", picture: "not-ready", dark: true,
 		says: []string{`"web-2" is the pod of an endpoint of Service "nginx": not ready: only the option not_ready lets it answer`, "handed to the next plugin, kubernetes: NXDOMAIN"},
 	},
 	{
-		test: "a Service wins", name: "api.default.svc.cluster.local",
+		test: "a Service wins", name: "api.explain.svc.cluster.local",
 		says: []string{`"api" is a Service there: ClusterIP [10.96.0.80]`, "a Service of that name wins", "handed to the next plugin, kubernetes: NOERROR", "IN A 10.96.0.80"},
 	},
 	{
-		test: "an ambiguous hostname", name: "broker.default.svc.cluster.local", picture: "ambiguous",
+		test: "an ambiguous hostname", name: "broker.explain.svc.cluster.local", picture: "ambiguous",
 		says: []string{`hostname "broker" is ambiguous`, "handed to the next plugin, kubernetes: NXDOMAIN"},
 	},
 	{
-		test: "a namespace left out", name: "rabbit-0.other.svc.cluster.local",
-		says: []string{`namespace "other" is left out: it is not among the option namespaces`, "handed to the next plugin, kubernetes: NXDOMAIN"},
+		test: "a namespace left out", name: "rabbit-0.explain-other.svc.cluster.local",
+		says: []string{`namespace "explain-other" is left out: it is not among the option namespaces`, "handed to the next plugin, kubernetes: NXDOMAIN"},
 	},
 	{
-		test: "a hostname below its Service", name: "web-1.nginx.default.svc.cluster.local",
-		says: []string{"kubernetes' own", "handed to the next plugin, kubernetes: NOERROR", "IN A 10.244.0.12"},
+		test: "a hostname below its Service", name: "web-1.nginx.explain.svc.cluster.local",
+		says: []string{"kubernetes' own", "handed to the next plugin, kubernetes: NOERROR", "IN A 10.250.0.12"},
 	},
 	{
-		test: "an ExternalName of kubernetes'", name: "files.default.svc.cluster.local",
+		test: "an ExternalName of kubernetes'", name: "files.explain.svc.cluster.local",
 		says: []string{"a Service of that name wins", "handed to the next plugin, kubernetes: NOERROR", "IN CNAME www.example.org.", "IN A 192.0.2.1"},
 	},
 	{
@@ -56,7 +56,7 @@ var outcomes = []struct {
 		says: []string{"headless follows it to www.example.org.", "answered by headless: NOERROR", "IN CNAME www.example.org.", "IN A 192.0.2.1"},
 	},
 	{
-		test: "a plugin before headless", name: "hosted.default.svc.cluster.local",
+		test: "a plugin before headless", name: "hosted.explain.svc.cluster.local",
 		says: []string{"headless is not asked", "answered before headless, by one of the plugins errors, hosts: NOERROR", "IN A 192.0.2.99"},
 	},
 	{
@@ -66,6 +66,7 @@ var outcomes = []struct {
 }
 
 func TestPageSaysWhyANameResolvesOrDoesNot(t *testing.T) {
+	needBrowser(t)
 	s, url := start(t, cluster.Kubeconfig, "1m")
 	s.WaitReady(t)
 	ask(t, s)
@@ -117,11 +118,12 @@ func (b *browser) looksOnlyHere(url string) {
 }
 
 func TestPageBeforeTheFirstSync(t *testing.T) {
+	needBrowser(t)
 	s, url := start(t, unreachable(t), "1s")
 	s.WaitReady(t) // after the second
 	b := openBrowser(t)
-	wantAll(t, b.typed(url, "input[name=name]", "web-1.mgmt.pix.yun.com"), `namespace "default" is not synced yet`, "answered by headless: SERVFAIL until the first sync")
-	wantAll(t, b.typed(url, "input[name=name]", "web-1.default.svc.cluster.local"), `namespace "default" is not synced yet`, "handed to the next plugin, kubernetes: NXDOMAIN")
+	wantAll(t, b.typed(url, "input[name=name]", "web-1.mgmt.pix.yun.com"), `namespace "explain" is not synced yet`, "answered by headless: SERVFAIL until the first sync")
+	wantAll(t, b.typed(url, "input[name=name]", "web-1.explain.svc.cluster.local"), `namespace "explain" is not synced yet`, "handed to the next plugin, kubernetes: NXDOMAIN")
 	b.do(chromedp.Navigate(url + "browse"))
 	wantAll(t, b.says(), "not synced")
 }
@@ -136,18 +138,19 @@ func unreachable(t *testing.T) string {
 }
 
 func TestBrowsingThousandsOfPeers(t *testing.T) {
+	needBrowser(t)
 	s, url := start(t, cluster.Kubeconfig, "1m")
 	s.WaitReady(t)
 	b := openBrowser(t)
 	b.do(chromedp.Navigate(url))
-	wantAll(t, clicked(b, chromedp.CSS(`a[href="/browse"]`)), "cluster zone", "mgmt.pix.yun.com.", "pod network", "10.244.0.0/16", "namespace", "nginx.default", "headless", "web-2.nginx.default", "not ready")
+	wantAll(t, clicked(b, chromedp.CSS(`a[href="/browse"]`)), "cluster zone", "mgmt.pix.yun.com.", "pod network", "10.250.0.0/16", "namespace", "nginx.explain", "headless", "web-2.nginx.explain", "not ready")
 	b.looks("browse", false)
-	wantAll(t, b.typed(url+"browse", "input[name=q]", "peer spark many-1 "), "1111 in all, here from row 1 to 200")
+	wantAll(t, b.typed(url+"browse", "input[name=q]", "peer explain-spark many-1 "), "1111 in all, here from row 1 to 200")
 	for range 4 {
 		clicked(b, chromedp.CSS("a[rel=next]"))
 	}
 	wantAll(t, clicked(b, chromedp.CSS("a[rel=next]")), "1111 in all, here from row 1001 to 1111", "many-1999")
-	wantAll(t, clicked(b, chromedp.Search(`//a[text()="many-1999.many.spark"]`)), "many-1999.spark.svc.cluster.local.", "answered by headless: NOERROR")
+	wantAll(t, clicked(b, chromedp.Search(`//a[text()="many-1999.many.explain-spark"]`)), "many-1999.explain-spark.svc.cluster.local.", "answered by headless: NOERROR")
 	b.looksOnlyHere(url)
 }
 
@@ -177,6 +180,6 @@ func TestCurlGetsTheSame(t *testing.T) {
 			t.Errorf("%s: %v %+v", tt.name, err, answer)
 		}
 	}
-	wantAll(t, curl("browse?q=peer+web-2"), "peer  web-2.nginx.default  10.244.0.13, not ready\n1 in all\n")
+	wantAll(t, curl("browse?q=peer+web-2"), "peer  web-2.nginx.explain  10.250.0.13, not ready\n1 in all\n")
 	wantAll(t, curl(""), "/?name=NAME&type=TYPE")
 }

@@ -19,12 +19,12 @@ var screenshots = flag.String("screenshots", "", "keep screenshots in this folde
 var cluster *controlplane.ControlPlane
 
 // crowd makes the cluster large enough for pages of rows.
-var crowd = controlplane.Crowd{Namespace: "spark", Service: "many", Pods: 3000, First: netip.MustParseAddr("10.245.0.1")}
+var crowd = controlplane.Crowd{Namespace: "explain-spark", Service: "many", Pods: 3000, First: netip.MustParseAddr("10.250.16.1")}
 
 func TestMain(m *testing.M) {
 	controlplane.Main(m, controlplane.Options{Bare: true}, func(ctx context.Context, c *controlplane.ControlPlane) error {
 		cluster = c
-		for _, name := range []string{"other", crowd.Namespace} {
+		for _, name := range []string{"explain", "explain-other", crowd.Namespace} {
 			ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 			if _, err := c.Client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
 				return err
@@ -47,13 +47,13 @@ func start(t *testing.T, kubeconfig, timeout string) (*server.Server, string) {
     errors
     ready READY
     hosts {
-        192.0.2.99 hosted.default.svc.cluster.local
+        192.0.2.99 hosted.explain.svc.cluster.local
         fallthrough
     }
-    headless cluster.local 10.244.0.0/16 {
+    headless cluster.local 10.250.0.0/16 {
         kubeconfig `+kubeconfig+`
-        namespaces default `+crowd.Namespace+`
-        suffix mgmt.pix.yun.com default.svc.cluster.local
+        namespaces explain `+crowd.Namespace+`
+        suffix mgmt.pix.yun.com explain.svc.cluster.local
         startup_timeout `+timeout+`
         explain `+page+`
     }
