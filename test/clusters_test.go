@@ -20,7 +20,7 @@ import (
 // second is a cluster with the names of the first, at other addresses.
 func second(t *testing.T) *controlplane.ControlPlane {
 	t.Helper()
-	c, err := controlplane.Start(controlplane.Options{})
+	c, err := controlplane.Start(controlplane.Options{Bare: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,8 @@ endpoints:
 // Two clusters by two kubeconfigs, in one server block and in two: each has its zone, its suffixes and its pod network, and nothing
 // of one shows in the other.
 func TestTwoClusters(t *testing.T) {
-	server.Need(t, "dig", "bind9-dnsutils")
+	server.All(t) // which have a second control plane
+	t.Parallel()
 	two := second(t)
 	one := fmt.Sprintf(`headless one.local {
        kubeconfig %s
@@ -73,9 +74,7 @@ func TestTwoClusters(t *testing.T) {
 			"two.local:PORT two.example.test:PORT 10.152.0.0/24:PORT" + head + "    prometheus METRICS\n    " + other + "}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := server.New(t)
-			s.Start(t, corefile)
-			s.WaitReady(t) // speaks for both
+			s := startCorefile(t, corefile) // whose readiness speaks for both
 			twoClusters(t, s, strings.Count(corefile, "cache 30"))
 			move(t.Context(), t, two, s)
 		})
@@ -145,7 +144,7 @@ func move(ctx context.Context, t *testing.T, two *controlplane.ControlPlane, s *
 			t.Fatal(err)
 		}
 		moved := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + `\..*\s` + regexp.QuoteMeta(addr) + `$`)
-		s.Poll(t, 30*time.Second, func() error { // no cache has transfers
+		s.Poll(t, time.Minute, func() error { // no cache has transfers
 			r, err := s.TryDig("two.example.test", "AXFR", "+tcp")
 			if err == nil && !moved.MatchString(r.Text) {
 				err = fmt.Errorf("want %s\n%s", addr, r.Text)

@@ -15,6 +15,7 @@ import (
 
 // The first command of the documentation writes another address and another suffix into every file that has them, and changes nothing else.
 func TestAddressAndSuffixAreChosenInOnePlace(t *testing.T) {
+	t.Parallel()
 	server.Need(t, "dig", "bind9-dnsutils")
 	const address, suffix = "10.43.0.53", "mgmt.example.com"
 	dir := t.TempDir()

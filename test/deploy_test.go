@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,11 +24,7 @@ import (
 
 func deployFile(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(deployed(name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
+	return readFile(t, deployed(name))
 }
 
 // deployed is a file or folder of deploy/.
@@ -45,6 +42,7 @@ func apply(t *testing.T, text string, args ...string) string {
 
 // The API server takes everything that there is to apply.
 func TestDeployIsTaken(t *testing.T) {
+	t.Parallel()
 	apply(t, "", "-f", deployed("suffix/namespace.yaml")) // what is in it can only be tried when it is there
 	t.Cleanup(func() {
 		kubectl(t, "", "delete", "-k", deployed("suffix"), "--ignore-not-found")
@@ -62,6 +60,7 @@ func TestDeployIsTaken(t *testing.T) {
 
 // A Kustomization of kube-system's CoreDNS takes the component, and gives what the commands of docs/deploy.md give.
 func TestKustomizeComponentChangesCoreDNS(t *testing.T) {
+	t.Parallel()
 	base := t.TempDir()
 	for name, text := range map[string]string{
 		"coredns.yaml":       readFile(t, "testdata/kubeadm.yaml"),
@@ -119,6 +118,7 @@ func startSuffix(t *testing.T, text string) *server.Server {
 
 // The Corefiles of deploy/ start, and answer what they are for.
 func TestDeployCorefiles(t *testing.T) {
+	t.Parallel()
 	server.Need(t, "dig", "bind9-dnsutils")
 	web := addresses(t, "default", "nginx")["web-1"]
 	suffix := startSuffix(t, deployFile(t, "suffix/Corefile"))
@@ -161,7 +161,7 @@ func wantForwarded(t *testing.T, dir string, to *server.Server, address, suffix,
 // page is what explain says of a name.
 func page(t *testing.T, at, name string) string {
 	t.Helper()
-	resp, err := http.Get("http://" + at + "/?name=" + name)
+	resp, err := http.Get("http://" + at + "/?type=A&name=" + url.QueryEscape(name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func showsAtOnce(t *testing.T, s *server.Server) {
 	name := "rabbit-0." + ns + ".svc.cluster.local"
 	wantStatus(t, s, "NXDOMAIN", name)
 	makeService(t, ns, "queue", endpoint{hostname: "rabbit-0", addr: "10.77.0.1"})
-	s.Shows(t, 10*time.Second, name, "10.77.0.1")
+	s.Shows(t, time.Minute, name, "10.77.0.1")
 }
 
 // helmCorefile is what the official chart makes of the value servers: a server block each, of its zones and port, and of each plugin the name,
@@ -246,6 +246,7 @@ func stubCorefiles(t *testing.T, dir string) map[string]string {
 
 // Resolvers that the files of deploy/stub are included in answer below the suffix, also where they discard private addresses.
 func TestDeployStubs(t *testing.T) {
+	t.Parallel()
 	server.Need(t, "dig", "bind9-dnsutils")
 	web := addresses(t, "default", "nginx")["web-1"]
 	suffix := startSuffix(t, deployFile(t, "suffix/Corefile"))

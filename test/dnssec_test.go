@@ -53,7 +53,8 @@ func TestDNSSEC(t *testing.T) {
 	server.Need(t, "delv", "bind9-dnsutils")
 	const zone = "mgmt.example.com."
 	key, anchor := makeKey(t, zone)
-	s, _ := runWith(t, "    dnssec "+zone+" {\n       key file "+key+"\n    }")
+	t.Parallel()
+	s := withNeighbours(t, strings.ReplaceAll(neighbourly, "PLUGINS", "    ready READY\n    dnssec "+zone+" {\n       key file "+key+"\n    }")).Server
 	const answer, denial = "; fully validated\n", "; negative response, fully validated\n"
 	for range 2 { // the second time, *dnssec* takes the signatures from its cache
 		for _, c := range []struct{ name, qtype, said, records string }{

@@ -71,9 +71,15 @@ const suffix = "suffix mgmt.pix.yun.com default.svc.cluster.local"
 // start runs kubeadm's Corefile with a headless stanza that has those options, and waits until it is ready.
 func start(t *testing.T, options ...string) *server.Server {
 	t.Helper()
+	return startCorefile(t, corefile(cluster.Kubeconfig, server.Stub(t), stanza(cluster.Kubeconfig, options...)))
+}
+
+// startCorefile runs a Corefile, and waits until it is ready.
+func startCorefile(t *testing.T, text string) *server.Server {
+	t.Helper()
 	server.Need(t, "dig", "bind9-dnsutils")
 	s := server.New(t)
-	s.Start(t, corefile(cluster.Kubeconfig, server.Stub(t), stanza(cluster.Kubeconfig, options...)))
+	s.Start(t, text)
 	s.WaitReady(t)
 	return s
 }

@@ -1,6 +1,8 @@
 package test
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -10,10 +12,39 @@ import (
 	"github.com/coredns-headless/headless/test/server"
 )
 
-// A cluster zone and the suffix mgmt.example.com, with other plugins, whose lines stand for PLUGINS.
+// A neighbourhood is the Service queue in a namespace of its own, and a server block, at ports, which has a cluster zone and the suffix
+// mgmt.example.com beside other plugins. All blocks are one CoreDNS's.
+type neighbourhood struct {
+	*server.Server
+	namespace string
+}
+
+// neighbours are the other plugins, by the name of what is tested with them.
+var neighbours = map[string]struct {
+	plugins string
+	test    func(*testing.T, neighbourhood)
+}{
+	"rewrite": {rewrites, testRewrite},
+	"template and hosts": {`
+    template IN A mgmt.example.com {
+       match ^rabbit-1[.]mgmt[.]example[.]com[.]$
+       answer "{{ .Name }} 60 IN A 192.0.2.7"
+       fallthrough
+    }
+    hosts {
+       192.0.2.8 rabbit-5cc96-xyz.mgmt.example.com
+       fallthrough
+    }`, testTemplateAndHosts},
+	"nothing":     {"", testNothing},
+	"loadbalance": {"    loadbalance round_robin", testLoadbalance},
+	"minimal":     {"    minimal", testMinimal},
+	"acl":         {"    acl mgmt.example.com {\n       block net 127.0.0.66/32\n    }", testACL},
+	"dns64":       {"    dns64 {\n       allow_ipv4\n    }", testDNS64},
+	"metadata":    {"    metadata\n    log . \"who {name} [{/headless/namespace}] [{/headless/service}] [{/headless/pod}]\"", testMetadata},
+}
+
 const neighbourly = `.:PORT {
     bind 127.0.0.1
-    ready READY
 PLUGINS
     headless cluster.local {
        kubeconfig KUBECONFIG
@@ -33,20 +64,40 @@ var rabbits = []endpoint{
 	{pod: "rabbit-5cc96-xyz", addr: "10.77.0.3"},
 }
 
-// runWith runs CoreDNS with other plugins, beside a Service queue that has the rabbits, in a namespace of its own.
-func runWith(t *testing.T, plugins string) (s *server.Server, namespace string) {
-	t.Helper()
-	namespace = makeNamespace(t, "with")
-	makeService(t, namespace, "queue", rabbits...)
-	makeAlias(t, namespace, "alias", "queue."+namespace+".svc.cluster.local")
-	makeAlias(t, namespace, "outside", "www.example.org")
-	return runCorefile(t, neighbourly, "PLUGINS", strings.ReplaceAll(plugins, "NAMESPACE", namespace), "NAMESPACE", namespace, "STUB", server.Stub(t)), namespace
+// With other plugins the plugin does what an administrator of these expects.
+func TestNeighbours(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	ports := make(map[string]string)
+	for _, name := range slices.Sorted(maps.Keys(neighbours)) {
+		ports[name] = server.Free(t)
+		plugins := neighbours[name].plugins
+		if b.Len() == 0 {
+			plugins += "\n    ready READY" // speaks for all
+		}
+		b.WriteString(strings.NewReplacer("PORT", ports[name], "PLUGINS", plugins).Replace(neighbourly))
+	}
+	all := withNeighbours(t, b.String())
+	for name, c := range neighbours {
+		t.Run(name, func(t *testing.T) {
+			block := *all.Server
+			block.Port = ports[name]
+			c.test(t, neighbourhood{&block, all.namespace})
+		})
+	}
 }
 
-// A rule onto a suffix is answered under the name that was asked for. Rules of today, for names that *kubernetes* has, go on
-// working, and those for pods' names begin to.
-func TestRewrite(t *testing.T) {
-	s, ns := runWith(t, `
+// withNeighbours runs CoreDNS beside a Service queue that has the rabbits, in a namespace of its own.
+func withNeighbours(t *testing.T, corefile string) neighbourhood {
+	t.Helper()
+	ns := makeNamespace(t, "with")
+	makeService(t, ns, "queue", rabbits...)
+	makeAlias(t, ns, "alias", "queue."+ns+".svc.cluster.local")
+	makeAlias(t, ns, "outside", "www.example.org")
+	return neighbourhood{runCorefile(t, corefile, "NAMESPACE", ns, "STUB", server.Stub(t)), ns}
+}
+
+const rewrites = `
     rewrite stop {
        name suffix .old.example.net .mgmt.example.com answer auto
     }
@@ -58,7 +109,12 @@ func TestRewrite(t *testing.T) {
        name regex (.*)\.pods\.example\.net {1}.NAMESPACE.svc.cluster.local
        answer name (.*)\.NAMESPACE\.svc\.cluster\.local {1}.pods.example.net
     }
-    rewrite name exact alias.example.net rabbit-1.mgmt.example.com`)
+    rewrite name exact alias.example.net rabbit-1.mgmt.example.com`
+
+// A rule onto a suffix is answered under the name that was asked for. Rules of today, for names that *kubernetes* has, go on
+// working, and those for pods' names begin to.
+func testRewrite(t *testing.T, n neighbourhood) {
+	s, ns := n.Server, n.namespace
 	for range 2 { // the second time shows whether the rewriting went into what is shared
 		for name, addr := range map[string]string{
 			"rabbit-0.old.example.net":              "10.77.0.1",
@@ -96,52 +152,54 @@ func TestRewrite(t *testing.T) {
 }
 
 // *template* and *hosts* stand before: what they have, they answer, and what they pass on is answered here.
-func TestTemplateAndHosts(t *testing.T) {
-	s, _ := runWith(t, `
-    template IN A mgmt.example.com {
-       match ^rabbit-1[.]mgmt[.]example[.]com[.]$
-       answer "{{ .Name }} 60 IN A 192.0.2.7"
-       fallthrough
-    }
-    hosts {
-       192.0.2.8 rabbit-5cc96-xyz.mgmt.example.com
-       fallthrough
-    }`)
-	want(t, s, "rabbit-1.mgmt.example.com", "192.0.2.7")
-	want(t, s, "rabbit-5cc96-xyz.mgmt.example.com", "192.0.2.8")
-	want(t, s, "rabbit-0.mgmt.example.com", "10.77.0.1")
-	want(t, s, "rabbit-1.queue.mgmt.example.com", "10.77.0.2")
-	wantStatus(t, s, "NXDOMAIN", "rabbit-9.mgmt.example.com")
-	wantStatus(t, s, "NOERROR", "rabbit-1.mgmt.example.com", "AAAA")
+func testTemplateAndHosts(t *testing.T, n neighbourhood) {
+	want(t, n.Server, "rabbit-1.mgmt.example.com", "192.0.2.7")
+	want(t, n.Server, "rabbit-5cc96-xyz.mgmt.example.com", "192.0.2.8")
+	want(t, n.Server, "rabbit-0.mgmt.example.com", "10.77.0.1")
+	want(t, n.Server, "rabbit-1.queue.mgmt.example.com", "10.77.0.2")
+	wantStatus(t, n.Server, "NXDOMAIN", "rabbit-9.mgmt.example.com")
+	wantStatus(t, n.Server, "NOERROR", "rabbit-1.mgmt.example.com", "AAAA")
 }
 
-// *loadbalance* has a Service's addresses in turn, and never other ones, nor does it shuffle what everybody shares.
-func TestLoadbalance(t *testing.T) {
-	s, _ := runWith(t, "    loadbalance round_robin")
-	plain, _ := runWith(t, "")
-	for _, name := range []string{"queue.mgmt.example.com.", "broker.example.com."} {
-		orders, plainly := make(map[string]bool), make(map[string]bool)
-		for range 30 { // 6 orders: all of them alike by chance once in 10^23
-			list := ask(t, s, name, dns.TypeA).addrs()
-			orders[strings.Join(list, " ")] = true
-			slices.Sort(list)
-			if !slices.Equal(list, []string{"10.77.0.1", "10.77.0.2", "10.77.0.3"}) {
-				t.Fatalf("%s: %q", name, list)
-			}
-			plainly[strings.Join(ask(t, plain, name, dns.TypeA).addrs(), " ")] = true
-		}
+// *loadbalance* has a Service's addresses in turn, and never other ones.
+func testLoadbalance(t *testing.T, n neighbourhood) {
+	for name, orders := range n.orders(t) {
 		if len(orders) < 2 {
 			t.Errorf("%s is not shuffled: %v", name, orders)
-		}
-		if len(plainly) != 1 {
-			t.Errorf("%s has no stable order without loadbalance: %v", name, plainly)
 		}
 	}
 }
 
+// Without it the order stays, whatever *loadbalance* in another server block does to what both share.
+func testNothing(t *testing.T, n neighbourhood) {
+	for name, orders := range n.orders(t) {
+		if len(orders) != 1 {
+			t.Errorf("%s has no stable order without loadbalance: %v", name, orders)
+		}
+	}
+}
+
+// orders are those that a Service's addresses come in, by name. Of 30 replies with 6 orders all are alike by chance once in 10^23.
+func (n neighbourhood) orders(t *testing.T) map[string]map[string]bool {
+	t.Helper()
+	all := make(map[string]map[string]bool)
+	for _, name := range []string{"queue.mgmt.example.com.", "broker.example.com."} {
+		all[name] = make(map[string]bool)
+		for range 30 {
+			list := exchange(t, n.Server, "udp", new(dns.Msg).SetQuestion(name, dns.TypeA)).addrs()
+			all[name][strings.Join(list, " ")] = true
+			slices.Sort(list)
+			if !slices.Equal(list, []string{"10.77.0.1", "10.77.0.2", "10.77.0.3"}) {
+				t.Fatalf("%s: %q", name, list)
+			}
+		}
+	}
+	return all
+}
+
 // *minimal* leaves answers bare, and denials their SOA, by which resolvers know how long to keep them.
-func TestMinimal(t *testing.T) {
-	s, ns := runWith(t, "    minimal")
+func testMinimal(t *testing.T, n neighbourhood) {
+	s, ns := n.Server, n.namespace
 	for _, name := range []string{"rabbit-0.mgmt.example.com", "rabbit-0." + ns + ".svc.cluster.local"} {
 		want(t, s, name, "10.77.0.1")
 		wantStatus(t, s, "NOERROR", name, "TXT")
@@ -156,11 +214,8 @@ func TestMinimal(t *testing.T) {
 }
 
 // *acl* keeps a source from a suffix, and from nothing else.
-func TestACL(t *testing.T) {
-	s, ns := runWith(t, `
-    acl mgmt.example.com {
-       block net 127.0.0.66/32
-    }`)
+func testACL(t *testing.T, n neighbourhood) {
+	s, ns := n.Server, n.namespace
 	want(t, s, "rabbit-0.mgmt.example.com", "10.77.0.1")
 	for _, name := range []string{"rabbit-0.mgmt.example.com", "rabbit-9.mgmt.example.com", "mgmt.example.com"} {
 		if r := s.Dig(t, "-b", "127.0.0.66", name); r.Status != "REFUSED" || len(r.Answer) > 0 {
@@ -176,11 +231,8 @@ func TestACL(t *testing.T) {
 
 // *dns64* makes IPv6 addresses of a peer's IPv4 ones, since it has none of its own and exists; and does not where it has, or
 // where nobody is.
-func TestDNS64(t *testing.T) {
-	s, ns := runWith(t, `
-    dns64 {
-       allow_ipv4
-    }`)
+func testDNS64(t *testing.T, n neighbourhood) {
+	s, ns := n.Server, n.namespace
 	for _, name := range []string{
 		"rabbit-0.mgmt.example.com", "rabbit-0.queue.mgmt.example.com", "rabbit-0." + ns + ".svc.cluster.local",
 	} {
@@ -201,4 +253,25 @@ func TestDNS64(t *testing.T) {
 	}
 	wantStatus(t, s, "NXDOMAIN", "rabbit-9.mgmt.example.com", "AAAA")
 	wantStatus(t, s, "NXDOMAIN", "rabbit-9."+ns+".svc.cluster.local", "AAAA")
+}
+
+// *metadata* says of whom a name is, for whoever wants to know, here *log*.
+func testMetadata(t *testing.T, n neighbourhood) {
+	s, ns := n.Server, n.namespace
+	var wanted []string
+	for _, c := range []struct{ name, namespace, service, pod string }{
+		{"rabbit-0.mgmt.example.com.", ns, "queue", "rabbit-0"},
+		{"rabbit-5cc96-xyz.queue.mgmt.example.com.", ns, "queue", "rabbit-5cc96-xyz"},
+		{"queue.mgmt.example.com.", ns, "queue", ""},
+		{"broker.example.com.", ns, "queue", ""},
+		{"rabbit-1.broker.example.com.", ns, "queue", "rabbit-1"},
+		{"_amqp._tcp.queue.mgmt.example.com.", ns, "queue", ""},
+		{"rabbit-1." + ns + ".svc.cluster.local.", ns, "queue", "rabbit-1"},
+		{"rabbit-9.mgmt.example.com.", "", "", ""},
+		{"www.example.org.", "-", "-", "-"}, // no origin of ours
+	} {
+		s.Dig(t, c.name)
+		wanted = append(wanted, fmt.Sprintf("%s [%s] [%s] [%s]", c.name, c.namespace, c.service, c.pod))
+	}
+	logged(t, s, "who", wanted...)
 }

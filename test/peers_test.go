@@ -2,13 +2,16 @@ package test
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/coredns-headless/headless/test/controlplane"
 	"github.com/coredns-headless/headless/test/server"
 )
 
@@ -90,9 +93,23 @@ func slice(namespace, service string, endpoints []endpoint) *discoveryv1.Endpoin
 // cluster's, and what pairs has (word, text, ...) for what it says.
 func runCorefile(t *testing.T, corefile string, pairs ...string) *server.Server {
 	t.Helper()
-	server.Need(t, "dig", "bind9-dnsutils")
-	s := server.New(t)
-	s.Start(t, strings.NewReplacer(append(pairs, "KUBECONFIG", cluster.Kubeconfig)...).Replace(corefile))
-	s.WaitReady(t)
-	return s
+	return startCorefile(t, strings.NewReplacer(append(pairs, "KUBECONFIG", cluster.Kubeconfig)...).Replace(corefile))
+}
+
+// unreachable is a kubeconfig of an API server that is not there.
+func unreachable(t *testing.T) (kubeconfig string) {
+	t.Helper()
+	kubeconfig = filepath.Join(t.TempDir(), "kubeconfig")
+	if err := cluster.WriteKubeconfig(kubeconfig, "127.0.0.1:"+server.Free(t), "token"); err != nil {
+		t.Fatal(err)
+	}
+	return kubeconfig
+}
+
+// wait polls until what the cluster does is done.
+func wait(t *testing.T, done func() error) {
+	t.Helper()
+	if err := controlplane.Poll(time.Minute, nil, done); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -2,9 +2,7 @@ package test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -51,24 +49,9 @@ func blocks(t *testing.T, path, language string) []documents.Block {
 	return slices.DeleteFunc(list, func(b documents.Block) bool { return b.Language != language })
 }
 
-// The README's first two commands do what it says.
-func TestReadmeFirstCommands(t *testing.T) {
-	server.Need(t, "dig", "bind9-dnsutils")
-	commands := blocks(t, "README.md", "sh")
-	if len(commands) < 2 || strings.TrimSpace(commands[0].Text) != "make run" {
-		t.Fatalf("README begins with other commands: %v", commands)
-	}
-	digs, _ := makeRun(t)
-	port := regexp.MustCompile(`-p (\d+)`).FindStringSubmatch(digs[0])[1]
-	command := strings.Replace(commands[1].Text, "-p 1053", "-p "+port, 1)
-	out, err := exec.Command("sh", "-c", command).CombinedOutput()
-	if err != nil || strings.TrimSpace(string(out)) != "10.244.0.6" {
-		t.Errorf("%s: %v\n%s", command, err, out)
-	}
-}
-
 // Every Corefile of the README starts and answers, with ports, addresses and credentials of this test.
 func TestReadmeCorefiles(t *testing.T) {
+	t.Parallel()
 	server.Need(t, "dig", "bind9-dnsutils")
 	web := addresses(t, "default", "nginx")
 	asked := []struct {
@@ -107,6 +90,7 @@ func TestReadmeCorefiles(t *testing.T) {
 
 // The Corefile of the page for CoreDNS's site starts and answers.
 func TestSiteCorefile(t *testing.T) {
+	t.Parallel()
 	for _, part := range sections(t, "docs/coredns.io/headless.md") {
 		for _, text := range part.corefiles {
 			want(t, part.start(t, text), "web-1.mgmt.pix.yun.com", addresses(t, "default", "nginx")["web-1"])

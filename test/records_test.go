@@ -31,16 +31,15 @@ func recordTables(t *testing.T) (rows []row) {
 
 // Every row of the README's tables of records is what the example answers, for each of its types.
 func TestReadmeRecords(t *testing.T) {
+	t.Parallel()
 	server.Need(t, "dig", "bind9-dnsutils")
 	text, err := os.ReadFile(filepath.Join(parts.Root(), "examples", "Corefile"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := server.New(t)
 	// What is handed on comes back with the SOA of the stub's zone.
-	s.Start(t, strings.NewReplacer("{$PORT}", "PORT", "{$EXPLAIN}", server.Free(t), "errors\n", "errors\n    ready READY\n    forward . "+server.Stub(t)+"\n",
+	s := startCorefile(t, strings.NewReplacer("{$PORT}", "PORT", "{$EXPLAIN}", server.Free(t), "errors\n", "errors\n    ready READY\n    forward . "+server.Stub(t)+"\n",
 		"manifests cluster.yaml", "manifests "+filepath.Join(parts.Root(), "examples", "cluster.yaml")).Replace(string(text)))
-	s.WaitReady(t)
 	rows := recordTables(t)
 	if len(rows) < 40 {
 		t.Fatalf("found %d rows in the README's tables of records", len(rows))

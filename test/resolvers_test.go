@@ -44,7 +44,7 @@ func startResolver(t *testing.T, port, bin string, args ...string) *server.Serve
 			t.Logf("log of %s:\n%s", bin, log)
 		}
 	})
-	err = controlplane.Poll(20*time.Second, p, func() error {
+	err = controlplane.Poll(time.Minute, p, func() error {
 		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
 		if err == nil {
 			err = conn.Close()
@@ -61,10 +61,7 @@ func startResolver(t *testing.T, port, bin string, args ...string) *server.Serve
 func unbound(t *testing.T, upstream string) *server.Server {
 	t.Helper()
 	server.Need(t, "unbound", "unbound")
-	port, err := controlplane.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
+	port := server.Free(t)
 	text := `server:
   interface: 127.0.0.1
   port: ` + port + `
@@ -102,10 +99,7 @@ remote-control:
 func dnsmasq(t *testing.T, upstream string) *server.Server {
 	t.Helper()
 	server.Need(t, "dnsmasq", "dnsmasq-base")
-	port, err := controlplane.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
+	port := server.Free(t)
 	args := []string{
 		"--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--port=" + port, "--listen-address=127.0.0.1",
 		"--bind-interfaces", "--pid-file=", "--user=", "--group=",
@@ -118,6 +112,7 @@ func dnsmasq(t *testing.T, upstream string) *server.Server {
 
 // People point their resolvers at a suffix. Whatever these make of one answer, it must not hide another name.
 func TestResolvers(t *testing.T) {
+	t.Parallel()
 	ns := makeNamespace(t, "resolvers")
 	makeService(t, ns, "queue", rabbits...)
 	makeAlias(t, ns, "alias", "queue."+ns+".svc.cluster.local")
@@ -133,7 +128,7 @@ func TestResolvers(t *testing.T) {
 			"rabbit-0.mgmt.pix.yun.com": "10.77.0.9", "rabbit-0.queue." + ns + ".k8s.example.org": "10.77.0.9", "rabbit-9.mgmt.pix.yun.com": "10.77.0.10",
 			"rabbit-9.queue." + ns + ".k8s.example.org": "10.77.0.10",
 		} {
-			s.Poll(t, 10*time.Second, func() error {
+			s.Poll(t, time.Minute, func() error {
 				m, err := r.TryDig(pod)
 				if err == nil && !slices.Equal(m.Addresses(), []string{addr}) {
 					err = fmt.Errorf("%s: want %s of %s\n%s", name, addr, pod, m.Text)

@@ -38,13 +38,14 @@ func createCrowds(ctx context.Context) error {
 }
 
 // start runs CoreDNS with the account's rights, and with nothing beside *headless*.
-func (g grantee) start(t *testing.T, timeout string) *server.Server {
+func (g grantee) start(t *testing.T, timeout string, env ...string) *server.Server {
 	t.Helper()
 	options := []string{"startup_timeout " + timeout, "suffix rights.test svc.cluster.local"}
 	if len(g.namespaces) > 0 {
 		options = append(options, "namespaces "+strings.Join(g.namespaces, " "))
 	}
 	s := server.New(t)
+	s.Env = env
 	s.Start(t, ".:PORT {\n bind 127.0.0.1\n ready READY\n prometheus METRICS\n"+stanza(g.kubeconfig, options...)+"}\n")
 	s.WaitReady(t)
 	return s
@@ -71,16 +72,15 @@ var least = []rbacv1.PolicyRule{
 // The files of deploy/rbac are enough, and what is missing of them is told.
 func TestRights(t *testing.T) {
 	server.Need(t, "dig", "bind9-dnsutils")
+	t.Parallel()
 	if err := createCrowds(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	files := []struct {
-		name       string
-		namespaces []string
-	}{{"namespaces.yaml", []string{"storm", "kafka"}}, {"clusterrole.yaml", nil}} // in this order: rights add up
-	for _, file := range files {
-		t.Run(file.name, func(t *testing.T) {
-			g := grant(t, file.name, "headless", file.namespaces...)
+	namespaces := []string{"storm", "kafka"}
+	for file, scopes := range map[string][]string{"namespaces.yaml": namespaces, "clusterrole.yaml": nil} {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			g := grant(t, file, "rights-of-"+strings.TrimSuffix(file, ".yaml"), scopes...)
 			for _, ns := range g.scopes() {
 				g.change(t, ns, func(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
 					if !reflect.DeepEqual(rules, least) {
@@ -93,25 +93,20 @@ func TestRights(t *testing.T) {
 		})
 	}
 	t.Run("streamed lists need no list", func(t *testing.T) {
-		g := grant(t, "clusterrole.yaml", "streaming")
+		t.Parallel()
+		g := grant(t, "clusterrole.yaml", "rights-streaming")
 		g.withdraw(t, right{"list", "services", ""})
 		g.withdraw(t, right{"list", "endpointslices", ""})
 		testEnough(t, g)
 	})
-	for _, verb := range []string{"list", "watch"} {
-		t.Run("without "+verb, func(t *testing.T) {
-			if verb == "list" {
-				t.Setenv("KUBE_FEATURE_WatchListClient", "false") // as with an API server that streams no lists
+	for _, r := range []right{{"list", "services", ""}, {"list", "endpointslices", "storm"}, {"watch", "services", "storm"}, {"watch", "endpointslices", ""}} {
+		t.Run(fmt.Sprint("without ", r), func(t *testing.T) {
+			t.Parallel()
+			file, scopes := "clusterrole.yaml", []string(nil)
+			if r.namespace != "" {
+				file, scopes = "namespaces.yaml", namespaces
 			}
-			for _, file := range files {
-				for _, resource := range []string{"services", "endpointslices"} {
-					t.Run(resource+" "+file.name, func(t *testing.T) {
-						t.Parallel() // each waits out the back-off
-						g := grant(t, file.name, strings.TrimSuffix("no-"+verb+"-"+resource+"-"+file.name, ".yaml"), file.namespaces...)
-						testWithout(t, g, right{verb, resource, g.scopes()[0]})
-					})
-				}
-			}
+			testWithout(t, grant(t, file, "rights-no-"+r.verb+"-"+r.resource, scopes...), r)
 		})
 	}
 }
@@ -138,7 +133,11 @@ func testEnough(t *testing.T, g grantee) {
 // used when it is given back.
 func testWithout(t *testing.T, g grantee, r right) {
 	giveBack := g.withdraw(t, r)
-	s := g.start(t, "1s")
+	var env []string
+	if r.verb == "list" {
+		env = append(env, "KUBE_FEATURE_WatchListClient=false") // as with an API server that streams no lists
+	}
+	s := g.start(t, "1s", env...)
 	where := "at the cluster scope"
 	if r.namespace != "" {
 		where = fmt.Sprintf("in the namespace %q", r.namespace)

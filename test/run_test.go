@@ -16,10 +16,17 @@ import (
 	"github.com/coredns-headless/headless/test/server"
 )
 
-// `make run` answers the dig lines that it prints as it says, and ends with Ctrl-C.
+// `make run` answers the dig lines that it prints as it says, and ends with Ctrl-C. README's second command and the commands that explain get
+// what stands there.
+//
+//doc:runs README.md#headless 2
+//doc:runs README.md#Explain 1
+//doc:runs docs/explain.md#Why a name resolves, or does not 4
 func TestMakeRun(t *testing.T) {
 	server.Need(t, "dig", "bind9-dnsutils")
-	digs, _ := makeRun(t)
+	server.Need(t, "curl", "curl")
+	t.Parallel()
+	digs, page := makeRun(t)
 	for _, line := range digs {
 		command, promised, ok := strings.Cut(line, "#")
 		if !ok {
@@ -27,11 +34,19 @@ func TestMakeRun(t *testing.T) {
 		}
 		wantLines(t, command, strings.Fields(promised))
 	}
+	commands := blocks(t, "README.md", "sh")
+	if len(commands) < 2 || strings.TrimSpace(commands[0].Text) != "make run" {
+		t.Fatalf("README begins with other commands: %v", commands)
+	}
+	port := regexp.MustCompile(`-p (\d+)`).FindStringSubmatch(digs[0])[1]
+	wantLines(t, strings.Replace(commands[1].Text, "-p 1053", "-p "+port, 1), []string{"10.244.0.6"})
+	explains(t, page)
 }
 
 // `make run KUBECONFIG=...` serves that cluster.
 func TestMakeRunWithACluster(t *testing.T) {
 	server.Need(t, "dig", "bind9-dnsutils")
+	t.Parallel()
 	fill := strings.NewReplacer("POD", "web-1", "SERVICE", "nginx", "NAMESPACE", "default")
 	web := addresses(t, "default", "nginx")
 	digs, _ := makeRun(t, "KUBECONFIG="+cluster.Kubeconfig)
@@ -95,7 +110,7 @@ func makeRun(t *testing.T, args ...string) (digs []string, page string) {
 		select {
 		case err := <-ended:
 			t.Logf("make run ended: %v", err)
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 			t.Error("Ctrl-C did not end make run")
 		}
@@ -114,10 +129,9 @@ func makeRun(t *testing.T, args ...string) (digs []string, page string) {
 	return digs, "http://127.0.0.1:" + explain + "/"
 }
 
-// The commands of the README and of docs/explain.md say of `make run` what stands there.
-func TestExplainCommands(t *testing.T) {
-	server.Need(t, "curl", "curl")
-	_, page := makeRun(t)
+// explains checks the commands of the README and of docs/explain.md.
+func explains(t *testing.T, page string) {
+	t.Helper()
 	curl := func(command string) string {
 		out, err := exec.Command("sh", "-c", strings.Replace(command, "curl ", "curl -sS ", 1)).CombinedOutput()
 		if err != nil || !strings.HasPrefix(command, "curl ") {
@@ -165,6 +179,8 @@ func TestBinary(t *testing.T) {
 
 // The README's steps work in a CoreDNS source tree: the module's own files, as no other can be had here.
 func TestBuildInACoreDNSSourceTree(t *testing.T) {
+	server.All(t) // which compile CoreDNS anew
+	t.Parallel()
 	steps := readmeBlock(t, "Building", "sh")
 	dir := filepath.Join(t.TempDir(), "coredns")
 	source, err := parts.CoreDNS.ModuleDir("github.com/coredns/coredns")

@@ -3,9 +3,6 @@ package test
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/coredns-headless/headless/test/controlplane"
 	"github.com/coredns-headless/headless/test/parts"
 	"github.com/coredns-headless/headless/test/server"
 )
@@ -33,11 +29,7 @@ type patient struct {
 func newPatient(t *testing.T, kubeconfig string, options ...string) patient {
 	t.Helper()
 	server.Need(t, "dig", "bind9-dnsutils")
-	port, err := controlplane.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := patient{server.New(t), "127.0.0.1:" + port}
+	p := patient{server.New(t), "127.0.0.1:" + server.Free(t)}
 	p.Start(t, corefile(cluster.Kubeconfig, server.Stub(t), stanza(kubeconfig, append(options, "explain "+p.pages)...)))
 	p.WaitReady(t)
 	return p
@@ -47,14 +39,8 @@ func newPatient(t *testing.T, kubeconfig string, options ...string) patient {
 func (p patient) says(t *testing.T, name, words string) {
 	t.Helper()
 	tells(t, words)
-	resp, err := http.Get("http://" + p.pages + "/?type=A&name=" + url.QueryEscape(name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close() // read only
-	text, err := io.ReadAll(resp.Body)
-	if err != nil || !strings.Contains(string(text), words) {
-		t.Errorf("%s is not explained with %q: %v\n%s", name, words, err, text)
+	if text := page(t, p.pages, name); !strings.Contains(text, words) {
+		t.Errorf("%s is not explained with %q:\n%s", name, words, text)
 	}
 }
 
@@ -68,6 +54,7 @@ func tells(t *testing.T, words string) {
 
 // The page's commands print what it says, in its order.
 func TestTroubleshootingCommands(t *testing.T) {
+	t.Parallel()
 	server.Need(t, "curl", "curl")
 	p := newPatient(t, cluster.Kubeconfig, suffix)
 	bin, err := parts.Kubectl.Path()
@@ -91,6 +78,7 @@ func TestTroubleshootingCommands(t *testing.T) {
 
 // What is wrong is explained with the words of which the page says what to do.
 func TestTroubleshooting(t *testing.T) {
+	t.Parallel()
 	ns := makeNamespace(t, "trouble")
 	makeService(t, ns, "first", endpoint{hostname: "node-0", pod: "first-0", addr: "10.77.1.1"})
 	makeService(t, ns, "second", endpoint{hostname: "node-0", pod: "second-0", addr: "10.77.1.2"}, endpoint{pod: "db", addr: "10.77.1.3"})
@@ -134,10 +122,11 @@ func TestTroubleshooting(t *testing.T) {
 
 // A pod's hostname that no slice says is no name, and its pod's name is one.
 func TestHostnameWithoutSubdomain(t *testing.T) {
+	t.Parallel()
 	ns := makeNamespace(t, "unpublished")
-	wait(t, func() bool { // no pod is admitted before
+	wait(t, func() error { // no pod is admitted before
 		_, err := cluster.Client.CoreV1().ServiceAccounts(ns).Get(t.Context(), "default", metav1.GetOptions{})
-		return err == nil
+		return err
 	})
 	kubectl(t, `apiVersion: v1
 kind: Service
@@ -160,7 +149,7 @@ spec: {hostname: named, subdomain: queue, nodeName: node-0, containers: [{name: 
 	addrs := addresses(t, ns, "queue")
 	s := start(t, suffix)
 	zone := "." + ns + ".svc.cluster.local"
-	s.Poll(t, 10*time.Second, func() error { // readiness may be known here before it is there
+	s.Poll(t, time.Minute, func() error { // readiness may be known here before it is there
 		r, err := s.TryDig("named" + zone)
 		if err == nil && len(r.Answer) != 1 {
 			err = fmt.Errorf("no answer:\n%s", r.Text)
@@ -175,6 +164,7 @@ spec: {hostname: named, subdomain: queue, nodeName: node-0, containers: [{name: 
 
 // A peer is found before a name in the node's own search domain, by pods of its namespace alone, and by nobody who ends the name with a dot.
 func TestPeerHidesANameOfTheNodesDomain(t *testing.T) {
+	t.Parallel()
 	ns := makeNamespace(t, "hides")
 	makeService(t, ns, "queue", endpoint{pod: "www", addr: "10.77.1.5"})
 	s := start(t, suffix)
@@ -192,6 +182,7 @@ func TestPeerHidesANameOfTheNodesDomain(t *testing.T) {
 
 // A stock CoreDNS ends at a Corefile with headless in it when it starts, and goes on with the one that it has when it runs.
 func TestUnknownDirective(t *testing.T) {
+	t.Parallel()
 	const words = "Unknown directive 'headless'"
 	tells(t, words)
 	tells(t, server.Refused)
@@ -227,11 +218,9 @@ func wantEnds(t *testing.T, part parts.Part, corefile, words string) {
 
 // A CoreDNS whose *forward* leads back to it ends, and says so.
 func TestLoopEndsCoreDNS(t *testing.T) {
+	t.Parallel()
 	const words = "detected for zone"
 	tells(t, words)
-	port, err := controlplane.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
+	port := server.Free(t)
 	wantEnds(t, parts.CoreDNS, ".:"+port+" {\n bind 127.0.0.1\n forward . 127.0.0.1:"+port+"\n loop\n}\n", words)
 }
