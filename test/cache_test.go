@@ -76,7 +76,8 @@ func TestCache(t *testing.T) {
 // hits is how many answers came from the cache.
 func hits(t *testing.T, s *server.Server) (sum float64) {
 	t.Helper()
-	for _, m := range regexp.MustCompile(`(?m)^coredns_cache_hits_total\{.*\} (\S+)$`).FindAllStringSubmatch(s.Metrics(t), -1) {
+	lines := regexp.MustCompile(`(?m)^coredns_cache_hits_total\{.*\} (\S+)$`)
+	for _, m := range lines.FindAllStringSubmatch(s.Metrics(t), -1) {
 		n, err := strconv.ParseFloat(m[1], 64)
 		if err != nil {
 			t.Fatal(err)

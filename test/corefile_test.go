@@ -12,7 +12,8 @@ import (
 )
 
 // A wrong Corefile ends CoreDNS with one line that says where the mistake is and what is allowed. All mistakes are in
-// the tests of plugin/config; these are one that the stanza shows, and one each that the server, the files and the surroundings show.
+// the tests of plugin/config; these are one that the stanza shows, and one each that the server, the files and the
+// surroundings show.
 func TestWrongCorefiles(t *testing.T) {
 	bin, err := parts.CoreDNS.Path()
 	if err != nil {
@@ -20,7 +21,8 @@ func TestWrongCorefiles(t *testing.T) {
 	}
 	t.Parallel()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "broken.yaml"), []byte("apiVersion: v1\nkind: Service\nmetadata: [\n"), 0o600); err != nil {
+	broken := []byte("apiVersion: v1\nkind: Service\nmetadata: [\n")
+	if err := os.WriteFile(filepath.Join(dir, "broken.yaml"), broken, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {

@@ -300,6 +300,7 @@ remote-control:
 
 func includedInNamed(t *testing.T, text, upstream string) *server.Server {
 	t.Helper()
+	server.All(t)
 	server.Need(t, "named", "bind9")
 	port, dir := server.Free(t), t.TempDir()
 	text = `options {

@@ -54,7 +54,8 @@ func TestDNSSEC(t *testing.T) {
 	const zone = "mgmt.example.com."
 	key, anchor := makeKey(t, zone)
 	t.Parallel()
-	s := withNeighbours(t, strings.ReplaceAll(neighbourly, "PLUGINS", "    ready READY\n    dnssec "+zone+" {\n       key file "+key+"\n    }")).Server
+	plugins := "    ready READY\n    dnssec " + zone + " {\n       key file " + key + "\n    }"
+	s := withNeighbours(t, strings.ReplaceAll(neighbourly, "PLUGINS", plugins)).Server
 	const answer, denial = "; fully validated\n", "; negative response, fully validated\n"
 	for range 2 { // the second time, *dnssec* takes the signatures from its cache
 		for _, c := range []struct{ name, qtype, said, records string }{

@@ -12,7 +12,8 @@ import (
 
 var dumpTo = flag.String("dump", "", "write the cluster's Services and EndpointSlices to this file (make examples/cluster.yaml)")
 
-// TestDump writes examples/cluster.yaml anew, as `kubectl get services,endpointslices -A -o yaml` prints it where this package is alone.
+// TestDump writes examples/cluster.yaml anew, as `kubectl get services,endpointslices -A -o yaml` prints it where this
+// package is alone.
 func TestDump(t *testing.T) {
 	if *dumpTo == "" {
 		t.Skip("no -dump FILE given: this is how examples/cluster.yaml is made, not a test")

@@ -12,8 +12,8 @@ import (
 	"github.com/coredns-headless/headless/test/server"
 )
 
-// A neighbourhood is the Service queue in a namespace of its own, and a server block, at ports, which has a cluster zone and the suffix
-// mgmt.example.com beside other plugins. All blocks are one CoreDNS's.
+// A neighbourhood is the Service queue in a namespace of its own, and a server block, at ports, which has a cluster
+// zone and the suffix mgmt.example.com beside other plugins. All blocks are one CoreDNS's.
 type neighbourhood struct {
 	*server.Server
 	namespace string
@@ -40,7 +40,9 @@ var neighbours = map[string]struct {
 	"minimal":     {"    minimal", testMinimal},
 	"acl":         {"    acl mgmt.example.com {\n       block net 127.0.0.66/32\n    }", testACL},
 	"dns64":       {"    dns64 {\n       allow_ipv4\n    }", testDNS64},
-	"metadata":    {"    metadata\n    log . \"who {name} [{/headless/namespace}] [{/headless/service}] [{/headless/pod}]\"", testMetadata},
+	"metadata": {`
+    metadata
+    log . "who {name} [{/headless/namespace}] [{/headless/service}] [{/headless/pod}]"`, testMetadata},
 }
 
 const neighbourly = `.:PORT {
@@ -111,8 +113,8 @@ const rewrites = `
     }
     rewrite name exact alias.example.net rabbit-1.mgmt.example.com`
 
-// A rule onto a suffix is answered under the name that was asked for. Rules of today, for names that *kubernetes* has, go on
-// working, and those for pods' names begin to.
+// A rule onto a suffix is answered under the name that was asked for. Rules of today, for names that *kubernetes* has,
+// go on working, and those for pods' names begin to.
 func testRewrite(t *testing.T, n neighbourhood) {
 	s, ns := n.Server, n.namespace
 	for range 2 { // the second time shows whether the rewriting went into what is shared
@@ -179,7 +181,8 @@ func testNothing(t *testing.T, n neighbourhood) {
 	}
 }
 
-// orders are those that a Service's addresses come in, by name. Of 30 replies with 6 orders all are alike by chance once in 10^23.
+// orders are those that a Service's addresses come in, by name. Of 30 replies with 6 orders all are alike by chance
+// once in 10^23.
 func (n neighbourhood) orders(t *testing.T) map[string]map[string]bool {
 	t.Helper()
 	all := make(map[string]map[string]bool)

@@ -12,8 +12,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// A pod that was deleted comes back under its name: CoreDNS answers the new one's address, and its metrics have what that took since the change
-// that Kubernetes' own controller wrote down. The first list is not timed. No test beside this one may need the pods: it is not parallel.
+// A pod that was deleted comes back under its name: CoreDNS answers the new one's address, and its metrics have what
+// that took since the change that Kubernetes' own controller wrote down. The first list is not timed. No test beside
+// this one may need the pods: it is not parallel.
 func TestReplacedPod(t *testing.T) {
 	s := start(t, suffix, "namespaces default")
 	const metric = `coredns_headless_programming_duration_seconds_`

@@ -16,8 +16,8 @@ import (
 	"github.com/coredns-headless/headless/test/server"
 )
 
-// `make run` answers the dig lines that it prints as it says, and ends with Ctrl-C. README's second command and the commands that explain get
-// what stands there.
+// `make run` answers the dig lines that it prints as it says, and ends with Ctrl-C. README's second command and the
+// commands that explain get what stands there.
 //
 //doc:runs README.md#headless 2
 //doc:runs README.md#Explain 1

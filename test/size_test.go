@@ -53,7 +53,8 @@ func writeCrowd(t *testing.T) (file string) {
 	return file
 }
 
-// Of 5,000 addresses a client gets as many as it can take, in a message that is whole, and TC says that there are more.
+// Of 5,000 addresses a client gets as many as it can take, in a message that is whole, and TC says that there are
+// more.
 func TestSize(t *testing.T) {
 	t.Parallel()
 	fitsTheClient(t, runCorefile(t, `.:PORT {

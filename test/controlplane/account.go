@@ -12,8 +12,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// Account makes a service account that may do everything, and writes a kubeconfig for it. The audit log calls its requests the returned
-// user's, which tells them from those of whoever else shares the control plane.
+// Account makes a service account that may do everything, and writes a kubeconfig for it. The audit log calls its
+// requests the returned user's, which tells them from those of whoever else shares the control plane.
 func (c *ControlPlane) Account(ctx context.Context, namespace, name, kubeconfig string) (user string, err error) {
 	user = "system:serviceaccount:" + namespace + ":" + name
 	meta := metav1.ObjectMeta{Name: name}

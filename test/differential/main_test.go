@@ -20,10 +20,11 @@ import (
 var (
 	seed    = flag.Uint64("seed", 0, "repeat the clusters and queries of this seed; 0 takes a new one")
 	queries = flag.Int("queries", 0, "how many queries to compare in all (default 18,000, and 108,000 in make test-all)")
-	rounds  = flag.Int("rounds", 0, "how many times a cluster is changed, for each variation of the Corefile (default 2, and 6 in make test-all)")
+	rounds  = flag.Int("rounds", 0, "how often a cluster is changed, for each variation of the Corefile (default 2, and 6 in make test-all)")
 )
 
-// cluster is the control plane of all tests here. No controller touches what the generator wrote, and nobody else its namespaces.
+// cluster is the control plane of all tests here. No controller touches what the generator wrote, and nobody else its
+// namespaces.
 var cluster *controlplane.ControlPlane
 
 func TestMain(m *testing.M) {

@@ -117,26 +117,6 @@ func (b *browser) looksOnlyHere(url string) {
 	}
 }
 
-func TestPageBeforeTheFirstSync(t *testing.T) {
-	needBrowser(t)
-	s, url := start(t, unreachable(t), "1s")
-	s.WaitReady(t) // after the second
-	b := openBrowser(t)
-	wantAll(t, b.typed(url, "input[name=name]", "web-1.mgmt.pix.yun.com"), `namespace "explain" is not synced yet`, "answered by headless: SERVFAIL until the first sync")
-	wantAll(t, b.typed(url, "input[name=name]", "web-1.explain.svc.cluster.local"), `namespace "explain" is not synced yet`, "handed to the next plugin, kubernetes: NXDOMAIN")
-	b.do(chromedp.Navigate(url + "browse"))
-	wantAll(t, b.says(), "not synced")
-}
-
-// unreachable is a kubeconfig of an API server that is not there.
-func unreachable(t *testing.T) string {
-	path := t.TempDir() + "/kubeconfig"
-	if err := cluster.WriteKubeconfig(path, "https://127.0.0.1:"+server.Free(t), "token"); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
 func TestBrowsingThousandsOfPeers(t *testing.T) {
 	needBrowser(t)
 	s, url := start(t, cluster.Kubeconfig, "1m")

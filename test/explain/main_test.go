@@ -19,7 +19,9 @@ var screenshots = flag.String("screenshots", "", "keep screenshots in this folde
 var cluster *controlplane.ControlPlane
 
 // crowd makes the cluster large enough for pages of rows.
-var crowd = controlplane.Crowd{Namespace: "explain-spark", Service: "many", Pods: 3000, First: netip.MustParseAddr("10.250.16.1")}
+var crowd = controlplane.Crowd{
+	Namespace: "explain-spark", Service: "many", Pods: 3000, First: netip.MustParseAddr("10.250.16.1"),
+}
 
 func TestMain(m *testing.M) {
 	controlplane.Main(m, controlplane.Options{Bare: true}, func(ctx context.Context, c *controlplane.ControlPlane) error {

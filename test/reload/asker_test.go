@@ -78,7 +78,8 @@ func (a *asker) note(q ask.Question, m *dns.Msg, err error) {
 	}
 }
 
-// stop ends the asker, checks that nothing was wrong and that all kinds were asked, and returns how many queries were lost.
+// stop ends the asker, checks that nothing was wrong and that all kinds were asked, and returns how many queries were
+// lost.
 func (a *asker) stop(t *testing.T) int {
 	t.Helper()
 	close(a.done)

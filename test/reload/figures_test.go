@@ -39,8 +39,9 @@ func (c *contender) figures(t *testing.T) figures {
 	}
 }
 
-// wantFlat waits until what reloads took is given back; Go collects garbage every two minutes at the latest. What each failure that comes late
-// leaves behind is there six times after 40 reloads; the tree of each watch that ended, of 0.8 MB, and the last ten's, 13 times.
+// wantFlat waits until what reloads took is given back; Go collects garbage every two minutes at the latest. What each
+// failure that comes late leaves behind is there six times after 40 reloads; the tree of each watch that ended, of 0.8
+// MB, and the last ten's, 13 times.
 func (c *contender) wantFlat(t *testing.T, before figures) {
 	t.Helper()
 	c.Poll(t, 5*time.Minute, func() error {

@@ -16,7 +16,9 @@ import (
 var cluster *controlplane.ControlPlane
 
 // crowd is large enough for a second tree of it, left behind by a reload, to show in the heap.
-var crowd = controlplane.Crowd{Namespace: "reload-crowd", Service: "web", Pods: 5000, First: netip.MustParseAddr("10.251.0.1")}
+var crowd = controlplane.Crowd{
+	Namespace: "reload-crowd", Service: "web", Pods: 5000, First: netip.MustParseAddr("10.251.0.1"),
+}
 
 // An account is whose requests the API server logs under a user of their own.
 type account struct{ name, kubeconfig, user string }

@@ -79,7 +79,8 @@ func (c *contender) reload(t *testing.T, g generation) {
 func (c *contender) serves(t *testing.T, name string, judge func(*dns.Msg) error) {
 	t.Helper()
 	for _, network := range []string{"udp", "tcp"} {
-		m, err := ask.Exchange(dns.Client{Net: network, Timeout: lost}, new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.TypeA), c.address())
+		query := new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.TypeA)
+		m, err := ask.Exchange(dns.Client{Net: network, Timeout: lost}, query, c.address())
 		if err == nil {
 			err = judge(m)
 		}
