@@ -140,20 +140,21 @@ func TestDeployCorefiles(t *testing.T) {
 			}
 		})
 	}
-	wantForwarded(t, deployed("stub"), suffix, "10.96.0.53", "mgmt.pix.yun.com", web)
+	wantForwarded(t, suffix, web)
 }
 
 // wantForwarded checks that the Corefiles of stub/ forward a suffix to the address of what deploy/suffix deploys.
-func wantForwarded(t *testing.T, dir string, to *server.Server, address, suffix, web string) {
+func wantForwarded(t *testing.T, to *server.Server, web string) {
 	t.Helper()
-	for name, text := range stubCorefiles(t, dir) {
+	for name, text := range stubCorefiles(t) {
 		t.Run(name, func(t *testing.T) {
 			s := server.New(t)
 			text = regexp.MustCompile(`(?m)^    bind .*\n`).ReplaceAllString(text, "")
-			s.Start(t, strings.NewReplacer(":53 {", ":PORT {\n    bind 127.0.0.1\n    ready READY", "prometheus :9253", "prometheus METRICS", " "+address, " 127.0.0.1:"+to.Port).Replace(text))
+			s.Start(t, strings.NewReplacer(":53 {", ":PORT {\n    bind 127.0.0.1\n    ready READY", "prometheus :9253", "prometheus METRICS",
+				" 10.96.0.53", " 127.0.0.1:"+to.Port).Replace(text))
 			s.WaitReady(t)
-			want(t, s, "web-1."+suffix, web)
-			wantStatus(t, s, "NXDOMAIN", "web-7."+suffix)
+			want(t, s, "web-1.mgmt.pix.yun.com", web)
+			wantStatus(t, s, "NXDOMAIN", "web-7.mgmt.pix.yun.com")
 		})
 	}
 }
@@ -232,15 +233,15 @@ func helmCorefile(t *testing.T) string {
 }
 
 // stubCorefiles are those that forward the suffix.
-func stubCorefiles(t *testing.T, dir string) map[string]string {
+func stubCorefiles(t *testing.T) map[string]string {
 	t.Helper()
-	file := func(name string) string { return readFile(t, filepath.Join(dir, name)) }
 	var custom corev1.ConfigMap
-	if err := yaml.UnmarshalStrict([]byte(file("coredns-custom.yaml")), &custom); err != nil {
+	if err := yaml.UnmarshalStrict([]byte(deployFile(t, "stub/coredns-custom.yaml")), &custom); err != nil {
 		t.Fatal(err)
 	}
 	return map[string]string{
-		"CoreDNS": file("Corefile"), "NodeLocal DNSCache": file("nodelocaldns.corefile"), "k3s and AKS": custom.Data["headless.server"],
+		"CoreDNS": deployFile(t, "stub/Corefile"), "NodeLocal DNSCache": deployFile(t, "stub/nodelocaldns.corefile"),
+		"k3s and AKS": custom.Data["headless.server"],
 	}
 }
 

@@ -19,9 +19,6 @@ import (
 // `make run` answers the dig lines that it prints as it says, and ends with Ctrl-C. README's second command and the
 // commands that explain get what stands there.
 //
-//doc:runs README.md#headless 2
-//doc:runs README.md#Explain 1
-//doc:runs docs/explain.md#Why a name resolves, or does not 4
 func TestMakeRun(t *testing.T) {
 	server.Need(t, "dig", "bind9-dnsutils")
 	server.Need(t, "curl", "curl")

@@ -17,7 +17,9 @@ func TestStories(t *testing.T) {
 	t.Parallel()
 	s := start(t, suffix, "suffix k8s.example.org svc.cluster.local", "suffix web.example.org nginx.default.svc.cluster.local")
 	for name, test := range map[string]func(*testing.T, *server.Server){
-		"storm": storm, "search list": searchList, "ws": ws, "one address": oneAddress, "same name": sameName, "dual stack": dualStack, "targets": targetsOfAllKinds,
+		"storm": storm, "search list": searchList, "ws": ws, "one address": oneAddress, "same name": sameName,
+		"dual stack": dualStack, "targets": targetsOfAllKinds,
+		"hostname without subdomain": hostnameWithoutSubdomain, "a name of the node's domain": peerHidesANameOfTheNodesDomain,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s) })
 	}

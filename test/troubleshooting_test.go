@@ -2,7 +2,6 @@ package test
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -121,8 +120,7 @@ func TestTroubleshooting(t *testing.T) {
 }
 
 // A pod's hostname that no slice says is no name, and its pod's name is one.
-func TestHostnameWithoutSubdomain(t *testing.T) {
-	t.Parallel()
+func hostnameWithoutSubdomain(t *testing.T, s *server.Server) {
 	ns := makeNamespace(t, "unpublished")
 	wait(t, func() error { // no pod is admitted before
 		_, err := cluster.Client.CoreV1().ServiceAccounts(ns).Get(t.Context(), "default", metav1.GetOptions{})
@@ -147,27 +145,18 @@ spec: {hostname: named, subdomain: queue, nodeName: node-0, containers: [{name: 
 		t.Fatal(err)
 	}
 	addrs := addresses(t, ns, "queue")
-	s := start(t, suffix)
 	zone := "." + ns + ".svc.cluster.local"
-	s.Poll(t, time.Minute, func() error { // readiness may be known here before it is there
-		r, err := s.TryDig("named" + zone)
-		if err == nil && len(r.Answer) != 1 {
-			err = fmt.Errorf("no answer:\n%s", r.Text)
-		}
-		return err
-	})
-	want(t, s, "silent"+zone, addrs["silent"]) // a Service without ports gives names, too
-	want(t, s, "told"+zone, addrs["told"])
-	want(t, s, "named"+zone, addrs["told"])
+	for name, pod := range map[string]string{"silent": "silent", "told": "told", "named": "told"} { // a Service without ports gives names, too
+		s.Shows(t, time.Minute, name+zone, addrs[pod])
+	}
 	wantStatus(t, s, "NXDOMAIN", "called"+zone)
 }
 
 // A peer is found before a name in the node's own search domain, by pods of its namespace alone, and by nobody who ends the name with a dot.
-func TestPeerHidesANameOfTheNodesDomain(t *testing.T) {
-	t.Parallel()
+func peerHidesANameOfTheNodesDomain(t *testing.T, s *server.Server) {
 	ns := makeNamespace(t, "hides")
 	makeService(t, ns, "queue", endpoint{pod: "www", addr: "10.77.1.5"})
-	s := start(t, suffix)
+	s.Shows(t, time.Minute, "www."+ns+".svc.cluster.local", "10.77.1.5")
 	for _, c := range []struct{ namespace, name, addr string }{
 		{"default", "www", "192.0.2.2"},
 		{ns, "www", "10.77.1.5"},
