@@ -39,6 +39,18 @@ func (c *contender) figures(t *testing.T) figures {
 	}
 }
 
+// rest is the least of some figures: queries come and go.
+func (c *contender) rest(t *testing.T) figures {
+	t.Helper()
+	least := c.figures(t)
+	for range 5 {
+		f := c.figures(t)
+		least.goroutines, least.files = min(least.goroutines, f.goroutines), min(least.files, f.files)
+		least.live, least.inuse, least.resident = min(least.live, f.live), min(least.inuse, f.inuse), min(least.resident, f.resident)
+	}
+	return least
+}
+
 // wantFlat waits until what reloads took is given back; Go collects garbage every two minutes at the latest. What each
 // failure that comes late leaves behind is there six times after 40 reloads; the tree of each watch that ended, of 0.8
 // MB, and the last ten's, 13 times.

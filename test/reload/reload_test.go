@@ -118,14 +118,14 @@ func TestReloadsUnderLoad(t *testing.T) {
 	for n := range cycle {
 		reload(of(n, taken))
 	}
-	before, beforeStock := ours.figures(t), stock.figures(t)
+	before, beforeStock := ours.rest(t), stock.rest(t)
 	known := len(requests(t))
 	for n := cycle; n < *reloads; n++ {
 		reload(of(n, taken))
 	}
 	wantNoList(t, requests(t)[known:], time.Since(watched))
 	t.Logf("after %d reloads, with headless %s, without %s", cycle, before, beforeStock)
-	t.Logf("after %d reloads, with headless %s, without %s", *reloads, ours.figures(t), stock.figures(t))
+	t.Logf("after %d reloads, with headless %s, without %s", *reloads, ours.rest(t), stock.rest(t))
 
 	// Another watch each time: the old instance answers until the new one is synced.
 	for n := range cycle {
