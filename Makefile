@@ -122,4 +122,6 @@ man: ## the manual page, from README.md, to man/coredns-headless.7
 	@awk -f man/readme.awk README.md | .cache/bin/go-md2man >$(MAN)
 
 examples/cluster.yaml: ## dump the tests' cluster anew, as kubectl prints it
-	cd test && $(GO) test -run '^TestDump$$' . -args -dump $(CURDIR)/$@
+	cd test && $(GO) run ./cmd/parts
+	cd test && $(GO) run ./cmd/controlplane sh -ec '$(GO) test -count=1 -run "^$$" . && \
+		$(CURDIR)/.cache/bin/kubectl --kubeconfig "$$HEADLESS_CONTROLPLANE/admin.kubeconfig" get services,endpointslices -A -o yaml >$(CURDIR)/$@'
