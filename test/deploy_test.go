@@ -146,7 +146,7 @@ func TestDeployCorefiles(t *testing.T) {
 // wantForwarded checks that the Corefiles of stub/ forward a suffix to the address of what deploy/suffix deploys.
 func wantForwarded(t *testing.T, to *server.Server, web string) {
 	t.Helper()
-	for name, text := range stubCorefiles(t) {
+	for name, text := range stubCorefiles(t, deployed("stub")) {
 		t.Run(name, func(t *testing.T) {
 			s := server.New(t)
 			text = regexp.MustCompile(`(?m)^    bind .*\n`).ReplaceAllString(text, "")
@@ -233,15 +233,15 @@ func helmCorefile(t *testing.T) string {
 }
 
 // stubCorefiles are those that forward the suffix.
-func stubCorefiles(t *testing.T) map[string]string {
+func stubCorefiles(t *testing.T, dir string) map[string]string {
 	t.Helper()
+	file := func(name string) string { return readFile(t, filepath.Join(dir, name)) }
 	var custom corev1.ConfigMap
-	if err := yaml.UnmarshalStrict([]byte(deployFile(t, "stub/coredns-custom.yaml")), &custom); err != nil {
+	if err := yaml.UnmarshalStrict([]byte(file("coredns-custom.yaml")), &custom); err != nil {
 		t.Fatal(err)
 	}
 	return map[string]string{
-		"CoreDNS": deployFile(t, "stub/Corefile"), "NodeLocal DNSCache": deployFile(t, "stub/nodelocaldns.corefile"),
-		"k3s and AKS": custom.Data["headless.server"],
+		"CoreDNS": file("Corefile"), "NodeLocal DNSCache": file("nodelocaldns.corefile"), "k3s and AKS": custom.Data["headless.server"],
 	}
 }
 
