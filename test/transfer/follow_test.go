@@ -2,71 +2,89 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
-	"time"
 
-	"github.com/miekg/dns"
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/coredns-headless/headless/test/controlplane"
 	"github.com/coredns-headless/headless/test/server"
 )
 
-// follower is a name server of another make, as a secondary of CoreDNS.
-type follower struct {
-	name, address string
-	process       *controlplane.Process
-}
-
-// A StatefulSet that is scaled from 2 to 5 and to 1 is followed by Knot and NSD, which have all that CoreDNS has.
+// Knot and NSD follow whatever changes a zone, and have then what CoreDNS has. NOTIFYs alone tell them: by the SOA
+// they would ask again after two hours.
 func TestSecondaries(t *testing.T) {
 	server.Need(t, "knotd", "knot")
 	server.Need(t, "nsd", "nsd")
-	ports := [2]string{freePort(t), freePort(t)}
 	s := server.New(t)
-	s.Start(t, settings{to: []string{"127.0.0.1:" + ports[0], "127.0.0.1:" + ports[1]}}.corefile(server.Stub(t)))
+	knot, nsd := newFollower(t, "knotd"), newFollower(t, "nsd")
+	both := knot.address + " " + nsd.address
+	s.Start(t, corefile(both, "", ""))
 	s.WaitReady(t)
-	zones := []string{mgmt, root, service}
-	followers := []*follower{
-		startFollower(t, ports[0], "knotd", "knot.conf", knotConf(ports[0], s.Port, zones), "-c"),
-		startFollower(t, ports[1], "nsd", "nsd.conf", nsdConf(ports[1], s.Port, zones), "-d", "-c"),
-	}
+	knot.start(t, "knot.conf", knotConf(knot.port(), s.Port), "-c")
+	nsd.start(t, "nsd.conf", nsdConf(nsd.port(), s.Port), "-d", "-c")
 	t.Cleanup(func() { scale(t, 2) })
-	for _, replicas := range []int{2, 5, 1} {
-		scale(t, replicas)
-		begun := time.Now()
+	for _, step := range []struct {
+		what string
+		do   func()
+		pods int // that there are then
+	}{
+		{"the start", func() {}, 2},
+		{"a StatefulSet that grows", func() { scale(t, 5) }, 5},
+		{"one that shrinks", func() { scale(t, 1) }, 1},
+		{"a restart of CoreDNS, with no older serial", func() {
+			restart(t, s, corefile(both, "", ""))
+			scale(t, 3)
+		}, 3},
+	} {
+		step.do()
 		for _, apex := range zones {
-			poll(t, patience, func() error {
-				m, err := ask(address(s), countedIn(apex), dns.TypeA)
-				if err == nil && len(m.Answer) != replicas {
-					err = fmt.Errorf("%d addresses at CoreDNS, want %d", len(m.Answer), replicas)
-				}
-				return err
-			})
-			for _, f := range followers {
-				poll(t, patience, func() error { return f.caughtUp(s, apex) })
-			}
-		}
-		t.Logf("%d replicas: followed after %s", replicas, time.Since(begun).Round(time.Millisecond))
-		for _, apex := range zones {
-			z := wantSame(t, s, followers, apex)
-			if apex != root { // its names are those of the others, and many
-				wantSameAnswers(t, s, followers, z)
+			last := fmt.Sprintf("web-%d.%s ", step.pods-1, ofNginx(apex))
+			next := fmt.Sprintf("web-%d.%s ", step.pods, ofNginx(apex))
+			for _, f := range []*follower{knot, nsd} {
+				f.follows(t, s, step.what, apex, last, next)
 			}
 		}
 	}
-	for _, f := range followers {
+	changeQueue(t, "10.151.31.2")
+	t.Cleanup(func() { changeQueue(t, "10.151.31.1") })
+	s.Reload(t, corefile(both, "ttl 60", ""), server.Reloaded)
+	for _, f := range []*follower{knot, nsd} {
+		f.follows(t, s, "a change where an ExternalName leads", mgmt, "elsewhere."+mgmt+" 60 IN A 10.151.31.2", " 5 IN ")
+	}
+	// Whom the Corefile has no longer is told nothing. The second change tells Knot a second after the first one would
+	// have told NSD.
+	s.Reload(t, corefile(knot.address, "ttl 60", ""), server.Reloaded)
+	for _, replicas := range []int{4, 5} {
+		scale(t, replicas)
+		knot.follows(t, s, "a secondary taken away", service, fmt.Sprintf("web-%d.%s ", replicas-1, service), " 5 IN ")
+	}
+	lines, err := axfr(nsd.address, service)
+	if err != nil || strings.Contains(strings.Join(lines, "\n"), "web-3."+service) {
+		t.Errorf("NSD is told of changes still, or not there: %v, %q", err, lines)
+	}
+	if log := knot.log(t); !strings.Contains(log, "AXFR-style-IXFR") {
+		t.Error("Knot asked for no IXFR")
+	}
+	conf := filepath.Join(knot.dir, "knot.conf")
+	out, err := exec.CommandContext(t.Context(), "knotc", "-c", conf, "zone-check").CombinedOutput()
+	if err != nil || complaint.Match(out) {
+		t.Errorf("Knot's checks, which it does not apply to transfers: %v: %s", err, out)
+	}
+	for _, f := range []*follower{knot, nsd} {
 		f.wantNoComplaint(t)
 	}
 }
 
-// countedIn is the name of the StatefulSet's Service in a zone.
-func countedIn(apex string) string {
+// ofNginx is the name of the StatefulSet's Service in a zone.
+func ofNginx(apex string) string {
 	switch apex {
 	case root:
 		return "nginx.default." + root
@@ -93,132 +111,56 @@ func scale(t *testing.T, replicas int) {
 	}
 }
 
-// caughtUp tells whether the secondary has the serial that CoreDNS has.
-func (f *follower) caughtUp(s *server.Server, apex string) error {
-	if err := f.process.Exited(); err != nil {
-		return err
-	}
-	want, err := serial(address(s), apex)
+// changeQueue gives the peer in namespace other an address.
+func changeQueue(t *testing.T, addr string) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	client := cluster.Client.DiscoveryV1().EndpointSlices("other")
+	slice, err := client.Get(ctx, "queue-1", metav1.GetOptions{})
 	if err != nil {
+		t.Fatal(err)
+	}
+	slice.Endpoints[0].Addresses = []string{addr}
+	if _, err := client.Update(ctx, slice, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// restart kills CoreDNS, and starts another one in its place.
+func restart(t *testing.T, s *server.Server, corefile string) {
+	t.Helper()
+	was := s.PID()
+	s.Signal(t, syscall.SIGKILL)
+	if err := controlplane.Poll(patience, nil, func() error {
+		if syscall.Kill(was, 0) == nil {
+			return errors.New("CoreDNS runs")
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.Start(t, corefile)
+	s.WaitReady(t)
+}
+
+// follows waits until CoreDNS's zone has a text and lacks another, and the secondary's zone is the same.
+func (f *follower) follows(t *testing.T, s *server.Server, what, apex, has, not string) {
+	t.Helper()
+	err := controlplane.Poll(patience, f.process, func() error {
+		want, err := axfr(address(s), apex)
+		if err != nil {
+			return err
+		}
+		if text := strings.Join(want, "\n"); !strings.Contains(text, has) || strings.Contains(text, not) {
+			return fmt.Errorf("want %q and no %q in CoreDNS's zone\n%s", has, not, text)
+		}
+		got, err := axfr(f.address, apex)
+		if err == nil && !slices.Equal(got, want) {
+			err = errors.New(cmp.Diff(want, got))
+		}
 		return err
-	}
-	got, err := serial(f.address, apex)
-	if err == nil && got != want {
-		err = fmt.Errorf("%s: %s has serial %d, CoreDNS %d", apex, f.name, got, want)
-	}
-	return err
-}
-
-// wantSame checks that the secondaries have the same zone as CoreDNS.
-func wantSame(t *testing.T, s *server.Server, followers []*follower, apex string) *zone {
-	t.Helper()
-	want := mustAXFR(t, address(s), apex)
-	delete(want.rrsets, key{apex, dns.TypeSOA}) // the serial may move on without another change, as what is not ready comes and goes
-	for _, f := range followers {
-		got := mustAXFR(t, f.address, apex)
-		delete(got.rrsets, key{apex, dns.TypeSOA})
-		if d := diff(want.rrsets, got.rrsets); d != "" {
-			t.Errorf("%s has another %s than CoreDNS:\n%s", f.name, apex, d)
-		}
-	}
-	return want
-}
-
-// wantSameAnswers checks that the secondaries answer as CoreDNS does: all names of the zone, those only on the way to one, and
-// those of pods that are gone.
-func wantSameAnswers(t *testing.T, s *server.Server, followers []*follower, z *zone) {
-	t.Helper()
-	set := make(map[string]bool)
-	for _, owner := range z.rrsets.owners() {
-		for name := owner; dns.IsSubDomain(z.apex, name); name = name[strings.Index(name, ".")+1:] {
-			set[name] = true
-		}
-	}
-	for i := range 6 {
-		set[fmt.Sprintf("web-%d.%s", i, countedIn(z.apex))] = true
-	}
-	for _, name := range []string{"idle.", "_idle._tcp.idle.", "nobody."} {
-		set[name+z.apex] = true
-	}
-	for name := range set {
-		for _, qtype := range asked {
-			m, err := ask(address(s), name, qtype)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := atSecondary(m, z)
-			for _, f := range followers {
-				if m, err = ask(f.address, name, qtype); err != nil {
-					t.Fatal(err)
-				}
-				if got := shape(m, z.apex); got != want {
-					t.Errorf("%s %s: %s says\n%s\nwant\n%s", name, dns.TypeToString[qtype], f.name, got, want)
-				}
-			}
-		}
-	}
-}
-
-// atSecondary is the shape of what a secondary must say where CoreDNS says m. The two differ in what no zone can tell: that a
-// name exists though nothing is there or below, such as a Service without endpoints; and in what an alias leads to, which
-// CoreDNS follows for addresses only.
-func atSecondary(m *dns.Msg, z *zone) string {
-	m = m.Copy()
-	q := m.Question[0]
-	known := slices.ContainsFunc(z.rrsets.owners(), func(owner string) bool { return dns.IsSubDomain(q.Name, owner) })
-	if !known && len(m.Answer) == 0 {
-		m.Rcode = dns.RcodeNameError
-	}
-	if len(m.Answer) == 1 && q.Qtype != dns.TypeCNAME {
-		if c, ok := m.Answer[0].(*dns.CNAME); ok && dns.IsSubDomain(z.apex, c.Target) && z.rrsets[key{c.Target, dns.TypeA}] == nil {
-			m.Rcode = dns.RcodeNameError
-		}
-	}
-	return shape(m, z.apex)
-}
-
-// shape is what an authority says of a zone: rcode, AA, and the answer's records as far as they are in the zone, but for the serial.
-func shape(m *dns.Msg, apex string) string {
-	list := []string{dns.RcodeToString[m.Rcode], fmt.Sprint("aa ", m.Authoritative)}
-	for _, rr := range m.Answer {
-		if dns.IsSubDomain(apex, rr.Header().Name) {
-			if soa, ok := rr.(*dns.SOA); ok {
-				soa.Serial = 0
-			}
-			list = append(list, rr.String())
-		}
-	}
-	slices.Sort(list[2:])
-	return strings.Join(list, "\n")
-}
-
-// startFollower runs a name server with a configuration file in a folder of its own.
-func startFollower(t *testing.T, port, program, file, conf string, args ...string) *follower {
-	t.Helper()
-	dir := t.TempDir()
-	path := filepath.Join(dir, file)
-	if err := os.WriteFile(path, []byte(strings.ReplaceAll(conf, "DIR", dir)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f := &follower{name: program, address: "127.0.0.1:" + port}
-	var err error
-	if f.process, err = controlplane.StartProcess(dir, program, append(args, path)...); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		f.process.Stop()
-		if t.Failed() {
-			t.Logf("log of %s:\n%s", program, f.log(t))
-		}
 	})
-	return f
-}
-
-func (f *follower) log(t *testing.T) string {
-	t.Helper()
-	text, err := f.process.Log()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s, %s at %s: %v", what, apex, f.program, err)
 	}
-	return text
 }
