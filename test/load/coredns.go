@@ -12,7 +12,6 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/coredns-headless/headless/test/ask"
 	"github.com/coredns-headless/headless/test/controlplane"
 	"github.com/coredns-headless/headless/test/parts"
 )
@@ -72,29 +71,16 @@ const startLimit = time.Minute
 // checkAll asks a contender for every name once: it must have the pod's address. That fills *cache*, too.
 func (s *coreDNS) checkAll(ctx context.Context, c contender, w controlplane.Crowd) error {
 	pods := c.pods(w)
-	deadline := time.Now().Add(startLimit)
-	for { // until it has synced
-		_, err := s.check(ctx, c, w, pods[:1])
-		if err == nil {
-			break
-		}
-		if ended := s.process.Exited(); ended != nil {
-			return ended
-		}
-		if ctx.Err() != nil || time.Now().After(deadline) {
-			log, _ := s.process.Log() // none says enough
-			return fmt.Errorf("%w; CoreDNS said %q", err, log[max(0, len(log)-2000):])
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	for begun := time.Now(); ; {
-		last := time.Since(begun) >= startLimit || ctx.Err() != nil
+	err := controlplane.Poll(startLimit, s.process, func() error {
 		right, err := s.check(ctx, c, w, pods)
-		if last || !ask.Lost(err) {
-			return err
+		// The first one is not answered until it has synced, and a busy machine loses a query now and then.
+		pods = pods[right:]
+		if ctx.Err() != nil {
+			return nil
 		}
-		pods = pods[right:] // a busy machine loses a query now and then
-	}
+		return err
+	})
+	return errors.Join(err, ctx.Err())
 }
 
 // check asks for pods, one after the other, and returns how many were answered rightly.

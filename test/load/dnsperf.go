@@ -15,7 +15,6 @@ import (
 const (
 	clients     = "4"
 	outstanding = "100"
-	timeout     = "2" // seconds, after which a query is lost
 )
 
 const tries = 3
@@ -45,8 +44,13 @@ func (m *measuring) try(ctx context.Context, s *coreDNS, c contender, size int) 
 	if s.setting == TCP || s.setting == DoT {
 		mode = s.setting
 	}
-	cmd := exec.CommandContext(ctx, "dnsperf", "-m", mode, "-s", "127.0.0.1", "-p", s.ports[c.name], "-d", m.queries(c, size),
-		"-l", strconv.FormatFloat(m.Duration.Seconds(), 'f', 3, 64), "-c", clients, "-q", outstanding, "-t", timeout)
+	limit := []string{"-n", "1"} // times that each name is asked for
+	if m.Duration > 0 {
+		limit = []string{"-l", strconv.FormatFloat(m.Duration.Seconds(), 'f', 3, 64)}
+	}
+	patience := strconv.Itoa(int(m.Patience.Seconds()))
+	cmd := exec.CommandContext(ctx, "dnsperf", append(limit, "-m", mode, "-s", "127.0.0.1", "-p", s.ports[c.name],
+		"-d", m.queries(c, size), "-c", clients, "-q", outstanding, "-t", patience)...)
 	cmd.WaitDelay = time.Second
 	before, err := spentBy(s.process.PID())
 	if err != nil {

@@ -16,21 +16,22 @@ type spent struct {
 	available time.Duration
 }
 
-func spentBy(pid int) (s spent, err error) {
-	p, err := procfs.NewProc(pid)
+func spentBy(pid int) (spent, error) {
+	fs, err := procfs.NewDefaultFS()
 	if err != nil {
-		return s, err
+		return spent{}, err
+	}
+	p, err := fs.Proc(pid)
+	if err != nil {
+		return spent{}, err
 	}
 	own, err := p.Stat()
-	fs, ferr := procfs.NewDefaultFS()
-	if err := errors.Join(err, ferr); err != nil {
-		return s, err
-	}
-	machine, err := fs.Stat()
-	c := machine.CPUTotal // User has Guest in it
-	all := c.User + c.Nice + c.System + c.Steal
-	available := all + c.Idle + c.Iowait + c.IRQ + c.SoftIRQ
-	return spent{process: seconds(own.CPUTime()), all: seconds(all), available: seconds(available)}, err
+	all, err2 := fs.Stat()
+	c := all.CPUTotal // User has Guest in it
+	busy := c.User + c.Nice + c.System + c.Steal
+	available := busy + c.Idle + c.Iowait + c.IRQ + c.SoftIRQ
+	s := spent{process: seconds(own.CPUTime()), all: seconds(busy), available: seconds(available)}
+	return s, errors.Join(err, err2)
 }
 
-func seconds(v float64) time.Duration { return time.Duration(v * float64(time.Second)) }
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
