@@ -10,8 +10,7 @@ import (
 // spent is CPU time up to a moment.
 type spent struct {
 	process time.Duration // of one process
-	// all is that of all processes, and what a hypervisor took; without interrupts, which are part of every query.
-	all time.Duration
+	all     time.Duration // of all processes, and what a hypervisor took; without interrupts, which are part of every query
 	// available is all that there was.
 	available time.Duration
 }

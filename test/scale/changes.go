@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/miekg/dns"
-
 	"github.com/coredns-headless/headless/test/ask"
 )
 
@@ -143,18 +141,18 @@ func (b *bench) ask(ctx context.Context, d time.Duration) (map[string][]time.Dur
 }
 
 func (b *bench) askOne(ctx context.Context, t *target, d time.Duration) (took []time.Duration, err error) {
-	conn, err := dns.Dial("udp", t.instance.dns)
+	q, err := t.dial()
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
+	defer q.conn.Close()
 	for end := time.Now().Add(d); time.Now().Before(end) && ctx.Err() == nil; {
 		s := b.cluster.slots[rand.IntN(len(b.cluster.slots))] // #nosec G404 -- any will do
 		begun := time.Now()
 		name := t.name(s, s.index*perSlice+rand.IntN(s.size())) // #nosec G404 -- any will do
-		addr, err := lookup(conn, name)
+		addr, err := q.ask(name)
 		for ask.Lost(err) && time.Since(begun) < patience && ctx.Err() == nil { // a busy machine loses some
-			addr, err = lookup(conn, name)
+			addr, err = q.ask(name)
 		}
 		if err != nil || !addr.IsValid() && t.label != idle {
 			return took, fmt.Errorf("no answer: %w", err)

@@ -17,10 +17,13 @@ type churned struct {
 	bytes   map[string]int64           // by instance: from the API server
 }
 
-// patience is how long a new answer is waited for.
-const patience = 30 * time.Second
+const (
+	workers = 16
+	// patience is how long a new answer is waited for.
+	patience = 30 * time.Second
+)
 
-// turn is a change to make: new addresses for some pods of a slice, and whether the answers are watched.
+// turn is a change whose time has come.
 type turn struct {
 	slot    *slot
 	pods    []int
@@ -30,9 +33,7 @@ type turn struct {
 // churn changes one endpoint after another, rate of them a second or as many as the API server takes (0), for a time; sampled
 // of them a second are watched until every target answers the new address.
 func (b *bench) churn(ctx context.Context, g *group, rate, sampled int, d time.Duration) (*churned, error) {
-	return b.work(ctx, 16, func(ctx context.Context, turns chan<- turn) {
-		pace(ctx, g, rate, sampled, d, turns)
-	})
+	return b.work(ctx, workers, func(ctx context.Context, turns chan<- turn) { pace(ctx, g, rate, sampled, d, turns) })
 }
 
 // roll rewrites every slice of the group, several at a time, all addresses new.
@@ -42,13 +43,13 @@ func (b *bench) roll(ctx context.Context, g *group) (*churned, error) {
 			select {
 			case <-ctx.Done():
 				return
-			case turns <- turn{slot: s, pods: s.all(), watched: true}:
+			case turns <- turn{s, s.all(), true}:
 			}
 		}
 	})
 }
 
-// work has so many workers take what feed sends, and returns what all of it cost.
+// work makes the changes that feed sends, so many at a time, and says what they cost.
 func (b *bench) work(ctx context.Context, workers int, feed func(context.Context, chan<- turn)) (*churned, error) {
 	c := &churned{latency: make(map[string][]time.Duration), later: make(map[string][]time.Duration)}
 	ctx, fail := context.WithCancelCause(ctx)
@@ -97,11 +98,11 @@ func (c *churned) note(latency map[string]time.Duration) {
 	}
 }
 
-// pace sends turns, evenly spaced in time; those that nobody was free for come as soon as somebody is.
+// pace sends turns, one at least, evenly spaced in time; those that nobody was free for come as soon as somebody is.
 func pace(ctx context.Context, g *group, rate, sampled int, d time.Duration, turns chan<- turn) {
 	begun := time.Now()
 	watched := 0
-	for n := 0; time.Since(begun) < d; n++ {
+	for n := 0; n == 0 || time.Since(begun) < d; n++ {
 		if rate > 0 {
 			due := begun.Add(time.Duration(n) * time.Second / time.Duration(rate))
 			select {
@@ -118,7 +119,7 @@ func pace(ctx context.Context, g *group, rate, sampled int, d time.Duration, tur
 		select {
 		case <-ctx.Done():
 			return
-		case turns <- turn{slot: s, pods: []int{pod}, watched: watch}:
+		case turns <- turn{s, []int{pod}, watch}:
 		}
 	}
 }

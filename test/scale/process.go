@@ -22,7 +22,7 @@ func peak(pid int) (int64, error) {
 		return 0, err
 	}
 	status, err := p.NewStatus()
-	return int64(status.VmHWM), err // #nosec G115 -- no machine has so much
+	return int64(status.VmHWM), err // #nosec G115 -- of a machine's memory
 }
 
 // resetPeak makes the peak what is resident now; proc(5), clear_refs.

@@ -28,15 +28,15 @@ const every = time.Millisecond
 // await asks for a pod's name until the answer is addr, or any reply at all if addr is the zero Addr, and returns when that
 // came in.
 func (t *target) await(ctx context.Context, s *slot, pod int, addr netip.Addr) (time.Time, error) {
-	conn, err := dns.Dial("udp", t.instance.dns)
+	q, err := t.dial()
 	if err != nil {
 		return time.Time{}, err
 	}
-	defer conn.Close()
+	defer q.conn.Close()
 	name := t.name(s, pod)
 	next := time.Now()
 	for {
-		got, err := lookup(conn, name)
+		got, err := q.ask(name)
 		if now := time.Now(); err == nil && (got == addr || !addr.IsValid()) {
 			return now, nil
 		}
@@ -51,16 +51,27 @@ func (t *target) await(ctx context.Context, s *slot, pod int, addr netip.Addr) (
 	}
 }
 
-// lookup returns the first address of a name, the zero Addr where there is none.
-func lookup(conn *dns.Conn, name string) (netip.Addr, error) {
-	client := dns.Client{Timeout: time.Second}
-	r, _, err := client.ExchangeWithConn(new(dns.Msg).SetQuestion(name, dns.TypeA), conn)
+// querier is a client with a socket of its own.
+type querier struct {
+	client dns.Client
+	conn   *dns.Conn
+	msg    dns.Msg
+}
+
+func (t *target) dial() (*querier, error) {
+	conn, err := dns.Dial("udp", t.instance.dns)
+	return &querier{client: dns.Client{Timeout: time.Second}, conn: conn}, err
+}
+
+// ask returns the first address of a name, the zero Addr where there is none.
+func (q *querier) ask(name string) (netip.Addr, error) {
+	r, _, err := q.client.ExchangeWithConn(q.msg.SetQuestion(name, dns.TypeA), q.conn)
 	if err != nil {
 		return netip.Addr{}, err
 	}
 	for _, rr := range r.Answer {
 		if a, ok := rr.(*dns.A); ok {
-			addr, _ := netip.AddrFromSlice(a.A.To4()) // an A record's is one
+			addr, _ := netip.AddrFromSlice(a.A.To4())
 			return addr, nil
 		}
 	}
