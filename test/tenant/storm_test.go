@@ -19,18 +19,17 @@ import (
 const (
 	// writers change a slice each, as fast as the API server takes it.
 	writers = 4
-	// lasts is how long that goes on, and least how many changes it has to come to, or it is no storm: an idle machine of two processors makes
-	// some hundreds a second. A busy one may take atMost.
-	lasts, atMost = 5 * time.Second, time.Minute
-	least         = 250
-	// soon is how long another's change may take to show meanwhile. It takes milliseconds, and that long where a busy machine runs all this.
-	soon = 5 * time.Second
+	// least is how many changes they make meanwhile.
+	least = 250
+	// patience is after how long it is certain that a change never shows.
+	patience = time.Minute
 )
 
 // other is the peer of somebody else's that changes meanwhile.
 var other = controlplane.Crowd{Namespace: others, Service: "other", Pods: 1, First: netip.MustParseAddr("10.3.0.1")}
 
-// storm changes the tenant's own slices all the time, and another's now and then, which must show.
+// storm changes the tenant's own slices all the time, and another's again and again, which must show: the storm does
+// not end before.
 func storm(t *testing.T, c kubernetes.Interface, address string) {
 	if err := other.Create(t.Context(), cluster); err != nil {
 		t.Fatal(err)
@@ -44,37 +43,20 @@ func storm(t *testing.T, c kubernetes.Interface, address string) {
 	for i := range writers {
 		wg.Go(func() { last[i] = blow(ctx, t, c, i, &changes) })
 	}
-	for changes.Load() < least/5 { // the storm has begun
-		time.Sleep(10 * time.Millisecond)
-		if t.Failed() {
-			return
-		}
-	}
-	begun, before := time.Now(), changes.Load()
-	seen, slowest := 0, time.Duration(0)
 	w := other.Slice(0)
-	for ; time.Since(begun) < lasts || changes.Load()-before < least && time.Since(begun) < atMost; seen++ {
+	for seen := 0; changes.Load() < least && !t.Failed(); seen++ {
 		w.Endpoints[0].Addresses[0] = netip.AddrFrom4([4]byte{10, 3, byte(1 + seen>>8), byte(seen)}).String()
 		if _, err := cluster.Client.DiscoveryV1().EndpointSlices(others).Update(t.Context(), w, metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		took, err := ask.Until(address, soon, ask.Question{Name: "other-0.v.test", Judge: ask.Addresses(w.Endpoints[0].Addresses[0])})
-		if err != nil {
-			t.Fatal(err)
-		}
-		slowest = max(slowest, took)
+		before := changes.Load()
+		took := until(t, address, ask.Question{Name: "other-0.v.test", Judge: ask.Addresses(w.Endpoints[0].Addresses[0])})
+		t.Logf("another's change shows after %s, and %d of the tenant's", took.Round(time.Millisecond), changes.Load()-before)
 	}
-	made, took := changes.Load()-before, time.Since(begun)
 	cancel()
 	wg.Wait()
-	t.Logf("%d changes in %s; %d of another's meanwhile, each seen after %s at most", made, took.Round(time.Millisecond), seen, slowest.Round(time.Millisecond))
-	if made < least {
-		t.Errorf("%d changes in %s, want %d at least", made, took, least)
-	}
 	for i, addr := range last { // all that was heard in its turn, not left out
-		if _, err := ask.Until(address, soon, ask.Question{Name: fmt.Sprintf("storm-%d.t.test", i), Judge: ask.Addresses(addr)}); err != nil {
-			t.Error(err)
-		}
+		until(t, address, ask.Question{Name: fmt.Sprintf("storm-%d.t.test", i), Judge: ask.Addresses(addr)})
 	}
 }
 
