@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"debug/elf"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/coredns-headless/headless"
+	"github.com/coredns-headless/headless/test/controlplane"
 	"github.com/coredns-headless/headless/test/parts"
 	"github.com/coredns-headless/headless/test/server"
 )
@@ -164,12 +166,16 @@ func serves(t *testing.T, m *machine, archive, name string) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	var r server.Reply
-	for deadline := time.Now().Add(time.Minute); len(r.Addresses()) == 0; time.Sleep(50 * time.Millisecond) {
-		out, err := m.run("dig", "@127.0.0.1", "+tries=1", "+time=1", "web-1.mgmt.pix.yun.com")
-		if r = server.Parse(out); time.Now().After(deadline) {
-			logs, _ := m.run("podman", "logs", "dns") // what there is of them
-			t.Fatalf("no answer: %v: %s\n%s", err, out, logs)
+	err := controlplane.Poll(time.Minute, nil, func() error {
+		out, err := m.run("dig", "@127.0.0.1", "+tries=1", "web-1.mgmt.pix.yun.com")
+		if r = server.Parse(out); err == nil && len(r.Addresses()) == 0 {
+			err = errors.New(out)
 		}
+		return err
+	})
+	if err != nil {
+		logs, _ := m.run("podman", "logs", "dns") // what there is of them
+		t.Fatalf("no answer: %v\n%s", err, logs)
 	}
 	if got := r.Addresses(); !slices.Equal(got, []string{"10.244.0.6"}) {
 		t.Errorf("web-1 is %s", got)
