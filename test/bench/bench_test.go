@@ -126,7 +126,7 @@ func BenchmarkMiss(b *testing.B) {
 	}
 }
 
-// What is measured answers right.
+// What is measured answers right. What that may allocate, TestAllocations of the root says.
 func TestWhatIsMeasured(t *testing.T) {
 	all := misses
 	for n := range crowds {

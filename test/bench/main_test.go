@@ -102,13 +102,9 @@ func serve(kubeconfig, hosts string) error {
 		return err
 	}
 	// It ends with the process.
-	deadline := time.Now().Add(time.Minute)
 	for _, a := range append(asked(1), asked(5000)...) {
-		for a.ask() != nil {
-			if time.Now().After(deadline) {
-				return fmt.Errorf("not within a minute: %w", a.ask())
-			}
-			time.Sleep(50 * time.Millisecond)
+		if err := controlplane.Poll(time.Minute, nil, a.ask); err != nil {
+			return err
 		}
 	}
 	return nil
