@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -26,59 +25,33 @@ type image struct {
 // linux/capability.h, revision 2, the effective bit, and bit 10 of what is permitted.
 const netBindService = "\x01\x00\x00\x02\x00\x04" + "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
-// write writes the image as an OCI layout in a tar file, as `ctr images import` reads it.
+// write writes the image as `docker save` does, which `ctr images import` reads.
 func (i *image) write(path string) error {
 	layer, err := i.layer()
 	if err != nil {
 		return err
 	}
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	blob := func(b []byte) (descriptor, error) {
-		sum := sha256.Sum256(b)
-		digest := hex.EncodeToString(sum[:])
-		return descriptor{Digest: "sha256:" + digest, Size: len(b)}, addFile(w, "blobs/sha256/"+digest, b, 0o644, nil)
-	}
-	layerAt, err := blob(layer)
-	if err != nil {
-		return err
-	}
-	layerAt.MediaType = "application/vnd.oci.image.layer.v1.tar"
 	run := map[string]any{"Cmd": i.command, "Env": []string{"PATH=/bin"}}
 	if i.server != "" {
 		run = map[string]any{"Entrypoint": []string{"/" + i.server}, "User": "65532:65532"}
 	}
 	config, err := json.Marshal(map[string]any{
 		"architecture": "amd64", "os": "linux", "config": run,
-		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{layerAt.Digest}},
+		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{fmt.Sprintf("sha256:%x", sha256.Sum256(layer))}},
 	})
 	if err != nil {
 		return err
 	}
-	configAt, err := blob(config)
-	if err != nil {
-		return err
-	}
-	configAt.MediaType = "application/vnd.oci.image.config.v1+json"
-	manifest, err := json.Marshal(map[string]any{
-		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-		"config": configAt, "layers": []descriptor{layerAt},
+	manifest, err := json.Marshal([]map[string]any{
+		{"Config": "config.json", "RepoTags": []string{i.name}, "Layers": []string{"layer.tar"}},
 	})
 	if err != nil {
 		return err
 	}
-	manifestAt, err := blob(manifest)
-	if err != nil {
-		return err
-	}
-	manifestAt.MediaType = "application/vnd.oci.image.manifest.v1+json"
-	manifestAt.Annotations = map[string]string{"io.containerd.image.name": i.name}
-	index, err := json.Marshal(map[string]any{"schemaVersion": 2, "manifests": []descriptor{manifestAt}})
-	if err != nil {
-		return err
-	}
-	for name, text := range map[string]string{"index.json": string(index), "oci-layout": `{"imageLayoutVersion":"1.0.0"}`} {
-		if err := addFile(w, name, []byte(text), 0o644, nil); err != nil {
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	for name, content := range map[string][]byte{"manifest.json": manifest, "config.json": config, "layer.tar": layer} {
+		if err := addFile(w, name, content, 0o644, nil); err != nil {
 			return err
 		}
 	}
@@ -86,14 +59,6 @@ func (i *image) write(path string) error {
 		return err
 	}
 	return os.WriteFile(path, out.Bytes(), 0o600)
-}
-
-// descriptor points at a blob (OCI image specification).
-type descriptor struct {
-	MediaType   string            `json:"mediaType"`
-	Digest      string            `json:"digest"`
-	Size        int               `json:"size"`
-	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
 func (i *image) layer() ([]byte, error) {
