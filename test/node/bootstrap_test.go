@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 )
 
 // Members that become ready only once they found each other never do without not_ready, and do with it.
@@ -12,7 +11,7 @@ func TestBootstrap(t *testing.T) {
 	corefile := story(t, "bootstrap", "Corefile")
 	serve(t, strings.Replace(corefile, "       not_ready\n", "", 1))
 	apply(t, "bootstrap")
-	wait(t, 3*time.Minute, func() error { // until each has tried some times
+	wait(t, func() error { // until each has tried some times
 		for i := range 3 {
 			out, err := cluster.Kubectl("logs", fmt.Sprintf("member-%d", i))
 			if err != nil {

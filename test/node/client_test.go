@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,10 +10,16 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/coredns-headless/headless/test/ask"
+	"github.com/coredns-headless/headless/test/controlplane"
 )
 
-// client looks names up at the cluster's DNS all the time, each from another port, and for ten seconds: with the resolvers of glibc and Go, too, two
-// queries have five each.
+// client looks names up at the cluster's DNS all the time, each from another port, again until it is answered: what is
+// sent to a pod that ends is lost. No answer may be another than that of before.
 type client struct {
 	tb testing.TB
 
@@ -22,7 +29,7 @@ type client struct {
 }
 
 // startClient starts a client of names that stock CoreDNS has: web-1's, which is at address, and others. It asks until the test ends, and fails that
-// if a look-up fails.
+// if a look-up fails, or if a moment came at which no CoreDNS could have answered.
 func startClient(tb testing.TB, address string) *client {
 	tb.Helper()
 	c := &client{tb: tb}
@@ -30,6 +37,7 @@ func startClient(tb testing.TB, address string) *client {
 		"kubernetes.default.svc.cluster.local.": "10.96.0.1", "web-1.nginx.default.svc.cluster.local.": address, "www.example.org.": "192.0.2.1",
 	}
 	names := slices.Sorted(maps.Keys(want))
+	standing(tb)
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
 	wg.Go(func() {
@@ -57,11 +65,19 @@ func startClient(tb testing.TB, address string) *client {
 }
 
 func (c *client) lookUp(name, want string) {
-	at := time.Now()
-	tries := 0
-	err := retry(10*time.Second, func() error {
+	at, tries := time.Now(), 0
+	var wrong error
+	lost := controlplane.Poll(patience, nil, func() error {
 		tries++
-		return exchange(name, want)
+		d := dns.Client{Timeout: ask.Patience}
+		reply, _, err := d.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), "10.96.0.10:53")
+		if err == nil && reply.Rcode == dns.RcodeServerFailure {
+			err = errors.New("SERVFAIL")
+		}
+		if err == nil {
+			wrong = ask.Addresses(want)(reply)
+		}
+		return err
 	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -69,23 +85,47 @@ func (c *client) lookUp(name, want string) {
 	if tries > 1 {
 		c.again++
 	}
-	if err != nil {
+	if err := errors.Join(lost, wrong); err != nil {
 		c.failures = append(c.failures, fmt.Sprintf("%s at %s: %v", name, at.Format(time.TimeOnly), err))
 	}
 }
 
-func exchange(name, want string) error {
-	d := dns.Client{Timeout: 5 * time.Second}
-	reply, _, err := d.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), "10.96.0.10:53")
+// standing fails the test if a moment comes at which no CoreDNS stands that was ready once and has not been told to
+// end. It goes by what the API server says, in its order: a probe that a busy machine answers late is no such moment.
+func standing(tb testing.TB) {
+	tb.Helper()
+	of := metav1.ListOptions{LabelSelector: "k8s-app=kube-dns"}
+	pods, err := cluster.Client.CoreV1().Pods("kube-system").Watch(tb.Context(), of)
 	if err != nil {
-		return err
+		tb.Fatal(err)
 	}
-	for _, rr := range reply.Answer {
-		if a, ok := rr.(*dns.A); ok && a.A.String() == want {
-			return nil
+	var wg sync.WaitGroup
+	wg.Go(func() { // ends with Stop
+		stand := make(map[string]bool) // by name
+		begun := false
+		for e := range pods.ResultChan() {
+			pod, ok := e.Object.(*corev1.Pod)
+			if !ok {
+				continue
+			}
+			ready := slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+				return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+			})
+			if e.Type == watch.Deleted || pod.DeletionTimestamp != nil {
+				delete(stand, pod.Name)
+			} else if ready {
+				stand[pod.Name], begun = true, true
+			}
+			if begun && len(stand) == 0 {
+				tb.Errorf("no CoreDNS stands after %s of %s", e.Type, pod.Name)
+				begun = false
+			}
 		}
-	}
-	return fmt.Errorf("no %s in %v", want, reply)
+	})
+	tb.Cleanup(func() {
+		pods.Stop()
+		wg.Wait()
+	})
 }
 
 // during says how many look-ups went on while do ran, and how many of them had to ask again.

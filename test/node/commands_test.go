@@ -13,16 +13,16 @@ import (
 	"github.com/coredns-headless/headless/test/parts"
 )
 
-// blocks are the commands below a heading of the documentation, and the folder that they run in: one with deploy in it, as the project's,
-// since they write files.
+// blocks are the commands below a heading of a document, and the folder that they run in: one with deploy in it, as
+// the project's, since they write files.
 type blocks struct {
 	list []documents.Block
 	dir  string
 }
 
-func section(t *testing.T, heading string) blocks {
+func section(t *testing.T, document, heading string) blocks {
 	t.Helper()
-	all, err := documents.Blocks("docs/deploy.md")
+	all, err := documents.Blocks(document)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,6 +31,9 @@ func section(t *testing.T, heading string) blocks {
 		if block.Heading == heading {
 			b.list = append(b.list, block)
 		}
+	}
+	if len(b.list) == 0 {
+		t.Fatalf("%s has no commands below %q", document, heading)
 	}
 	if err := os.CopyFS(filepath.Join(b.dir, "deploy"), os.DirFS(filepath.Join(parts.Root(), "deploy"))); err != nil {
 		t.Fatal(err)
@@ -51,7 +54,7 @@ func (b blocks) run(t *testing.T, i int) (string, error) {
 // print runs a block until it prints an address, whatever its exit code, for which see found.
 func (b blocks) print(t *testing.T, i int, address string) {
 	t.Helper()
-	wait(t, reload, func() error {
+	wait(t, func() error {
 		out, err := b.run(t, i)
 		if strings.Contains(out, address) {
 			return nil

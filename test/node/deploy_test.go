@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // The commands of the documentation give kubeadm's CoreDNS the plugin, and take it away again. Names that the stock one has are answered
@@ -18,7 +17,7 @@ func TestChangeTheCoreDNSOfKubeSystem(t *testing.T) {
 	address := addressOf(t, "web-1")
 	c := startClient(t, address)
 	knowsNot(t, address, "web-1")
-	commands := section(t, "Change the CoreDNS of kube-system")
+	commands := section(t, "docs/deploy.md", "Change the CoreDNS of kube-system")
 
 	c.during("a restart of the stock one", func() { // what to compare with
 		cluster.Do(t, "-n", "kube-system", "rollout", "restart", "deployment/coredns")
@@ -84,7 +83,8 @@ func TestCoreDNSBesideTheClusters(t *testing.T) {
 	c := startClient(t, address)
 	knowsNot(t, address, name)
 	before := objects(t)
-	commands := section(t, "A CoreDNS beside it") // but for the first block, which chooses another address and suffix: test runs it
+	// But for the first block, which chooses another address and suffix: test runs it.
+	commands := section(t, "docs/deploy.md", "A CoreDNS beside it")
 
 	c.during("adding it", func() {
 		commands.do(t, 1)
@@ -125,7 +125,7 @@ func confined(t *testing.T) {
 	}
 	for _, uid := range uids {
 		dir := process(t, "pod"+uid, "/coredns")
-		wait(t, time.Minute, func() error { // the one place that it can write to
+		wait(t, func() error { // the one place that it can write to
 			_, err := os.Stat(filepath.Join(dir, "root", "snapshot", "headless"))
 			return err
 		})

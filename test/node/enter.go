@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/coredns-headless/headless/test/controlplane"
 )
 
 // prefix is that of a node's folder, and of its cgroup.
@@ -137,7 +139,8 @@ func removeCgroups(name string) error {
 		return err
 	}
 	for _, h := range list {
-		err = errors.Join(err, retry(10*time.Second, func() error { return removeCgroup(filepath.Join(h, name)) }))
+		remove := func() error { return removeCgroup(filepath.Join(h, name)) }
+		err = errors.Join(err, controlplane.Poll(time.Minute, nil, remove))
 	}
 	return err
 }

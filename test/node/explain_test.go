@@ -5,26 +5,14 @@ import (
 	"io"
 	"net/http"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/coredns-headless/headless/test/documents"
 )
 
 // The command of docs/explain.md leads to the pages of a CoreDNS that runs in a pod.
 func TestPortForwardLeadsToExplain(t *testing.T) {
 	serve(t, strings.Replace(story(t, "storm", "Corefile"), "    headless cluster.local {\n", "    headless cluster.local {\n       explain\n", 1))
-	blocks, err := documents.Blocks("docs/explain.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := slices.IndexFunc(blocks, func(b documents.Block) bool { return b.Heading == "In a cluster" })
-	if at < 0 {
-		t.Fatal("docs/explain.md has no command for a cluster")
-	}
-	command := strings.Fields(blocks[at].Text)
+	command := strings.Fields(section(t, "docs/explain.md", "In a cluster").list[0].Text)
 	cmd := exec.Command(cluster.kubectl, append([]string{"--kubeconfig", cluster.Kubeconfig}, command[1:]...)...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -33,7 +21,7 @@ func TestPortForwardLeadsToExplain(t *testing.T) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // killed
 	})
-	wait(t, 30*time.Second, func() error {
+	wait(t, func() error {
 		resp, err := http.Get("http://127.0.0.1:8053/?name=kubernetes.default.svc.cluster.local")
 		if err != nil {
 			return err

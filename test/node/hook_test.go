@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/coredns-headless/headless/test/documents"
 )
@@ -33,6 +32,6 @@ func TestPostStartHookOfTheMigrationPage(t *testing.T) {
 	}
 	serve(t, corefile)
 	for _, name := range []string{"web-1", "web-1.mgmt.pix.yun.com"} {
-		wait(t, time.Minute, func() error { return found("web-0", address, "getent", "hosts", name) })
+		wait(t, func() error { return found("web-0", address, "getent", "hosts", name) })
 	}
 }

@@ -4,13 +4,9 @@ import (
 	"fmt"
 	"os/exec"
 	"testing"
-	"time"
 
 	"github.com/coredns-headless/headless/test/parts"
 )
-
-// reload is how long the plugin of this name, which looks every 30 seconds, may take on a busy machine.
-const reload = 3 * time.Minute
 
 // stock makes the CoreDNS that kubeadm installs the cluster's, until the end of the test.
 func stock(t *testing.T) {
@@ -48,7 +44,7 @@ func kubeadm() (string, error) {
 
 func rolledOut(t *testing.T) {
 	t.Helper()
-	wait(t, 2*time.Minute, func() error { // a deadline that was exceeded before shows until the controller has looked again
+	wait(t, func() error { // a deadline that was exceeded before shows until the controller has looked again
 		_, err := cluster.Kubectl("-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=1m")
 		return err
 	})
@@ -57,7 +53,7 @@ func rolledOut(t *testing.T) {
 // knowsNot waits until no way to look a name up finds it.
 func knowsNot(t *testing.T, address, name string) {
 	t.Helper()
-	wait(t, reload, func() error {
+	wait(t, func() error {
 		for _, command := range lookups(name) {
 			if found("web-0", address, command...) == nil {
 				return fmt.Errorf("%v finds it", command)

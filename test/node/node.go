@@ -17,6 +17,10 @@ import (
 // Address is the node's own, on the bridge that pods hang on.
 const Address = "10.88.0.1"
 
+// patience is after how long it is certain that something hangs: *reload* looks every 30 seconds, and the kubelet may
+// wait for minutes before it tries again.
+const patience = 5 * time.Minute
+
 // Node is a cluster with one node, in the namespaces of this process.
 type Node struct {
 	*controlplane.ControlPlane
@@ -61,7 +65,7 @@ func Start() (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = retry(time.Minute, func() error {
+	err = controlplane.Poll(patience, nil, func() error {
 		_, err := n.Kubectl("wait", "--for=condition=Ready", "node/node-0", "--timeout=5s") // fails at once while there is no node
 		return err
 	})
@@ -163,7 +167,7 @@ state = "/run/containerd"
 		if err := img.write(path); err != nil {
 			return err
 		}
-		err := retry(30*time.Second, func() error {
+		err := controlplane.Poll(patience, nil, func() error {
 			out, err := exec.Command("ctr", "--address", "/run/containerd/containerd.sock", "-n", "k8s.io", "images", "import", path).CombinedOutput()
 			if err != nil {
 				err = fmt.Errorf("import %s: %w: %s", img.name, err, out)
@@ -230,15 +234,4 @@ func (n *Node) Do(tb testing.TB, args ...string) string {
 		tb.Fatal(err)
 	}
 	return out
-}
-
-func retry(limit time.Duration, try func() error) error {
-	deadline := time.Now().Add(limit)
-	for {
-		err := try()
-		if err == nil || time.Now().After(deadline) {
-			return err
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
 }

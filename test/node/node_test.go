@@ -44,7 +44,3 @@ func run(m *testing.M) int {
 	}
 	return m.Run()
 }
-
-func TestNode(t *testing.T) {
-	t.Log(cluster.Do(t, "get", "nodes", "-o", "wide"))
-}

@@ -3,7 +3,6 @@ package node
 import (
 	"fmt"
 	"testing"
-	"time"
 )
 
 // A deleted StatefulSet pod comes back under its name with another address, and is found there.
@@ -15,7 +14,7 @@ func TestRecreate(t *testing.T) {
 	finds(t, "web-0", was, "lookup-go", "web-1")
 	cluster.Do(t, "delete", "pod", "web-1", "--wait=true")
 	now := ""
-	wait(t, time.Minute, func() error {
+	wait(t, func() error {
 		var err error
 		now, err = cluster.Kubectl("get", "pod", "web-1", "-o", "jsonpath={.status.podIP}")
 		if err == nil && (now == "" || now == was) {

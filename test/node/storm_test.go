@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/coredns-headless/headless/test/parts"
 )
@@ -27,7 +26,7 @@ func TestStorm(t *testing.T) {
 	}
 
 	configure(t, corefile)
-	wait(t, 3*time.Minute, func() error { // *reload* looks every 30 seconds
+	wait(t, func() error { // *reload* looks every 30 seconds
 		return found("web-0", address, "nslookup", "web-1")
 	})
 	for _, command := range lookups("web-1") {
@@ -50,7 +49,7 @@ func TestStorm(t *testing.T) {
 		}
 		listening <- out
 	}()
-	wait(t, 20*time.Second, func() error {
+	wait(t, func() error {
 		out, err := in("web-0", "sh", "-c", "nc web-1 6700 </dev/null")
 		if err == nil && !strings.Contains(out, "hello from web-1") {
 			t.Errorf("web-1 said %q", out)

@@ -7,8 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/coredns-headless/headless/test/controlplane"
 	"github.com/coredns-headless/headless/test/documents"
 	"github.com/coredns-headless/headless/test/parts"
 )
@@ -57,7 +57,7 @@ func applyText(t *testing.T, text string) {
 			}
 		}
 		cluster.Do(t, "delete", "-f", path, "--wait=true", "--timeout=1m")
-		wait(t, time.Minute, func() error {
+		wait(t, func() error {
 			out, err := cluster.Kubectl("get", "pods", "-o", "name")
 			if err == nil && strings.Contains(out, "pod/") {
 				err = fmt.Errorf("pods are left: %s", out)
@@ -89,7 +89,7 @@ func asTold(t *testing.T, name string) {
 			pod := cluster.Do(t, "get", "pods", "-l", "app="+name, "-o", "jsonpath={.items[0].metadata.name}")
 			command = strings.ReplaceAll(command, "<pod>", pod)
 		}
-		wait(t, 4*time.Minute, func() error { // a StatefulSet of thirty, too
+		wait(t, func() error { // a StatefulSet of thirty, too
 			out, err := cluster.Kubectl(strings.Fields(command)[1:]...)
 			if strings.Contains(command, " nslookup ") && strings.Contains(out, "\nName:") { // it fails of other names of the list, see found
 				return nil
@@ -164,7 +164,7 @@ func found(pod, address string, command ...string) error {
 // finds waits until a command in a pod prints an address.
 func finds(t *testing.T, pod, address string, command ...string) {
 	t.Helper()
-	wait(t, 20*time.Second, func() error { return found(pod, address, command...) })
+	wait(t, func() error { return found(pod, address, command...) })
 }
 
 // lookups are the ways in which programs look a name up.
@@ -175,9 +175,9 @@ func lookups(name string) [][]string {
 }
 
 // wait tries until it works.
-func wait(t *testing.T, limit time.Duration, try func() error) {
+func wait(t *testing.T, try func() error) {
 	t.Helper()
-	if err := retry(limit, try); err != nil {
-		t.Fatalf("not within %s: %v", limit, err)
+	if err := controlplane.Poll(patience, nil, try); err != nil {
+		t.Fatal(err)
 	}
 }

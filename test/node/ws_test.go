@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // A Deployment's pods find themselves by their own host names under the suffix before they are ready, listen there, and reach
@@ -43,7 +42,7 @@ func TestWS(t *testing.T) {
 // get asks a web server, from a pod, and returns the body.
 func get(t *testing.T, pod, host, port, path string) (body string) {
 	t.Helper()
-	wait(t, 20*time.Second, func() error {
+	wait(t, func() error {
 		out, err := in(pod, "sh", "-c", `printf 'GET `+path+` HTTP/1.0\r\n\r\n' | nc -w5 `+host+" "+port)
 		head, rest, ok := strings.Cut(out, "\r\n\r\n")
 		if err == nil && (!ok || !strings.Contains(head, " 200 ")) {
