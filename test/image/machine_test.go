@@ -2,9 +2,7 @@ package image
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/coredns-headless/headless/test/node"
 	"github.com/coredns-headless/headless/test/parts"
 	"github.com/coredns-headless/headless/test/server"
 )
@@ -62,9 +61,11 @@ func start(t *testing.T) *machine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // the first process of the namespace, and with it all others
-		_ = cmd.Wait()         // it was killed
-		m.removeCgroups(t)
+		_ = cmd.Process.Kill()                                     // the first process of the namespace, and with it all others
+		_ = cmd.Wait()                                             // it was killed
+		if err := node.RemoveCgroups("/" + m.cgroup); err != nil { // what podman leaves behind of its containers'
+			t.Error(err)
+		}
 	})
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		t.Fatalf("make namespaces: %q: %v", line, err)
@@ -91,30 +92,4 @@ func (m *machine) enter(namespaces, args []string) (string, error) {
 	cmd.Env = append(os.Environ(), m.env...)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
-}
-
-// removeCgroups removes what podman leaves behind of its containers' cgroups, which have no processes any more.
-func (m *machine) removeCgroups(t *testing.T) {
-	t.Helper()
-	for _, pattern := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/*/"} { // version 2, version 1
-		tops, err := filepath.Glob(pattern + m.cgroup)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, top := range tops {
-			var dirs []string
-			err := filepath.WalkDir(top, func(path string, e fs.DirEntry, err error) error {
-				if err == nil && e.IsDir() {
-					dirs = append(dirs, path)
-				}
-				return err
-			})
-			for _, dir := range slices.Backward(dirs) {
-				err = errors.Join(err, os.Remove(dir))
-			}
-			if err != nil {
-				t.Error(err)
-			}
-		}
-	}
 }

@@ -64,7 +64,7 @@ func Enter() (isInside bool, code int, err error) {
 		return false, 1, err
 	}
 	cgroup := "/" + filepath.Base(dir)
-	remove := func() error { return errors.Join(removeCgroups(cgroup), os.RemoveAll(dir)) }
+	remove := func() error { return errors.Join(RemoveCgroups(cgroup), os.RemoveAll(dir)) }
 	if err := makeCgroups(cgroup); err != nil {
 		return false, 1, errors.Join(err, remove())
 	}
@@ -132,8 +132,8 @@ func makeCgroups(name string) error {
 	return nil
 }
 
-// removeCgroups removes the cgroup and all below it; their processes have ended.
-func removeCgroups(name string) error {
+// RemoveCgroups removes the cgroup and all below it; their processes have ended.
+func RemoveCgroups(name string) error {
 	list, err := hierarchies(true)
 	if err != nil {
 		return err
