@@ -13,7 +13,7 @@ func stock(t *testing.T) {
 	t.Helper()
 	remove := func() {
 		cluster.Do(t, "-n", "kube-system", "delete", "deployment/coredns", "service/kube-dns", "configmap/coredns", "configmap/coredns-headless", "--ignore-not-found")
-		cluster.Do(t, "-n", "kube-system", "wait", "--for=delete", "pods", "-l", "k8s-app=kube-dns", "--timeout=1m")
+		cluster.Do(t, "-n", "kube-system", "wait", "--for=delete", "pods", "-l", "k8s-app=kube-dns", "--timeout="+patience.String())
 	}
 	remove()
 	t.Cleanup(func() {
@@ -45,7 +45,7 @@ func kubeadm() (string, error) {
 func rolledOut(t *testing.T) {
 	t.Helper()
 	wait(t, func() error { // a deadline that was exceeded before shows until the controller has looked again
-		_, err := cluster.Kubectl("-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=1m")
+		_, err := cluster.Kubectl("-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout="+patience.String())
 		return err
 	})
 }

@@ -33,7 +33,7 @@ func TestScale(t *testing.T) {
 	last("")
 	stays := addressOf(t, "web-1")
 	cluster.Do(t, "scale", "statefulset/web", "--replicas=30")
-	cluster.Do(t, "rollout", "status", "statefulset/web", "--timeout=5m")
+	cluster.Do(t, "rollout", "status", "statefulset/web", "--timeout="+patience.String())
 	comes := addressOf(t, "web-29")
 	last(comes)
 	cluster.Do(t, "scale", "statefulset/web", "--replicas=2")

@@ -56,7 +56,7 @@ func applyText(t *testing.T, text string) {
 				t.Log(pod, log, err)
 			}
 		}
-		cluster.Do(t, "delete", "-f", path, "--wait=true", "--timeout=1m")
+		cluster.Do(t, "delete", "-f", path, "--wait=true", "--timeout="+patience.String())
 		wait(t, func() error {
 			out, err := cluster.Kubectl("get", "pods", "-o", "name")
 			if err == nil && strings.Contains(out, "pod/") {
@@ -105,7 +105,7 @@ func serve(t *testing.T, corefile string) {
 	configure(t, corefile)
 	cluster.Do(t, "apply", "-f", "testdata/coredns.yaml")
 	cluster.Do(t, "-n", "kube-system", "delete", "pods", "-l", "k8s-app=kube-dns", "--ignore-not-found", "--wait=true")
-	cluster.Do(t, "-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=3m")
+	cluster.Do(t, "-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout="+patience.String())
 	t.Cleanup(func() {
 		log, err := cluster.Kubectl("-n", "kube-system", "logs", "deployment/coredns")
 		if t.Failed() {
@@ -134,7 +134,7 @@ func configure(t *testing.T, corefile string) {
 // ready waits until a StatefulSet or Deployment has all its pods.
 func ready(t *testing.T, workload string) {
 	t.Helper()
-	cluster.Do(t, "rollout", "status", workload, "--timeout=3m")
+	cluster.Do(t, "rollout", "status", workload, "--timeout="+patience.String())
 }
 
 // addressOf is a pod's address.
