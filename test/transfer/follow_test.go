@@ -70,7 +70,7 @@ func TestSecondaries(t *testing.T) {
 	if err != nil || strings.Contains(strings.Join(lines, "\n"), "web-3."+service) {
 		t.Errorf("NSD is told of changes still, or not there: %v, %q", err, lines)
 	}
-	if log := knot.log(t); !strings.Contains(log, "AXFR-style-IXFR") {
+	if log := knot.log(t); !strings.Contains(log, "AXFR-style IXFR") {
 		t.Error("Knot asked for no IXFR")
 	}
 	conf := filepath.Join(knot.dir, "knot.conf")
