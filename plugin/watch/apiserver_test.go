@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,22 +14,25 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/rest"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
-// apiServer lists and watches Services and EndpointSlices as kube-apiserver does, in JSON.
+// apiServer lists and watches Services and EndpointSlices as kube-apiserver does, in JSON. It works in a bubble, and writes nothing while it
+// holds its lock: pipes have no buffer.
 type apiServer struct {
-	*httptest.Server
-	t *testing.T
+	*pipes
+	t    *testing.T
+	host string // of its URL
 
 	// refuse answers a request in the API server's stead, if it reports true.
 	refuse func(w http.ResponseWriter, c call) bool
 
 	mu      sync.Mutex
-	changed *sync.Cond
+	changed chan struct{} // closed at the next change
 	version int
 	log     []change
 	calls   []call
@@ -47,26 +49,26 @@ type change struct {
 type call struct {
 	Verb, Resource, Namespace, Selector string
 	Accept                              string
+	Authorization                       string
 	Continue                            string // of a list: where the page before ended
 	// Streams says that a list is asked for as the beginning of a watch.
 	Streams bool
 }
 
 func newAPIServer(t *testing.T) *apiServer {
-	s := &apiServer{t: t, version: 100}
-	s.changed = sync.NewCond(&s.mu)
-	s.Server = httptest.NewServer(s)
-	t.Cleanup(s.Close)
+	s := &apiServer{pipes: newPipes(), t: t, host: "http://api.test", changed: make(chan struct{}), version: 100}
+	server := &http.Server{Handler: s}
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = server.Serve(s.pipes) }) // always fails, when it is closed
+	t.Cleanup(func() {
+		s.cut()
+		_ = server.Close()
+		wg.Wait()
+	})
 	return s
 }
 
-// Close ends the watches, too.
-func (s *apiServer) Close() {
-	s.CloseClientConnections()
-	s.Server.Close()
-}
-
-func (s *apiServer) config() *rest.Config { return &rest.Config{Host: s.URL} }
+func (s *apiServer) config() *rest.Config { return &rest.Config{Host: s.host, Dial: s.dial} }
 
 // set adds o or changes it, with a resourceVersion of its own.
 func (s *apiServer) set(o metav1.Object) { s.change(o, false) }
@@ -98,7 +100,8 @@ func (s *apiServer) change(o metav1.Object, gone bool) {
 		c.after = nil
 	}
 	s.log = append(s.log, c)
-	s.changed.Broadcast()
+	close(s.changed)
+	s.changed = make(chan struct{})
 }
 
 // state lists the objects that there are at version. The caller holds mu.
@@ -127,7 +130,7 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	c := call{
 		Verb: "list", Selector: q.Get("labelSelector"), Accept: r.Header.Get("Accept"), Continue: q.Get("continue"),
-		Streams: q.Get("sendInitialEvents") == "true",
+		Authorization: r.Header.Get("Authorization"), Streams: q.Get("sendInitialEvents") == "true",
 	}
 	if q.Get("watch") == "true" {
 		c.Verb = "watch"
@@ -182,38 +185,28 @@ func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, c call, select
 	if c.Streams {
 		s.mu.Lock()
 		from = s.version
-		for _, o := range s.state(c.Resource, from) {
+		list := s.state(c.Resource, from)
+		s.mu.Unlock()
+		for _, o := range list {
 			if selects(o) {
 				send("ADDED", o)
 			}
 		}
-		s.mu.Unlock()
 		kind := map[string]string{"services": "Service", "endpointslices": "EndpointSlice"}[c.Resource]
 		version := map[string]string{"services": "v1", "endpointslices": "discovery.k8s.io/v1"}[c.Resource]
 		send("BOOKMARK", map[string]any{"kind": kind, "apiVersion": version, "metadata": map[string]any{
 			"resourceVersion": strconv.Itoa(from), "annotations": map[string]string{metav1.InitialEventsAnnotationKey: "true"},
 		}})
 	}
-	w.(http.Flusher).Flush()
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() { // the condition does not know of the request's end
-		select {
-		case <-r.Context().Done():
-			s.mu.Lock() // whoever has seen that it goes on waits by now
-			s.changed.Broadcast()
-			s.mu.Unlock()
-		case <-stop:
-		}
-	}()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for at := 0; r.Context().Err() == nil; {
-		for ; at < len(s.log); at++ {
-			c2 := s.log[at]
+	for r.Context().Err() == nil {
+		s.mu.Lock()
+		log, changed := s.log, s.changed
+		s.mu.Unlock()
+		for _, c2 := range log {
 			if c2.version <= from || c2.resource != c.Resource {
 				continue
 			}
+			from = c2.version
 			before, after := selects(c2.before), selects(c2.after)
 			switch { // as an object looks to who sees only what the selector selects
 			case before && after:
@@ -229,7 +222,10 @@ func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, c call, select
 			}
 		}
 		w.(http.Flusher).Flush()
-		s.changed.Wait()
+		select {
+		case <-changed:
+		case <-r.Context().Done():
+		}
 	}
 }
 
@@ -248,6 +244,13 @@ func status(w http.ResponseWriter, err *apierrors.StatusError) bool {
 	w.WriteHeader(int(st.Code))
 	_ = json.NewEncoder(w).Encode(st)
 	return true
+}
+
+// streamless refuses to stream lists, as an API server does without the feature gate WatchList.
+func streamless(w http.ResponseWriter, c call) bool {
+	return c.Streams && status(w, apierrors.NewInvalid(metav1.SchemeGroupVersion.WithKind("ListOptions").GroupKind(), "", field.ErrorList{
+		field.Forbidden(field.NewPath("sendInitialEvents"), "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"),
+	}))
 }
 
 // unavailable refuses a request as an API server that is not there behind its load balancer.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -130,20 +129,14 @@ func TestRefusedTokenIsReadAgain(t *testing.T) {
 	s := newAPIServer(t)
 	s.set(headlessService("default/nginx", ""))
 	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.1"))
-	authenticating := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if got := r.Header.Get("Authorization"); got != "Bearer new" {
-			status(w, apierrors.NewUnauthorized(got))
-			return
-		}
-		s.ServeHTTP(w, r)
-	}))
-	t.Cleanup(func() {
-		authenticating.CloseClientConnections()
-		authenticating.Close()
+	s.setRefuse(func(w http.ResponseWriter, c call) bool {
+		return c.Authorization != "Bearer new" && status(w, apierrors.NewUnauthorized(c.Authorization))
 	})
 	file := filepath.Join(t.TempDir(), "token")
 	must(t, os.WriteFile(file, []byte("old"), 0o600))
-	w, err := Cluster("test", &rest.Config{Host: authenticating.URL, BearerToken: "old", BearerTokenFile: file}, nil)
+	config := s.config()
+	config.BearerToken, config.BearerTokenFile = "old", file
+	w, err := Cluster("test", config, nil)
 	must(t, err)
 	w.Start()
 	t.Cleanup(w.Stop)
@@ -181,7 +174,7 @@ func TestWhatIsNoListEmptiesNothing(t *testing.T) {
 				_, _ = w.Write([]byte(body))
 				return true
 			})
-			s.CloseClientConnections()
+			s.cut()
 			for _, resource := range []string{"services", "endpointslices"} {
 				eventually(t, "the log tells of "+resource, func() bool { return len(log.with("list "+resource, "no resourceVersion")) > 0 })
 			}
@@ -282,7 +275,7 @@ func TestWatchThatEndsGoesOnFromWhereItWas(t *testing.T) {
 	if !w.Wait(time.Minute) {
 		t.Fatal("not synced")
 	}
-	s.CloseClientConnections()
+	s.cut()
 	expect(t, w, map[string]string{"default/web-0": "10.0.0.1"}) // stale is better than nothing
 	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.2"))
 	eventually(t, "the change arrives", func() bool { return slices.Equal(resolve(w, "default/web-0"), []string{"10.0.0.2"}) })
@@ -306,7 +299,7 @@ func TestWatchThatIsToldToWaitIsStale(t *testing.T) {
 		return true
 	})
 	time.Sleep(time.Second) // a watch that lasted for less is listed anew
-	s.CloseClientConnections()
+	s.cut()
 	eventually(t, "it is stale", w.Stale)
 }
 

@@ -78,7 +78,7 @@ func TestWatchThatBreaksOffGoesOnWithoutAList(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s, w := upToDate(t)
 			s.setRefuse(tt.refuse)
-			s.CloseClientConnections()
+			s.cut()
 			eventually(t, "it is tried again and again", func() bool { return len(s.made()) >= tt.made })
 			if tt.stale {
 				eventually(t, "what is known counts as stale", w.Stale)
@@ -99,11 +99,11 @@ func TestWatchThatBreaksOffGoesOnWithoutAList(t *testing.T) {
 func TestListMakesUpForShortWatches(t *testing.T) {
 	s, w := upToDate(t)
 	s.setRefuse(closed)
-	s.CloseClientConnections()
+	s.cut()
 	eventually(t, "short watches end in lists", func() bool { return lists(s) == 6 && !w.Stale() })
 	s.setRefuse(nil)
 	asked := len(s.made())
-	s.CloseClientConnections()
+	s.cut()
 	eventually(t, "it is watched again", func() bool { return len(s.made()) >= asked+3 && !w.Stale() })
 	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.9"))
 	eventually(t, "the change shows", func() bool { return strings.Join(resolve(w, "default/web-0"), "") == "10.0.0.9" })

@@ -26,7 +26,7 @@ func keep(t *testing.T, r *Registry, s *apiServer, path string, after time.Durat
 	w, err := Cluster("test", s.config(), namespaces)
 	must(t, err)
 	holder := new(int)
-	w, _ = r.Acquire(s.URL+strings.Join(namespaces, " "), holder, w, Snapshot{Path: path, After: after})
+	w, _ = r.Acquire(s.host+strings.Join(namespaces, " "), holder, w, Snapshot{Path: path, After: after})
 	return w, func() { r.Release(func(h any) bool { return h == holder }) }
 }
 
@@ -203,7 +203,7 @@ func TestSnapshotThatIsNoGoodIsNamedAndIgnored(t *testing.T) {
 			spoil: func(text []byte) []byte { return bytes.Replace(text, []byte("headless/v1"), []byte("headless/v0"), 1) },
 		},
 		{
-			name: "of another cluster", want: `line 1: it is of the API server "https://10.0.0.1:6443": allowed is "http://127.0.0.1:`,
+			name: "of another cluster", want: `line 1: it is of the API server "https://10.0.0.1:6443": allowed is "http://api.test"`,
 			spoil: func(text []byte) []byte {
 				_, after, _ := bytes.Cut(text, []byte(`"namespaces"`))
 				return append([]byte(`{"apiVersion":"headless/v1","kind":"Snapshot","server":"https://10.0.0.1:6443","namespaces"`), after...)
@@ -273,6 +273,7 @@ func TestFileIsWrittenByOneAtATime(t *testing.T) {
 	captureLog(t)
 	oftener(t)
 	one, two := filled(t), filled(t)
+	two.host = "http://other.test"
 	two.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.9"))
 	path := filepath.Join(t.TempDir(), "snapshot")
 	r := new(Registry)
@@ -297,6 +298,7 @@ func TestFileOfTwoWatchesIsTheNewerOnes(t *testing.T) {
 	oftener(t)
 	captureLog(t)
 	one, two := filled(t), newAPIServer(t)
+	two.host = "http://other.test"
 	two.set(headlessService("default/other", ""))
 	path := filepath.Join(t.TempDir(), "snapshot")
 	r := new(Registry)
