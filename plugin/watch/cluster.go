@@ -83,7 +83,6 @@ func (w *Watch) reflect(r *request, expected runtime.Object) {
 	st := &store{w: w, source: w.tree.Source(r.namespace), kind: r.kind, from: r}
 	w.sources = append(w.sources, source{place{r.kind, r.selector == selectHeadless, r.namespace}, st.source})
 	r.limit = flowcontrol.NewTokenBucketRateLimiter(float32(time.Second)/float32(refill), burst)
-	r.lasting.least, r.lasting.proven = shortest, func() { r.outdated(false) }
 	lw := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			if o.Continue == "" { // the pages of a list count as one request
@@ -109,7 +108,7 @@ func (w *Watch) reflect(r *request, expected runtime.Object) {
 	}
 	w.runs = append(w.runs, func(ctx context.Context) {
 		options := cache.ReflectorOptions{
-			Name: r.resource, Backoff: new(wait.Backoff), Clock: stoppedClock{RealClock: clock.RealClock{}, ctx: ctx, of: &r.lasting},
+			Name: r.resource, Backoff: new(wait.Backoff), Clock: stoppedClock{ctx: ctx},
 			Logger: new(klog.Logger), // the zero Logger is silent: what matters is reported by the request
 		}
 		*options.Backoff = backoff
@@ -118,20 +117,11 @@ func (w *Watch) reflect(r *request, expected runtime.Object) {
 	})
 }
 
-// stoppedClock ends the reflector's waits with its context: one of them, before a streamed list is tried again, does not.
+// stoppedClock ends the waits of a reflector with its context. Before client-go asks again for a streamed list that nobody answered, it
+// waits for the clock alone (Reflector.watchList), and would hold up Stop.
 type stoppedClock struct {
 	clock.RealClock
 	ctx context.Context
-	of  *lasting
-}
-
-// Since implements clock.PassiveClock. A reflector lists everything again after a watch without events of less than a second, which the rest
-// of a streamed list is where its connection breaks soon after the list. No watch is that short, unless several were.
-func (c stoppedClock) Since(t time.Time) time.Duration {
-	if c.of.short.Load() >= patience {
-		return 0
-	}
-	return max(time.Second, c.RealClock.Since(t))
 }
 
 // After implements clock.Clock.

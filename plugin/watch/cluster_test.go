@@ -38,16 +38,6 @@ func pace(t *testing.T, first, most, pause time.Duration) {
 	t.Cleanup(func() { backoff, refill = was, wasRefill })
 }
 
-// watchCluster starts a watch of s, which the test's end stops.
-func watchCluster(t *testing.T, s *apiServer, namespaces ...string) *Watch {
-	t.Helper()
-	w, err := Cluster("test", s.config(), namespaces)
-	must(t, err)
-	w.Start()
-	t.Cleanup(w.Stop)
-	return w
-}
-
 func TestClusterAsksForServicesAndTwoKindsOfSlices(t *testing.T) {
 	const headless = "service.kubernetes.io/headless"
 	const foreign = "!service.kubernetes.io/headless,endpointslice.kubernetes.io/managed-by notin (endpointslice-controller.k8s.io)"

@@ -31,7 +31,6 @@ type request struct {
 	watch func(context.Context, metav1.ListOptions) (apiwatch.Interface, error)
 
 	limit   flowcontrol.RateLimiter
-	lasting lasting
 	failing map[string]*failure // by verb
 	stale   atomic.Bool         // what came so far may be out of date
 	streams bool                // a streamed list has begun, and not brought all of it
@@ -90,17 +89,18 @@ func (r *request) outdated(is bool) {
 	}
 }
 
-// errNoAnswer says that a connection broke or a time was up before there was a reply. client-go takes it for a watch that ended at once.
+// errNoAnswer says that a connection broke or a time was up before there was an answer. client-go makes an empty watch of that
+// (rest.Request.Watch), which a reflector takes for one that ended at once, a reason to list everything again.
 var errNoAnswer = errors.New("no answer")
 
 var empty = reflect.TypeOf(apiwatch.NewEmptyWatch())
 
-// errCutOff says that a streamed list ended before all of it had come. client-go asks again and says nothing.
+// errCutOff says that a streamed list ended before all of it had come. client-go asks again and says nothing
+// (kubernetes/kubernetes#140902).
 var errCutOff = errors.New("the streamed list ended before its end")
 
 // listed notes that a list is complete.
 func (r *request) listed() {
-	r.lasting.short.Store(0)
 	r.outdated(false)
 	if r.streams {
 		r.streams = false
@@ -108,8 +108,7 @@ func (r *request) listed() {
 	}
 }
 
-// wait waits until the next request may be made. What is known counts as out of date from now on, until the request has brought more:
-// client-go tries for minutes before it says that something is wrong.
+// wait waits until the next request may be made. What is known counts as out of date until that has brought more.
 func (r *request) wait(ctx context.Context) error {
 	r.outdated(true)
 	if r.streams {
@@ -126,8 +125,7 @@ func (r *request) begin(ctx context.Context, o metav1.ListOptions) (apiwatch.Int
 	if err == nil && reflect.TypeOf(events) == empty {
 		err = errNoAnswer
 	}
-	// Without a list it goes on where the last one ended. If those ended at once, that remains to be seen.
-	r.outdated(err != nil || streams || r.lasting.short.Load() > 0)
+	r.outdated(err != nil || streams) // without a list a watch goes on where the last one ended, so nothing is missed
 	switch {
 	case streams && err == nil:
 		r.streams = true // whether it works remains to be seen
@@ -137,12 +135,25 @@ func (r *request) begin(ctx context.Context, o metav1.ListOptions) (apiwatch.Int
 	}
 	switch {
 	case err == nil:
-		return r.lasting.of(events, streams), nil
+		return &watching{events, r}, nil
 	case !errors.As(err, new(apierrors.APIStatus)):
-		// The API server has said nothing, so there is no reason for a list: a reflector tries a watch again that nobody listens to.
+		// The API server has said nothing, so there is no reason for a list. A reflector goes on with its watch after a refused
+		// connection, but lists everything again after one that was reset or timed out (kubernetes/kubernetes#119646).
 		return nil, errors.Join(syscall.ECONNREFUSED, err)
 	}
 	return nil, err
+}
+
+// watching is a watch that was answered. From its end on, what it brought may be out of date: the next request may have to wait.
+type watching struct {
+	apiwatch.Interface
+	of *request
+}
+
+// Stop implements apiwatch.Interface. A reflector calls it at the end of each watch, before it begins another one.
+func (w *watching) Stop() {
+	w.of.outdated(true)
+	w.Interface.Stop()
 }
 
 // report logs why a request failed, again when it lasts, and when it is over.

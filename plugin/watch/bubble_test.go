@@ -7,14 +7,47 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/client-go/rest"
 )
 
 // client-go's handlers of errors share a rate limiter, which would carry one bubble's clock into the next.
 func TestMain(m *testing.M) {
 	utilruntime.ErrorHandlers = nil
 	os.Exit(m.Run())
+}
+
+// bubble runs a subtest in a bubble, where time passes only while everybody waits.
+func bubble(t *testing.T, name string, test func(*testing.T)) {
+	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
+}
+
+// synced is a watch of s that is up to date, in a bubble.
+func synced(t *testing.T, s *apiServer, namespaces ...string) *Watch {
+	t.Helper()
+	w := watchCluster(t, s, namespaces...)
+	synctest.Wait()
+	if !w.Tree().IsDone() || w.Stale() {
+		t.Fatalf("synced %t, stale %t", w.Tree().IsDone(), w.Stale())
+	}
+	return w
+}
+
+// watchCluster starts a watch of s, which the test's end stops.
+func watchCluster(t *testing.T, s *apiServer, namespaces ...string) *Watch {
+	t.Helper()
+	return start(t, s.config(), namespaces...)
+}
+
+func start(t *testing.T, config *rest.Config, namespaces ...string) *Watch {
+	t.Helper()
+	w, err := Cluster("test", config, namespaces)
+	must(t, err)
+	w.Start()
+	t.Cleanup(w.Stop)
+	return w
 }
 
 // pipes is a listener whose connections lead through memory: a bubble's clock stands still while a goroutine waits for a socket.
