@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,7 +22,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
-// apiServer lists and watches Services and EndpointSlices as kube-apiserver does, in JSON. It works in a bubble, and writes nothing while it
+// apiServer lists and watches Services and EndpointSlices as kube-apiserver does, in JSON. It lives in a bubble, and writes nothing while it
 // holds its lock: pipes have no buffer.
 type apiServer struct {
 	*pipes
@@ -70,12 +71,13 @@ func newAPIServer(t *testing.T) *apiServer {
 
 func (s *apiServer) config() *rest.Config { return &rest.Config{Host: s.host, Dial: s.dial} }
 
-// set adds o or changes it, with a resourceVersion of its own.
+// set adds o or changes it, with a resourceVersion of its own, and waits until all who watch have taken it.
 func (s *apiServer) set(o metav1.Object) { s.change(o, false) }
 
 func (s *apiServer) delete(o metav1.Object) { s.change(o, true) }
 
 func (s *apiServer) change(o metav1.Object, gone bool) {
+	defer synctest.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.version++

@@ -30,14 +30,16 @@ const (
 	selectForeign  = "!" + corev1.IsHeadlessService + "," + discoveryv1.LabelManagedBy + " notin (endpointslice-controller.k8s.io)"
 )
 
-// A request that failed is tried again after 0.8 to 10 s. client-go would go up to a minute, which is long for somebody who
-// has just granted the right that was missing.
-var backoff = wait.Backoff{Duration: 800 * time.Millisecond, Factor: 2, Steps: 4, Cap: 5 * time.Second, Jitter: 1}
+// backoff is how long a reflector waits after requests that failed: 0.8 to 10 s. client-go's own goes up to a minute, which is long for
+// somebody who has just granted the right that was missing.
+func backoff() *wait.Backoff {
+	return &wait.Backoff{Duration: 800 * time.Millisecond, Factor: 2, Steps: 4, Cap: 5 * time.Second, Jitter: 1}
+}
 
-// client-go does not back off from everything: a streamed list that ends before its last bookmark, a streamed list refused with 410, and a
-// watch that ends after an event are each asked for again at once. So no reflector makes more requests in a row than burst, nor more than one
-// each refill after them. Backing off alone it stays below that.
-var (
+// A reflector makes no more requests in a row than burst, nor more than one each refill after them. client-go asks again without a wait
+// after a streamed list that ends before its last bookmark (kubernetes/kubernetes#140902), after one refused with 410, and after a watch
+// that ends with an event. Where it backs off, it stays below this limit.
+const (
 	refill = 2 * time.Second
 	burst  = 10
 )
@@ -108,10 +110,9 @@ func (w *Watch) reflect(r *request, expected runtime.Object) {
 	}
 	w.runs = append(w.runs, func(ctx context.Context) {
 		options := cache.ReflectorOptions{
-			Name: r.resource, Backoff: new(wait.Backoff), Clock: stoppedClock{ctx: ctx},
+			Name: r.resource, Backoff: backoff(), Clock: stoppedClock{ctx: ctx},
 			Logger: new(klog.Logger), // the zero Logger is silent: what matters is reported by the request
 		}
-		*options.Backoff = backoff
 		ctx = klog.NewContext(ctx, klog.Logger{})
 		cache.NewReflectorWithOptions(lw, expected, st, options).RunWithContext(ctx)
 	})

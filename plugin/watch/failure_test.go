@@ -8,11 +8,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,53 +21,51 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-func TestForbiddenRequestIsSaidOnceAndRecovers(t *testing.T) {
-	noLeaks(t)
-	hurry(t)
-	log := captureLog(t)
-	s := newAPIServer(t)
-	s.set(headlessService("default/nginx", ""))
-	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.1"))
-	s.setRefuse(func(w http.ResponseWriter, c call) bool { return c.Resource == "services" && forbidden(w, c) })
-
-	begun := time.Now()
-	w := watchCluster(t, s)
-	if w.Wait(time.Minute) {
-		t.Error("synced without the Services")
-	}
-	if took := time.Since(begun); took > 30*time.Second {
-		t.Errorf("waited for %s after the first failure", took)
-	}
-	tries := func() int {
-		return len(slices.DeleteFunc(s.made(), func(c call) bool { return c.Resource != "services" || c.Verb != "list" }))
-	}
-	eventually(t, "it is tried again and again", func() bool { return tries() > 5 })
-	for _, verb := range []string{"watch", "list"} {
-		want := `[WARNING] plugin/headless: test: ` + verb + ` services: services is forbidden: User "dns" cannot ` + verb +
-			` resource "services" in API group "" at the cluster scope`
-		if lines := log.with(want); len(lines) != 1 || !strings.HasSuffix(lines[0], want) {
-			t.Errorf("log: %q, want once %q", log.with(), want)
+func TestForbiddenRequestIsSaidOnceAMinuteAndRecovers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := captureLog(t)
+		s := filled(t)
+		s.setRefuse(func(w http.ResponseWriter, c call) bool { return c.Resource == "services" && forbidden(w, c) })
+		begun := time.Now()
+		w := watchCluster(t, s)
+		if w.Wait(time.Minute) || time.Since(begun) > 0 {
+			t.Errorf("synced, or waited for %s after the first failure", time.Since(begun))
 		}
-	}
-	if n := len(log.with("WARNING")); n != 2 {
-		t.Errorf("log: %q, want two warnings", log.with())
-	}
-	if _, _, failed := w.Counts(object.KindService); !w.Stale() || failed < 10 {
-		t.Errorf("stale %t, %d requests for Services failed; want true, two a try", w.Stale(), failed)
-	}
+		time.Sleep(time.Minute - 1)
+		tries := each(s.made(), func(c call) bool { return c.Verb == "list" })[0]
+		if tries < fewest || tries > most {
+			t.Errorf("listed %d times in a minute, want %d to %d", tries, fewest, most)
+		}
+		if _, _, failed := w.Counts(object.KindService); !w.Stale() || failed != uint64(2*tries) {
+			t.Errorf("stale %t, %d requests failed; want true, two a try: %d", w.Stale(), failed, 2*tries)
+		}
+		for minute := range 2 {
+			for _, verb := range []string{"watch", "list"} {
+				want := `[WARNING] plugin/headless: test: ` + verb + ` services: services is forbidden: User "dns" cannot ` + verb +
+					` resource "services" in API group "" at the cluster scope`
+				if lines := log.with(want); len(lines) != minute+1 || !strings.HasSuffix(lines[0], want) {
+					t.Errorf("log: %q, want %d times %q", log.with(), minute+1, want)
+				}
+			}
+			time.Sleep(time.Minute)
+		}
 
-	s.setRefuse(nil)
-	eventually(t, "it syncs", w.Tree().IsDone)
-	expect(t, w, map[string]string{"default/web-0": "10.0.0.1"})
-	eventually(t, "the log says that it works again", func() bool { return len(log.with("INFO", "test: watch services: works again")) == 1 })
-	eventually(t, "it is up to date", func() bool { return !w.Stale() })
-	if n := len(log.with("WARNING")); n != 2 {
-		t.Errorf("log: %q, want two warnings", log.with())
-	}
+		s.setRefuse(nil)
+		time.Sleep(slowest)
+		expect(t, w, whole)
+		if !w.Tree().IsDone() || w.Stale() {
+			t.Errorf("synced %t, stale %t", w.Tree().IsDone(), w.Stale())
+		}
+		if n := len(log.with("INFO", "test: watch services: works again")); n != 1 {
+			t.Errorf("log: %q, want that it works again", log.with())
+		}
+	})
 }
 
 // Ports and times in a reason, and reasons that take turns, do not fill the log; another reason is said at once.
-func TestReasonsAreSaidOnce(t *testing.T) {
+func TestReasonsAreSaidOnce(t *testing.T) { synctest.Test(t, reasonsAreSaidOnce) }
+
+func reasonsAreSaidOnce(t *testing.T) {
 	r := &request{w: newWatch("test", nil), resource: "services"}
 	log := captureLog(t)
 	for n := range 100 {
@@ -95,57 +93,60 @@ func TestReasonsAreSaidOnce(t *testing.T) {
 }
 
 func TestForbiddenInOneNamespaceLeavesTheOther(t *testing.T) {
-	noLeaks(t)
-	hurry(t)
-	log := captureLog(t)
-	s := newAPIServer(t)
-	for _, ns := range []string{"a", "b"} {
-		s.set(headlessService(ns+"/nginx", ""))
-		s.set(endpointSlice(ns+"/nginx-x", "", "nginx", "web-0=10.0.0.1"))
-	}
-	s.setRefuse(func(w http.ResponseWriter, c call) bool {
-		return c.Namespace == "b" && c.Resource == "endpointslices" && forbidden(w, c)
+	synctest.Test(t, func(t *testing.T) {
+		log := captureLog(t)
+		s := newAPIServer(t)
+		for _, ns := range []string{"a", "b"} {
+			s.set(headlessService(ns+"/nginx", ""))
+			s.set(endpointSlice(ns+"/nginx-x", "", "nginx", "web-0=10.0.0.1"))
+		}
+		s.setRefuse(func(w http.ResponseWriter, c call) bool {
+			return c.Namespace == "b" && c.Resource == "endpointslices" && forbidden(w, c)
+		})
+		w := watchCluster(t, s, "a", "b")
+		synctest.Wait()
+		expect(t, w, map[string]string{"a/web-0": "10.0.0.1", "b/web-0": ""})
+		if tree := w.Tree(); !tree.Synced([]byte("a")) || tree.Synced([]byte("b")) || tree.IsDone() {
+			t.Errorf("a synced %t, b %t, all %t", tree.Synced([]byte("a")), tree.Synced([]byte("b")), tree.IsDone())
+		}
+		for _, selector := range []string{selectHeadless, selectForeign} {
+			if len(log.with("WARNING", "test: list endpointslices labelled "+selector+" in namespace b: ", "forbidden")) != 1 {
+				t.Errorf("log: %q, want selector %q and the namespace", log.with(), selector)
+			}
+		}
+		s.setRefuse(nil)
+		time.Sleep(slowest)
+		expect(t, w, map[string]string{"b/web-0": "10.0.0.1"})
+		if !w.Tree().IsDone() {
+			t.Error("not synced")
+		}
 	})
-	w := watchCluster(t, s, "a", "b")
-	w.Wait(time.Minute)
-	eventually(t, "namespace a syncs by itself", func() bool { return w.Tree().Synced([]byte("a")) })
-	expect(t, w, map[string]string{"a/web-0": "10.0.0.1", "b/web-0": ""})
-	if w.Tree().Synced([]byte("b")) || w.Tree().IsDone() {
-		t.Error("b counts as synced, and its slices are forbidden")
-	}
-	eventually(t, "the log names both selectors and the namespace", func() bool {
-		return len(log.with("WARNING", "test: list endpointslices labelled "+selectHeadless+" in namespace b: ", "forbidden")) == 1 &&
-			len(log.with("WARNING", "test: list endpointslices labelled "+selectForeign+" in namespace b: ", "forbidden")) == 1
-	})
-	s.setRefuse(nil)
-	eventually(t, "everything syncs", w.Tree().IsDone)
-	expect(t, w, map[string]string{"b/web-0": "10.0.0.1"})
 }
 
-// A token that is refused is read again from its file, not only every 50 s.
+// A token that is refused is read again from its file at the next try, not only every 50 s.
 func TestRefusedTokenIsReadAgain(t *testing.T) {
-	noLeaks(t)
-	hurry(t)
-	s := newAPIServer(t)
-	s.set(headlessService("default/nginx", ""))
-	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.1"))
-	s.setRefuse(func(w http.ResponseWriter, c call) bool {
-		return c.Authorization != "Bearer new" && status(w, apierrors.NewUnauthorized(c.Authorization))
+	synctest.Test(t, func(t *testing.T) {
+		captureLog(t)
+		s := filled(t)
+		s.setRefuse(func(w http.ResponseWriter, c call) bool {
+			return c.Authorization != "Bearer new" && status(w, apierrors.NewUnauthorized(c.Authorization))
+		})
+		file := filepath.Join(t.TempDir(), "token")
+		must(t, os.WriteFile(file, []byte("old"), 0o600))
+		config := s.config()
+		config.BearerToken, config.BearerTokenFile = "old", file
+		w := start(t, config)
+		if w.Wait(time.Minute) {
+			t.Error("synced with the old token")
+		}
+		synctest.Wait()
+		must(t, os.WriteFile(file, []byte("new\n"), 0o600))
+		time.Sleep(2 * backoff().Duration)
+		expect(t, w, whole)
+		if !w.Tree().IsDone() {
+			t.Error("not synced")
+		}
 	})
-	file := filepath.Join(t.TempDir(), "token")
-	must(t, os.WriteFile(file, []byte("old"), 0o600))
-	config := s.config()
-	config.BearerToken, config.BearerTokenFile = "old", file
-	w, err := Cluster("test", config, nil)
-	must(t, err)
-	w.Start()
-	t.Cleanup(w.Stop)
-	if w.Wait(time.Minute) {
-		t.Error("synced with the old token")
-	}
-	must(t, os.WriteFile(file, []byte("new\n"), 0o600))
-	eventually(t, "it syncs", w.Tree().IsDone)
-	expect(t, w, map[string]string{"default/web-0": "10.0.0.1"})
 }
 
 // client-go decodes a list of another kind, an object without a kind, and a Status of success into a list of nothing.
@@ -155,17 +156,10 @@ func TestWhatIsNoListEmptiesNothing(t *testing.T) {
 		`{"kind":"Status","apiVersion":"v1","metadata":{"resourceVersion":"107"},"status":"Success"}`,
 		`{}`,
 	} {
-		t.Run(body, func(t *testing.T) {
-			noLeaks(t)
-			hurry(t)
+		bubble(t, body, func(t *testing.T) {
 			log := captureLog(t)
-			s := newAPIServer(t)
-			s.set(headlessService("default/nginx", ""))
-			s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.1"))
-			w := watchCluster(t, s)
-			if !w.Wait(time.Minute) {
-				t.Fatal("not synced")
-			}
+			s := filled(t)
+			w := synced(t, s)
 			s.setRefuse(func(w http.ResponseWriter, c call) bool {
 				if c.Verb == "watch" {
 					return forbidden(w, c) // so it is listed
@@ -175,18 +169,22 @@ func TestWhatIsNoListEmptiesNothing(t *testing.T) {
 				return true
 			})
 			s.cut()
-			for _, resource := range []string{"services", "endpointslices"} {
-				eventually(t, "the log tells of "+resource, func() bool { return len(log.with("list "+resource, "no resourceVersion")) > 0 })
+			time.Sleep(2 * backoff().Duration)
+			for _, resource := range []string{"services", "endpointslices labelled " + selectHeadless, "endpointslices labelled " + selectForeign} {
+				if len(log.with("list "+resource, "no resourceVersion")) == 0 {
+					t.Errorf("log: %q, want a word of %s", log.with(), resource)
+				}
 			}
-			expect(t, w, map[string]string{"default/web-0": "10.0.0.1"})
-			s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.2"))
+			expect(t, w, whole)
+			s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.9"))
 			s.setRefuse(nil)
-			eventually(t, "the change arrives", func() bool { return slices.Equal(resolve(w, "default/web-0"), []string{"10.0.0.2"}) })
+			time.Sleep(slowest)
+			expect(t, w, map[string]string{"default/web-0": "10.0.0.9"})
 		})
 	}
 }
 
-// client-go asks again at once in these cases, thousands of times a second.
+// client-go asks again at once in these cases, thousands of times a second, and says nothing of the first.
 func TestRequestsThatEndAtOnceAreNotMadeInALoop(t *testing.T) {
 	event := func(w http.ResponseWriter, text string) bool {
 		w.Header().Set("Content-Type", "application/json")
@@ -196,188 +194,156 @@ func TestRequestsThatEndAtOnceAreNotMadeInALoop(t *testing.T) {
 	tests := []struct {
 		name   string
 		refuse func(http.ResponseWriter, call) bool
+		says   string
+		failed uint64 // of the first requests
 	}{
-		{"a streamed list breaks off", func(w http.ResponseWriter, c call) bool {
-			return c.Streams && event(w, `{"type":"ADDED","object":{"kind":"Service","apiVersion":"v1","metadata":{"name":"a","namespace":"a"}}}`)
-		}},
-		{"a streamed list is refused as too old", func(w http.ResponseWriter, c call) bool {
-			return c.Streams && status(w, apierrors.NewResourceExpired("too old resource version"))
-		}},
-		{"a watch ends after a bookmark", func(w http.ResponseWriter, c call) bool {
-			switch {
-			case c.Streams:
-				return forbidden(w, c) // so it is listed and watched
-			case c.Verb == "watch":
-				return event(w, `{"type":"BOOKMARK","object":{"kind":"Service","apiVersion":"v1","metadata":{"resourceVersion":"101"}}}`)
-			}
-			return false
-		}},
+		{
+			name: "a streamed list breaks off",
+			refuse: func(w http.ResponseWriter, c call) bool {
+				return c.Streams && event(w, `{"type":"ADDED","object":{"kind":"Service","apiVersion":"v1","metadata":{"name":"a","namespace":"a"}}}`)
+			},
+			says: "watch services: the streamed list ended before its end", failed: burst,
+		},
+		{
+			name: "a streamed list is refused as too old",
+			refuse: func(w http.ResponseWriter, c call) bool {
+				return c.Streams && status(w, apierrors.NewResourceExpired("too old resource version"))
+			},
+			says: "watch services: too old resource version", failed: burst,
+		},
+		{
+			name: "a watch ends after a bookmark",
+			refuse: func(w http.ResponseWriter, c call) bool {
+				return streamless(w, c) || c.Verb == "watch" &&
+					event(w, `{"type":"BOOKMARK","object":{"kind":"Service","apiVersion":"v1","metadata":{"resourceVersion":"101"}}}`)
+			},
+		},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			defer func(was int) { burst = was }(burst)
-			burst = 3
-			noLeaks(t)
-			pace(t, time.Millisecond, time.Millisecond, time.Hour) // it is not backing off that holds them back
-			captureLog(t)
-			s := newAPIServer(t)
+		bubble(t, tt.name, func(t *testing.T) {
+			log := captureLog(t)
+			s := filled(t)
 			s.setRefuse(func(w http.ResponseWriter, c call) bool { return c.Resource == "services" && tt.refuse(w, c) })
 			w := watchCluster(t, s)
-			made := func() int {
-				return len(slices.DeleteFunc(s.made(), func(c call) bool { return c.Resource != "services" }))
+			asked := func(want int) {
+				t.Helper()
+				synctest.Wait()
+				if n := each(s.made(), nil)[0]; n != want || !w.Stale() {
+					t.Errorf("%d requests, stale %t; want %d, true", n, w.Stale(), want)
+				}
 			}
-			eventually(t, "a burst of requests", func() bool { return made() >= burst })
-			time.Sleep(300 * time.Millisecond) // in which a loop would make very many
-			if made() > burst {
-				t.Errorf("%d requests in a row, want %d", made(), burst)
+			asked(burst)
+			if _, _, failed := w.Counts(object.KindService); failed != tt.failed {
+				t.Errorf("%d of the first requests failed, want %d", failed, tt.failed)
 			}
-			stopsAtOnce(t, w)
+			time.Sleep(59 * time.Second)
+			asked(burst + int(59*time.Second/refill))
+			if lines := log.with("WARNING"); tt.says != "" && (len(lines) != 1 || !strings.Contains(lines[0], tt.says)) || tt.says == "" && len(lines) > 0 {
+				t.Errorf("log: %q, want once %q", lines, tt.says)
+			}
+			if again := log.with("works again"); len(again) > 0 {
+				t.Errorf("%q", again)
+			}
+			s.setRefuse(nil)
+			time.Sleep(refill)
+			expect(t, w, whole)
+			if again := log.with("watch services: works again"); w.Stale() || tt.says != "" && len(again) != 1 {
+				t.Errorf("stale %t, log: %q", w.Stale(), again)
+			}
 		})
 	}
 }
 
 // The reason is the same each time: a URL with another random timeout in it is not another reason.
 func TestUnreachableServerIsSaidOnce(t *testing.T) {
-	noLeaks(t)
-	hurry(t)
-	log := captureLog(t)
-	var dials atomic.Int32
-	dial := func(_ context.Context, network, _ string) (net.Conn, error) {
-		dials.Add(1)
-		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
-	}
-	w, err := Cluster("test", &rest.Config{Host: "http://api.test", Dial: dial}, nil)
-	must(t, err)
-	w.Start()
-	defer w.Stop()
-	if w.Wait(time.Minute) {
-		t.Error("synced with nobody")
-	}
-	eventually(t, "it is tried again and again", func() bool { return dials.Load() >= 30 })
-	if n := len(log.with("WARNING", "watch services: ", "connection refused")); n != 1 {
-		t.Errorf("%d warnings of Services, want 1: %q", n, log.with("services"))
-	}
-	for _, selector := range []string{selectHeadless, selectForeign} {
-		if n := len(log.with("WARNING", "watch endpointslices labelled "+selector+": ", "connection refused")); n != 1 {
-			t.Errorf("%d warnings of EndpointSlices labelled %s, want 1", n, selector)
+	synctest.Test(t, func(t *testing.T) {
+		log := captureLog(t)
+		var dials atomic.Int32
+		w := start(t, &rest.Config{Host: "http://api.test", Dial: func(_ context.Context, network, _ string) (net.Conn, error) {
+			dials.Add(1)
+			return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+		}})
+		if w.Wait(time.Minute) {
+			t.Error("synced with nobody")
+		}
+		time.Sleep(time.Minute - 1)
+		if n := dials.Load(); n < 3*fewest || n > 3*most {
+			t.Errorf("dialled %d times in a minute, want %d to %d for each of three", n, fewest, most)
+		}
+		for _, what := range []string{"services", "endpointslices labelled " + selectHeadless, "endpointslices labelled " + selectForeign} {
+			if n := len(log.with("WARNING", "watch "+what+": ", "connection refused")); n != 1 {
+				t.Errorf("%d warnings of %s, want 1: %q", n, what, log.with())
+			}
+		}
+	})
+}
+
+// Where a refusal says when to come back, client-go comes back by itself, ten times, at once for 0. Reflectors do so when they back off.
+func TestRetryAfterChangesNothing(t *testing.T) {
+	for _, after := range []string{"0", "3600"} {
+		for code, tries := range map[int]int{http.StatusTooManyRequests: 1, http.StatusServiceUnavailable: 2} { // where a list is tried, too
+			bubble(t, fmt.Sprintf("%d after %s", code, after), func(t *testing.T) {
+				captureLog(t)
+				s := filled(t)
+				w := synced(t, s)
+				s.setRefuse(func(w http.ResponseWriter, _ call) bool {
+					w.Header().Set("Retry-After", after)
+					w.WriteHeader(code)
+					return true
+				})
+				s.cut()
+				time.Sleep(time.Minute)
+				between(t, "requests", each(s.made()[3:], nil), tries*(fewest-1), tries*(most-1))
+				if !w.Stale() {
+					t.Error("it is not stale")
+				}
+			})
 		}
 	}
-}
-
-func TestWatchThatEndsGoesOnFromWhereItWas(t *testing.T) {
-	noLeaks(t)
-	hurry(t)
-	log := captureLog(t)
-	s := newAPIServer(t)
-	s.set(headlessService("default/nginx", ""))
-	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.1"))
-	w := watchCluster(t, s)
-	if !w.Wait(time.Minute) {
-		t.Fatal("not synced")
-	}
-	s.cut()
-	expect(t, w, map[string]string{"default/web-0": "10.0.0.1"}) // stale is better than nothing
-	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.2"))
-	eventually(t, "the change arrives", func() bool { return slices.Equal(resolve(w, "default/web-0"), []string{"10.0.0.2"}) })
-	if lines := log.with("WARNING"); len(lines) > 0 {
-		t.Errorf("log: %q", lines)
-	}
-}
-
-func TestWatchThatIsToldToWaitIsStale(t *testing.T) {
-	noLeaks(t)
-	captureLog(t)
-	s := newAPIServer(t)
-	w := watchCluster(t, s)
-	if !w.Wait(time.Minute) {
-		t.Fatal("not synced")
-	}
-	eventually(t, "it is up to date", func() bool { return !w.Stale() })
-	s.setRefuse(func(w http.ResponseWriter, _ call) bool {
-		w.Header().Set("Retry-After", "30")
-		w.WriteHeader(http.StatusTooManyRequests)
-		return true
-	})
-	time.Sleep(time.Second) // a watch that lasted for less is listed anew
-	s.cut()
-	eventually(t, "it is stale", w.Stale)
 }
 
 func TestStopEndsEverythingAtOnce(t *testing.T) {
+	answer := func(code int, body string) func(http.ResponseWriter, call) bool {
+		return func(w http.ResponseWriter, _ call) bool {
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(code)
+			_, _ = w.Write([]byte(body))
+			return true
+		}
+	}
 	tests := []struct {
 		name   string
 		refuse func(http.ResponseWriter, call) bool
+		dial   func(context.Context, string, string) (net.Conn, error)
 	}{
 		{name: "while it watches"},
 		{name: "while it backs off from 403", refuse: forbidden},
-		{name: "while it backs off from 500", refuse: func(w http.ResponseWriter, _ call) bool {
-			w.WriteHeader(http.StatusInternalServerError)
-			return true
-		}},
-		{name: "while it is told to wait", refuse: func(w http.ResponseWriter, _ call) bool {
-			w.Header().Set("Retry-After", "3600")
-			w.WriteHeader(http.StatusTooManyRequests)
-			return true
-		}},
-		{name: "while it reads nonsense", refuse: func(w http.ResponseWriter, _ call) bool {
-			w.Header().Set("Content-Type", "text/html")
-			_, _ = w.Write([]byte("<html>"))
-			return true
+		{name: "while it backs off from 500", refuse: answer(http.StatusInternalServerError, "")},
+		{name: "while it backs off from 429", refuse: answer(http.StatusTooManyRequests, "")},
+		{name: "while it reads nonsense", refuse: answer(http.StatusOK, "<html>")},
+		{name: "while it waits for its turn", refuse: func(_ http.ResponseWriter, c call) bool { return c.Streams }},
+		{name: "while nobody is there", dial: func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED }},
+		{name: "while nobody answers", dial: func(context.Context, string, string) (net.Conn, error) {
+			silent, _ := net.Pipe()
+			return silent, nil
 		}},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			noLeaks(t)
-			idly(t)
+		bubble(t, tt.name, func(t *testing.T) {
 			captureLog(t)
 			s := newAPIServer(t)
 			s.setRefuse(tt.refuse)
-			w, err := Cluster("test", s.config(), nil)
-			must(t, err)
-			w.Start()
-			eventually(t, "all three have asked", func() bool { return len(s.made()) >= 3 })
-			w.Wait(200 * time.Millisecond)
-			stopsAtOnce(t, w)
+			config := s.config()
+			if tt.dial != nil {
+				config.Dial = tt.dial
+			}
+			w := start(t, config)
+			time.Sleep(time.Minute)
+			begun := time.Now()
+			w.Stop()
+			if took := time.Since(begun); took > 0 {
+				t.Errorf("Stop took %s", took)
+			}
 		})
-	}
-}
-
-func TestStopEndsEverythingWhileNobodyAnswers(t *testing.T) {
-	t.Run("refused", func(t *testing.T) {
-		noLeaks(t)
-		idly(t)
-		captureLog(t)
-		s := newAPIServer(t)
-		config := s.config()
-		s.Close()
-		w, err := Cluster("test", config, nil)
-		must(t, err)
-		w.Start()
-		w.Wait(time.Minute)
-		stopsAtOnce(t, w)
-	})
-	t.Run("silent", func(t *testing.T) {
-		noLeaks(t)
-		captureLog(t)
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		must(t, err)
-		t.Cleanup(func() { _ = l.Close() })
-		w, err := Cluster("test", &rest.Config{Host: "http://" + l.Addr().String()}, nil)
-		must(t, err)
-		w.Start()
-		if w.Wait(50 * time.Millisecond) {
-			t.Error("synced with nobody")
-		}
-		stopsAtOnce(t, w)
-	})
-}
-
-// stopsAtOnce ends a watch that would wait for an hour.
-func stopsAtOnce(t *testing.T, w *Watch) {
-	t.Helper()
-	begun := time.Now()
-	w.Stop()
-	if took := time.Since(begun); took > 30*time.Second {
-		t.Errorf("Stop took %s", took)
 	}
 }

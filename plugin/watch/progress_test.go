@@ -2,35 +2,32 @@ package watch
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 // A long first list is told of while it comes, and no more often than something does.
 func TestLogSaysHowFarTheFirstListsAre(t *testing.T) {
-	defer func(was time.Duration) { tellEvery = was }(tellEvery)
-	tellEvery = 10 * time.Millisecond
-	l := captureLog(t)
-	w := newWatch("crowd", nil)
-	services := &store{w: w, from: &request{w: w}, source: w.tree.Source("")}
-	w.Start()
-	defer w.Stop()
-	list := []any{}
-	for _, name := range []string{"default/a", "default/b", "default/c"} {
-		o, err := services.Transformer()(headlessService(name, "7"))
-		if err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		l := captureLog(t)
+		w, services, slices := stores()
+		w.Start()
+		defer w.Stop()
+		list := []any{}
+		for _, name := range []string{"default/a", "default/b", "default/c"} {
+			o, err := services.Transformer()(headlessService(name, "7"))
+			must(t, err)
+			list = append(list, o)
 		}
-		list = append(list, o)
-	}
-	eventually(t, "how many have come", func() bool {
-		return len(l.with("crowd: not synced after", "received so far Services 3, EndpointSlices 0")) == 1
+		time.Sleep(5 * tellEvery)
+		if told := l.with("test: not synced after 2s: received so far Services 3, EndpointSlices 0"); len(told) != 1 || len(l.with()) != 1 {
+			t.Errorf("log: %q, want once how many have come", l.with())
+		}
+		must(t, services.Replace(list, "7"))
+		must(t, slices.Replace(nil, "7"))
+		synctest.Wait()
+		if told := l.with("test: synced after 10s: Services 3"); len(told) != 1 || len(l.with()) != 2 {
+			t.Errorf("log: %q, want that all have come", l.with())
+		}
 	})
-	time.Sleep(5 * tellEvery) // nothing more comes
-	if err := services.Replace(list, "7"); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "that all have come", func() bool { return len(l.with("crowd: synced after", "Services 3")) == 1 })
-	if told := l.with("Services 3, EndpointSlices 0"); len(told) != 1 {
-		t.Errorf("told again of nothing new: %q", told)
-	}
 }

@@ -53,7 +53,7 @@ func (r *Registry) save(w *Watch, holder any, keep Snapshot) {
 	i := slices.IndexFunc(list, func(s *saver) bool { return s.w == w })
 	if i < 0 {
 		i = len(list)
-		file := new(sync.Mutex)
+		file := make(chan struct{}, 1)
 		if i > 0 {
 			file = list[0].file
 		}

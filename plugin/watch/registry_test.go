@@ -3,9 +3,9 @@ package watch
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 )
 
 // idle is a watch that runs until it is stopped, and tells both.
@@ -19,8 +19,9 @@ func idle(name string, started, stopped *[]string) *Watch {
 	return w
 }
 
-func TestRegistrySharesAWatchUntilNobodyHoldsIt(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+func TestRegistrySharesAWatchUntilNobodyHoldsIt(t *testing.T) { synctest.Test(t, registryShares) }
+
+func registryShares(t *testing.T) {
 	var r Registry
 	var made, stopped []string
 	release := func(holder any) func(any) bool { return func(h any) bool { return h == holder } }
@@ -72,8 +73,9 @@ func TestRegistrySharesAWatchUntilNobodyHoldsIt(t *testing.T) {
 	ended("released by the only holder", "a anew")
 }
 
-func TestRegistryStopsOnlyWhatIsIdle(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+func TestRegistryStopsOnlyWhatIsIdle(t *testing.T) { synctest.Test(t, registryStopsOnlyWhatIsIdle) }
+
+func registryStopsOnlyWhatIsIdle(t *testing.T) {
 	var r Registry
 	var made, stopped []string
 	for _, key := range []string{"shared", "old"} {

@@ -23,8 +23,8 @@ type Snapshot struct {
 type saver struct {
 	Snapshot
 	w       *Watch
-	file    *sync.Mutex  // held while the file is written; all savers of a file have the same
-	holders map[any]bool // guarded by the registry's lock
+	file    chan struct{} // filled while the file is written; all savers of a file have the same
+	holders map[any]bool  // guarded by the registry's lock
 
 	// active says that the file is ours. Of two watches that have the same one, as in a reload that names another API server, it is
 	// the newer one's.
@@ -39,12 +39,12 @@ type saver struct {
 }
 
 // A file is written no more often than saveEvery, and for no more than one part in saveShare of the time.
-var (
-	saveEvery               = 10 * time.Second
-	saveShare time.Duration = 50
+const (
+	saveEvery = 10 * time.Second
+	saveShare = 50
 )
 
-func newSaver(s Snapshot, w *Watch, file *sync.Mutex) *saver {
+func newSaver(s Snapshot, w *Watch, file chan struct{}) *saver {
 	return &saver{Snapshot: s, w: w, file: file, holders: make(map[any]bool)}
 }
 
@@ -140,8 +140,8 @@ func (s *saver) recall() {
 
 // save writes the file if something changed.
 func (s *saver) save() {
-	s.file.Lock()
-	defer s.file.Unlock()
+	s.file <- struct{}{}
+	defer func() { <-s.file }()
 	if !s.active.Load() {
 		return
 	}

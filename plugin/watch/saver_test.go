@@ -8,97 +8,106 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 // A state is written when CoreDNS ends, too, however short ago it wrote one.
 func TestLastStateIsWrittenAtTheEnd(t *testing.T) {
-	noLeaks(t)
-	captureLog(t)
-	s := filled(t)
-	path := filepath.Join(t.TempDir(), "snapshot")
-	w, end := keep(t, new(Registry), s, path, time.Minute)
-	eventually(t, "a snapshot is written", func() bool { return !w.Saved().IsZero() })
-	version := w.Tree().Version()
-	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.9"))
-	eventually(t, "the change is there", func() bool { return w.Tree().Version() > version })
-	end()
-	if text := read(t, path); !strings.Contains(text, "10.0.0.9") {
-		t.Errorf("the last state is not written:\n%s", text)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		captureLog(t)
+		s := filled(t)
+		path := filepath.Join(t.TempDir(), "snapshot")
+		_, end := keep(t, new(Registry), s, path, time.Minute)
+		time.Sleep(saveEvery)
+		s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.9"))
+		end()
+		if text := read(t, path); !strings.Contains(text, "10.0.0.9") {
+			t.Errorf("the last state is not written:\n%s", text)
+		}
+	})
 }
 
 // What ends before it knows all keeps what the file has of the rest.
 func TestAnEarlyEndLeavesTheSnapshotAlone(t *testing.T) {
-	noLeaks(t)
-	captureLog(t)
-	s := newAPIServer(t)
-	s.set(headlessService("a/nginx", ""))
-	s.set(headlessService("b/nginx", ""))
-	path := filepath.Join(t.TempDir(), "snapshot")
-	w, end := keep(t, new(Registry), s, path, time.Minute, "a", "b")
-	eventually(t, "it syncs", w.Tree().IsDone)
-	end()
-	whole := read(t, path)
-	s.setRefuse(func(w http.ResponseWriter, c call) bool {
-		if c.Namespace == "b" {
-			w.WriteHeader(http.StatusForbidden)
+	synctest.Test(t, func(t *testing.T) {
+		captureLog(t)
+		s := newAPIServer(t)
+		s.set(headlessService("a/nginx", ""))
+		s.set(headlessService("b/nginx", ""))
+		path := snapshotOf(t, s, "a", "b")
+		whole := read(t, path)
+		s.setRefuse(func(w http.ResponseWriter, c call) bool { return c.Namespace == "b" && forbidden(w, c) })
+		w, end := keep(t, new(Registry), s, path, time.Minute, "a", "b")
+		time.Sleep(2 * saveEvery)
+		if !w.Tree().Synced([]byte("a")) || w.Tree().IsDone() {
+			t.Error("a is not there, or b is")
 		}
-		return c.Namespace == "b"
+		end()
+		if text := read(t, path); text != whole {
+			t.Errorf("it has now\n%s\nand had\n%s", text, whole)
+		}
 	})
-	w, end = keep(t, new(Registry), s, path, time.Minute, "a", "b")
-	eventually(t, "a is there, and b is not", func() bool { return w.Tree().Synced([]byte("a")) })
-	end()
-	if text := read(t, path); text != whole {
-		t.Errorf("it has now\n%s\nand had\n%s", text, whole)
-	}
 }
 
 // A file is written again no sooner than saveEvery, and where that takes long, than saveShare times as long.
 func TestSnapshotIsNotWrittenTooOften(t *testing.T) {
-	noLeaks(t)
-	captureLog(t)
-	was := saveEvery
-	saveEvery = 500 * time.Millisecond
-	t.Cleanup(func() { saveEvery = was })
-	s := filled(t)
-	path := filepath.Join(t.TempDir(), "snapshot")
-	begun, written := time.Now(), 0
-	_, end := keep(t, new(Registry), s, path, time.Minute)
-	var last os.FileInfo
-	for i := 0; time.Since(begun) < 4*saveEvery || written == 0 && time.Since(begun) < time.Minute; i++ {
-		s.set(endpointSlice("default/nginx-x", "", "nginx", fmt.Sprintf("web-0=10.0.1.%d", i%250)))
-		if now, err := os.Stat(path); err == nil && !os.SameFile(last, now) {
-			last = now
-			written++
+	synctest.Test(t, func(t *testing.T) {
+		captureLog(t)
+		s := filled(t)
+		path := filepath.Join(t.TempDir(), "snapshot")
+		last, changes := "", 0
+		written := func(lasts time.Duration) (times int) {
+			for begun := time.Now(); time.Since(begun) < lasts; time.Sleep(time.Second) {
+				changes++
+				s.set(endpointSlice("default/nginx-x", "", "nginx", fmt.Sprintf("web-0=10.0.%d.%d", changes/250, changes%250)))
+				if now := fileText(path); now != last {
+					last = now
+					times++
+				}
+			}
+			return times
 		}
-		time.Sleep(saveEvery / 100) // a change so often
-	}
-	if most := int(time.Since(begun)/saveEvery) + 1; written < 1 || written > most {
-		t.Errorf("written %d times in %s, want 1 to %d", written, time.Since(begun), most)
-	}
-	end()
+		w, end := keep(t, new(Registry), s, path, time.Minute)
+		if n := written(time.Minute); n != 6 { // one second after the first list, and each saveEvery after that
+			t.Errorf("written %d times in a minute, want 6", n)
+		}
+		end()
+
+		slow := newSaver(Snapshot{Path: path}, w, make(chan struct{}, 1))
+		slow.active.Store(true)
+		slow.at, slow.took = time.Now(), time.Second
+		slow.start()
+		defer slow.stop()
+		last = fileText(path)
+		if early, late := written(saveShare*time.Second), written(time.Minute); early != 0 || late != 1 {
+			t.Errorf("written %d times in %d s, and then %d times, want 0 and 1", early, saveShare, late)
+		}
+	})
 }
 
 // What is put where a link leads does not take the link's place: it may lead to another disk.
 func TestSnapshotFollowsLinks(t *testing.T) {
-	noLeaks(t)
-	captureLog(t)
-	oftener(t)
-	folder := t.TempDir()
-	path, target := filepath.Join(folder, "link"), filepath.Join(folder, "disk", "snapshot")
-	must(t, os.Mkdir(filepath.Dir(target), 0o700))
-	must(t, os.Symlink(filepath.Join("disk", "snapshot"), path))
-	s := filled(t)
-	for range 2 { // it leads nowhere yet, and to the last one
-		_, end := keep(t, new(Registry), s, path, time.Minute)
-		eventually(t, "it is written", func() bool { return strings.Contains(fileText(target), "10.0.0.1") })
-		end()
-		if to, err := os.Readlink(path); err != nil || to != filepath.Join("disk", "snapshot") {
-			t.Fatalf("the link leads to %q, %v", to, err)
+	synctest.Test(t, func(t *testing.T) {
+		captureLog(t)
+		folder := t.TempDir()
+		path, target := filepath.Join(folder, "link"), filepath.Join(folder, "disk", "snapshot")
+		must(t, os.Mkdir(filepath.Dir(target), 0o700))
+		must(t, os.Symlink(filepath.Join("disk", "snapshot"), path))
+		s := filled(t)
+		for range 2 { // it leads nowhere yet, and to the last one
+			_, end := keep(t, new(Registry), s, path, time.Minute)
+			time.Sleep(saveEvery)
+			if !strings.Contains(fileText(target), "10.0.0.1") {
+				t.Error("it is not written")
+			}
+			end()
+			if to, err := os.Readlink(path); err != nil || to != filepath.Join("disk", "snapshot") {
+				t.Fatalf("the link leads to %q, %v", to, err)
+			}
+			must(t, os.Truncate(target, 0))
 		}
-		must(t, os.Truncate(target, 0))
-	}
+	})
 }
 
 // fileText is what a file has, empty if it is not there.
@@ -122,10 +131,7 @@ func TestSnapshotTakesNoPlaceOfWhatIsNoFile(t *testing.T) {
 		{"folder", func(path string) error { return os.Mkdir(path, 0o700) }, "is a directory"},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			noLeaks(t)
-			hurry(t)
-			oftener(t)
+		bubble(t, tt.name, func(t *testing.T) {
 			log := captureLog(t)
 			path := filepath.Join(t.TempDir(), "snapshot")
 			must(t, tt.make(path))
@@ -133,12 +139,18 @@ func TestSnapshotTakesNoPlaceOfWhatIsNoFile(t *testing.T) {
 			must(t, err)
 			s := filled(t)
 			s.setRefuse(unavailable)
-			w, end := keep(t, new(Registry), s, path, 20*time.Millisecond)
+			w, end := keep(t, new(Registry), s, path, late)
 			defer end()
-			eventually(t, "the log says that it is not read", func() bool { return len(log.with("WARNING", path, "is of no use")) == 1 })
+			time.Sleep(late)
+			synctest.Wait()
+			if len(log.with("WARNING", path, "is of no use")) != 1 {
+				t.Errorf("log: %q, want that it is not read", log.with())
+			}
 			s.setRefuse(nil)
-			eventually(t, "it syncs", w.Tree().IsDone)
-			eventually(t, "the log says that it is not written", func() bool { return len(log.with("WARNING", path, "is not written: "+tt.want)) == 1 })
+			time.Sleep(slowest + saveEvery)
+			if len(log.with("WARNING", path, "is not written: "+tt.want)) != 1 || !w.Tree().IsDone() {
+				t.Errorf("log: %q, want that it is not written", log.with())
+			}
 			if now, err := os.Lstat(path); err != nil || !os.SameFile(was, now) {
 				t.Errorf("something took its place: %v", err)
 			}

@@ -7,18 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
-
-	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 )
-
-// oftener lets snapshots be written as soon as something changed.
-func oftener(t *testing.T) {
-	was, wasShare := saveEvery, saveShare
-	saveEvery, saveShare = 10*time.Millisecond, 0 // a busy disk takes long
-	t.Cleanup(func() { saveEvery, saveShare = was, wasShare })
-}
 
 // keep starts a watch of s that keeps a snapshot, and returns how to end both.
 func keep(t *testing.T, r *Registry, s *apiServer, path string, after time.Duration, namespaces ...string) (w *Watch, end func()) {
@@ -30,20 +21,12 @@ func keep(t *testing.T, r *Registry, s *apiServer, path string, after time.Durat
 	return w, func() { r.Release(func(h any) bool { return h == holder }) }
 }
 
-// handMade is a slice that nobody's controller made, so that it lacks the label of headless Services.
-func handMade(name, service string, endpoints ...string) *discoveryv1.EndpointSlice {
-	o := endpointSlice(name, "", service, endpoints...)
-	delete(o.Labels, corev1.IsHeadlessService)
-	delete(o.Labels, discoveryv1.LabelManagedBy)
-	return o
-}
-
 // filled is an API server with a Service and slices of both kinds.
 func filled(t *testing.T) *apiServer {
 	s := newAPIServer(t)
 	s.set(headlessService("default/nginx", ""))
 	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.1", "web-1=10.0.0.2"))
-	s.set(handMade("default/hand", "nginx", "hand-0=10.0.0.3"))
+	s.set(handmade("default/hand", "nginx", "hand-0=10.0.0.3"))
 	return s
 }
 
@@ -58,20 +41,23 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// snapshotOf makes a snapshot of the filled API server.
-func snapshotOf(t *testing.T, s *apiServer) (path string) {
+// snapshotOf makes a snapshot of s.
+func snapshotOf(t *testing.T, s *apiServer, namespaces ...string) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "snapshot")
-	_, end := keep(t, new(Registry), s, path, time.Minute)
-	eventually(t, "a snapshot is written", func() bool { _, err := os.Stat(path); return err == nil })
+	_, end := keep(t, new(Registry), s, path, time.Minute, namespaces...)
+	synctest.Wait()
 	end()
 	return path
 }
 
-func TestSnapshotFollowsAndManifestsReadIt(t *testing.T) {
-	noLeaks(t)
+// late is when a snapshot is read, in tests where that matters.
+const late = 5 * time.Second
+
+func TestSnapshotFollowsAndManifestsReadIt(t *testing.T) { synctest.Test(t, snapshotFollows) }
+
+func snapshotFollows(t *testing.T) {
 	captureLog(t)
-	oftener(t)
 	s := filled(t)
 	path := filepath.Join(t.TempDir(), "snapshot")
 	w, end := keep(t, new(Registry), s, path, time.Minute)
@@ -83,13 +69,21 @@ func TestSnapshotFollowsAndManifestsReadIt(t *testing.T) {
 		}
 		return m
 	}
-	eventually(t, "a snapshot is written", func() bool { return !w.Saved().IsZero() })
+	saved := func(want time.Duration) {
+		t.Helper()
+		synctest.Wait()
+		if ago := time.Since(w.Saved()); ago != want {
+			t.Errorf("it has every change until %s ago, want %s", ago, want)
+		}
+	}
+	time.Sleep(saveEvery)
+	saved(saveEvery * 9 / 10)
 	expect(t, readable(), whole)
 	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
 		t.Errorf("mode %v, %v: names and addresses of the whole cluster are nobody else's", info.Mode(), err)
 	}
 	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.9"))
-	eventually(t, "the change is written", func() bool { return strings.Contains(read(t, path), "10.0.0.9") })
+	time.Sleep(saveEvery)
 	expect(t, readable(), map[string]string{"default/web-0": "10.0.0.9", "default/web-1": "", "default/hand-0": "10.0.0.3"})
 	was, err := os.Stat(path)
 	must(t, err)
@@ -97,87 +91,91 @@ func TestSnapshotFollowsAndManifestsReadIt(t *testing.T) {
 	if now, err := os.Stat(path); err != nil || !os.SameFile(was, now) {
 		t.Errorf("written again without a change, %v", err)
 	}
+	saved(0)
 	if list, err := os.ReadDir(filepath.Dir(path)); err != nil || len(list) != 1 {
 		t.Errorf("the folder has %v, %v", list, err)
 	}
-	w.saved.Store(1)
-	eventually(t, "it is up to date without being written", func() bool { return time.Since(w.Saved()) < time.Minute })
 }
 
-func TestSnapshotIsServedWhileTheAPIServerIsGone(t *testing.T) {
-	noLeaks(t)
-	hurry(t)
+func TestSnapshotIsServedWhileTheAPIServerIsGone(t *testing.T) { synctest.Test(t, snapshotIsServed) }
+
+func snapshotIsServed(t *testing.T) {
 	log := captureLog(t)
 	s := filled(t)
 	path := snapshotOf(t, s)
 	s.setRefuse(unavailable)
-	w, end := keep(t, new(Registry), s, path, 50*time.Millisecond)
+	w, end := keep(t, new(Registry), s, path, late)
 	defer end()
-	eventually(t, "the snapshot is served", w.Tree().AllSynced)
-	expect(t, w, whole)
-	if w.Tree().IsDone() || !w.Stale() {
-		t.Error("a snapshot counts as synced, or as up to date")
+	time.Sleep(late - 1)
+	if w.Tree().AllSynced() {
+		t.Error("it is served too early")
 	}
-	eventually(t, "the log says so", func() bool {
-		return len(log.with("WARNING", "test: API server not reached within 50ms: serving snapshot", path, "Services 1, endpoints of headless Services 3")) == 1
-	})
+	time.Sleep(1)
+	synctest.Wait()
+	expect(t, w, whole)
+	if !w.Tree().AllSynced() || w.Tree().IsDone() || !w.Stale() {
+		t.Error("a snapshot is not served, or counts as synced, or as up to date")
+	}
+	if len(log.with("WARNING", "test: API server not reached within 5s: serving snapshot", path, "Services 1, endpoints of headless Services 3")) != 1 {
+		t.Errorf("log: %q, want a word of it", log.with())
+	}
 
 	// While it is gone a pod goes, one gets another address, and one comes.
 	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.9", "web-2=10.0.0.4"))
 	s.setRefuse(nil)
-	eventually(t, "it syncs", w.Tree().IsDone)
+	time.Sleep(slowest)
 	expect(t, w, map[string]string{"default/web-0": "10.0.0.9", "default/web-1": "", "default/web-2": "10.0.0.4", "default/hand-0": "10.0.0.3"})
-	eventually(t, "it is up to date", func() bool { return !w.Stale() })
+	if !w.Tree().IsDone() || w.Stale() {
+		t.Errorf("synced %t, stale %t", w.Tree().IsDone(), w.Stale())
+	}
 }
 
 func TestSnapshotIsNotReadWhereTheAPIServerIsThere(t *testing.T) {
-	noLeaks(t)
-	log := captureLog(t)
-	s := filled(t)
-	path := snapshotOf(t, s)
-	s.delete(endpointSlice("default/nginx-x", "", "nginx"))
-	w, end := keep(t, new(Registry), s, path, time.Minute)
-	defer end()
-	eventually(t, "it syncs", w.Tree().IsDone)
-	expect(t, w, map[string]string{"default/web-0": "", "default/hand-0": "10.0.0.3"})
-	if lines := log.with("serving snapshot"); len(lines) > 0 {
-		t.Errorf("log: %q", lines)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		log := captureLog(t)
+		s := filled(t)
+		path := snapshotOf(t, s)
+		s.delete(endpointSlice("default/nginx-x", "", "nginx"))
+		w, end := keep(t, new(Registry), s, path, late)
+		defer end()
+		time.Sleep(2 * late)
+		expect(t, w, map[string]string{"default/web-0": "", "default/hand-0": "10.0.0.3"})
+		if lines := log.with("serving snapshot"); len(lines) > 0 {
+			t.Errorf("log: %q", lines)
+		}
+	})
 }
 
 // In a namespace that the API server lets nobody see, the snapshot is served; the others are up to date, and are written.
 func TestSnapshotIsServedNamespaceByNamespace(t *testing.T) {
-	noLeaks(t)
-	hurry(t)
-	oftener(t)
-	captureLog(t)
-	s := newAPIServer(t)
-	for _, ns := range []string{"a", "b"} {
-		s.set(headlessService(ns+"/nginx", ""))
-		s.set(endpointSlice(ns+"/nginx-x", "", "nginx", "web-0=10.0.0.1"))
-	}
-	path := filepath.Join(t.TempDir(), "snapshot")
-	w, end := keep(t, new(Registry), s, path, time.Minute, "a", "b")
-	eventually(t, "a snapshot is written", func() bool { return !w.Saved().IsZero() })
-	end()
-
-	s.setRefuse(func(w http.ResponseWriter, c call) bool { return c.Namespace == "b" && forbidden(w, c) })
-	s.set(endpointSlice("a/nginx-x", "", "nginx", "web-0=10.0.0.9"))
-	w, end = keep(t, new(Registry), s, path, 50*time.Millisecond, "a", "b")
-	defer end()
-	eventually(t, "all is known", w.Tree().AllSynced)
-	eventually(t, "one is listed", func() bool { return strings.Join(resolve(w, "a/web-0"), "") == "10.0.0.9" })
-	expect(t, w, map[string]string{"b/web-0": "10.0.0.1"})
-	eventually(t, "both are written", func() bool {
+	synctest.Test(t, func(t *testing.T) {
+		captureLog(t)
+		s := newAPIServer(t)
+		for _, ns := range []string{"a", "b"} {
+			s.set(headlessService(ns+"/nginx", ""))
+			s.set(endpointSlice(ns+"/nginx-x", "", "nginx", "web-0=10.0.0.1"))
+		}
+		path := snapshotOf(t, s, "a", "b")
+		s.setRefuse(func(w http.ResponseWriter, c call) bool { return c.Namespace == "b" && forbidden(w, c) })
+		s.set(endpointSlice("a/nginx-x", "", "nginx", "web-0=10.0.0.9"))
+		w, end := keep(t, new(Registry), s, path, late, "a", "b")
+		defer end()
+		time.Sleep(late + saveEvery)
+		expect(t, w, map[string]string{"a/web-0": "10.0.0.9", "b/web-0": "10.0.0.1"})
 		text := read(t, path)
-		return strings.Contains(text, "10.0.0.9") && strings.Contains(text, "10.0.0.1") && strings.Contains(text, `"namespaces":["a","b"]`)
+		for _, part := range []string{"10.0.0.9", "10.0.0.1", `"namespaces":["a","b"]`} {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s is not written:\n%s", part, text)
+			}
+		}
 	})
 }
 
 func TestSnapshotThatIsNoGoodIsNamedAndIgnored(t *testing.T) {
 	tests := []struct {
 		name  string
-		spoil func(text []byte) []byte
+		of    []string                 // the namespaces that it has, empty for all
+		spoil func(text []byte) []byte // nil leaves it as it is
 		want  string
 		stays bool // it is not overwritten when the API server is back
 	}{
@@ -223,45 +221,35 @@ func TestSnapshotThatIsNoGoodIsNamedAndIgnored(t *testing.T) {
 		},
 		{
 			name: "of other namespaces", want: `has only namespaces ["other"], not [""]`,
-			spoil: func([]byte) []byte { return nil }, // written below
+			of: []string{"other"},
 		},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			noLeaks(t)
-			hurry(t)
-			oftener(t)
+		bubble(t, tt.name, func(t *testing.T) {
 			log := captureLog(t)
 			s := filled(t)
-			path := snapshotOf(t, s)
-			if tt.name == "of other namespaces" {
-				w, end := keep(t, new(Registry), s, path, time.Minute, "other")
-				eventually(t, "it is written", func() bool { return !w.Saved().IsZero() })
-				end()
-			} else {
+			path := snapshotOf(t, s, tt.of...)
+			if tt.spoil != nil {
 				must(t, os.WriteFile(path, tt.spoil([]byte(read(t, path))), 0o600))
 			}
 			spoilt := read(t, path)
 			s.setRefuse(unavailable)
-			w, end := keep(t, new(Registry), s, path, 20*time.Millisecond)
+			w, end := keep(t, new(Registry), s, path, late)
 			defer end()
-			eventually(t, "the log names it", func() bool { return len(log.with("WARNING", path, tt.want)) == 1 })
-			if w.Tree().AllSynced() {
-				t.Error("it was taken")
+			time.Sleep(late + 5*saveEvery) // in which it would have been written
+			if lines := log.with("WARNING", path, tt.want); len(lines) != 1 || w.Tree().AllSynced() {
+				t.Errorf("taken %t, log: %q, want once %q", w.Tree().AllSynced(), log.with(path), tt.want)
 			}
-			time.Sleep(5 * saveEvery) // in which it would have been written
 			if read(t, path) != spoilt || !w.Saved().IsZero() {
 				t.Errorf("overwritten with nothing known, up to date at %s", w.Saved())
 			}
 			s.setRefuse(nil)
-			eventually(t, "it syncs", w.Tree().IsDone)
-			if !tt.stays {
-				eventually(t, "it is replaced", func() bool { return !w.Saved().IsZero() })
-				return
+			time.Sleep(slowest + saveEvery)
+			if replaced := read(t, path) != spoilt && !w.Saved().IsZero(); !w.Tree().IsDone() || replaced == tt.stays {
+				t.Errorf("synced %t, replaced %t, want %t", w.Tree().IsDone(), replaced, !tt.stays)
 			}
-			eventually(t, "the log says that it stays", func() bool { return len(log.with("WARNING", path, "is not written", tt.want)) == 1 })
-			if read(t, path) != spoilt {
-				t.Error("somebody else's file was overwritten")
+			if lines := log.with("WARNING", path, "is not written", tt.want); tt.stays && len(lines) != 1 {
+				t.Errorf("log: %q, want that it stays", log.with(path))
 			}
 		})
 	}
@@ -269,96 +257,104 @@ func TestSnapshotThatIsNoGoodIsNamedAndIgnored(t *testing.T) {
 
 // A write that takes long must not take the place of what the newer watch writes meanwhile.
 func TestFileIsWrittenByOneAtATime(t *testing.T) {
-	noLeaks(t)
-	captureLog(t)
-	oftener(t)
-	one, two := filled(t), filled(t)
-	two.host = "http://other.test"
-	two.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.9"))
-	path := filepath.Join(t.TempDir(), "snapshot")
-	r := new(Registry)
-	w, endOne := keep(t, r, one, path, time.Minute)
-	defer endOne()
-	eventually(t, "a snapshot is written", func() bool { return !w.Saved().IsZero() })
-	writes := r.savers[path][0].file
-	writes.Lock() // one writes, and the disk is slow
-	w, endTwo := keep(t, r, two, path, time.Minute)
-	defer endTwo()
-	eventually(t, "the newer one syncs", w.Tree().IsDone)
-	if r.savers[path][1].file != writes || !strings.Contains(read(t, path), "10.0.0.1") {
-		t.Error("both write")
-	}
-	writes.Unlock()
-	eventually(t, "the newer one's state is written", func() bool { return strings.Contains(read(t, path), "10.0.0.9") })
+	synctest.Test(t, func(t *testing.T) {
+		captureLog(t)
+		one, two := filled(t), filled(t)
+		two.host = "http://other.test"
+		two.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.9"))
+		path := filepath.Join(t.TempDir(), "snapshot")
+		r := new(Registry)
+		_, endOne := keep(t, r, one, path, time.Minute)
+		defer endOne()
+		time.Sleep(saveEvery)
+		writes := r.savers[path][0].file
+		writes <- struct{}{} // one writes, and the disk is slow
+		_, endTwo := keep(t, r, two, path, time.Minute)
+		defer endTwo()
+		time.Sleep(saveEvery)
+		if text := read(t, path); !strings.Contains(text, "10.0.0.1") {
+			t.Errorf("both write:\n%s", text)
+		}
+		<-writes
+		synctest.Wait()
+		if text := read(t, path); !strings.Contains(text, "10.0.0.9") {
+			t.Errorf("the newer one's state is not written:\n%s", text)
+		}
+	})
 }
 
 // Whoever reloads with another API server keeps that one's state in the file from then on; if the reload fails, the first one's again.
 func TestFileOfTwoWatchesIsTheNewerOnes(t *testing.T) {
-	noLeaks(t)
-	oftener(t)
-	captureLog(t)
-	one, two := filled(t), newAPIServer(t)
-	two.host = "http://other.test"
-	two.set(headlessService("default/other", ""))
-	path := filepath.Join(t.TempDir(), "snapshot")
-	r := new(Registry)
-	a, endA := keep(t, r, one, path, time.Minute)
-	defer endA()
-	eventually(t, "the first is written", func() bool { return !a.Saved().IsZero() })
-	_, endB := keep(t, r, two, path, time.Minute)
-	eventually(t, "the newer is written", func() bool { return strings.Contains(read(t, path), `"other"`) })
-	one.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.9"))
-	eventually(t, "the change shows", func() bool { return strings.Join(resolve(a, "default/web-0"), "") == "10.0.0.9" })
-	time.Sleep(5 * saveEvery) // time enough for the older one to write, which it must not
-	if !strings.Contains(read(t, path), `"other"`) {
-		t.Error("the older watch wrote the file")
-	}
-	endB()
-	eventually(t, "the first is written again", func() bool { return strings.Contains(read(t, path), "10.0.0.9") })
+	synctest.Test(t, func(t *testing.T) {
+		captureLog(t)
+		one, two := filled(t), newAPIServer(t)
+		two.host = "http://other.test"
+		two.set(headlessService("default/other", ""))
+		path := filepath.Join(t.TempDir(), "snapshot")
+		r := new(Registry)
+		has := func(when, part string) {
+			t.Helper()
+			time.Sleep(saveEvery)
+			if text := read(t, path); !strings.Contains(text, part) {
+				t.Errorf("%s: %s is not written:\n%s", when, part, text)
+			}
+		}
+		_, endA := keep(t, r, one, path, time.Minute)
+		defer endA()
+		has("the first", "10.0.0.1")
+		_, endB := keep(t, r, two, path, time.Minute)
+		has("the newer", `"other"`)
+		one.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.9"))
+		has("the first has a change", `"other"`)
+		endB()
+		has("the newer is gone", "10.0.0.9")
+	})
 }
 
 // A disk that is full, or a folder that is not there, is said once, and harms nothing else.
 func TestSnapshotThatCannotBeWritten(t *testing.T) {
-	noLeaks(t)
-	oftener(t)
-	log := captureLog(t)
-	s := filled(t)
-	folder := filepath.Join(t.TempDir(), "later")
-	path := filepath.Join(folder, "snapshot")
-	w, end := keep(t, new(Registry), s, path, time.Minute)
-	defer end()
-	eventually(t, "the log says so", func() bool { return len(log.with("WARNING", path, "is not written", "no such file")) > 0 })
-	expect(t, w, whole)
-	time.Sleep(5 * saveEvery) // it is tried again
-	if lines := log.with("is not written"); len(lines) != 1 {
-		t.Errorf("log: %q", lines)
-	}
-	must(t, os.Mkdir(folder, 0o700))
-	eventually(t, "it is written", func() bool { return !w.Saved().IsZero() })
-	eventually(t, "the log says so", func() bool { return len(log.with("INFO", path, "written again")) == 1 })
+	synctest.Test(t, func(t *testing.T) {
+		log := captureLog(t)
+		folder := filepath.Join(t.TempDir(), "later")
+		path := filepath.Join(folder, "snapshot")
+		w, end := keep(t, new(Registry), filled(t), path, time.Minute)
+		defer end()
+		time.Sleep(5 * saveEvery) // it is tried again
+		expect(t, w, whole)
+		if lines := log.with("is not written"); len(lines) != 1 || len(log.with("WARNING", path, "is not written", "no such file")) != 1 {
+			t.Errorf("log: %q, want once that it is not written", lines)
+		}
+		must(t, os.Mkdir(folder, 0o700))
+		time.Sleep(saveEvery)
+		if w.Saved().IsZero() || len(log.with("INFO", path, "written again")) != 1 {
+			t.Errorf("written at %s, log: %q", w.Saved(), log.with())
+		}
+	})
 }
 
-// What a crash left half written goes; what another program has there stays.
+// What a crash left half written goes; what another process writes, or another program has there, stays.
 func TestLeftoversAreRemoved(t *testing.T) {
-	noLeaks(t)
-	captureLog(t)
-	folder := t.TempDir()
-	path := filepath.Join(folder, "snapshot")
-	old := time.Now().Add(-2 * time.Hour)
-	for _, name := range []string{".snapshot.123.tmp", ".other.123.tmp", "snapshot.tmp"} {
-		must(t, os.WriteFile(filepath.Join(folder, name), []byte("half"), 0o600))
-		must(t, os.Chtimes(filepath.Join(folder, name), old, old))
-	}
-	w, end := keep(t, new(Registry), filled(t), path, time.Minute)
-	eventually(t, "a snapshot is written", func() bool { return !w.Saved().IsZero() })
-	end()
-	var names []string
-	list, err := os.ReadDir(folder)
-	must(t, err)
-	for _, e := range list {
-		names = append(names, e.Name())
-	}
-	if got := strings.Join(names, " "); got != ".other.123.tmp snapshot snapshot.tmp" {
-		t.Errorf("left: %s", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		captureLog(t)
+		folder := t.TempDir()
+		for name, age := range map[string]time.Duration{
+			".snapshot.123.tmp": 2 * time.Hour, ".snapshot.456.tmp": time.Minute, ".other.123.tmp": 2 * time.Hour, "snapshot.tmp": 2 * time.Hour,
+		} {
+			path, made := filepath.Join(folder, name), time.Now().Add(-age)
+			must(t, os.WriteFile(path, []byte("half"), 0o600))
+			must(t, os.Chtimes(path, made, made))
+		}
+		_, end := keep(t, new(Registry), filled(t), filepath.Join(folder, "snapshot"), time.Minute)
+		synctest.Wait()
+		end()
+		var names []string
+		list, err := os.ReadDir(folder)
+		must(t, err)
+		for _, e := range list {
+			names = append(names, e.Name())
+		}
+		if got := strings.Join(names, " "); got != ".other.123.tmp .snapshot.456.tmp snapshot snapshot.tmp" {
+			t.Errorf("left: %s", got)
+		}
+	})
 }

@@ -49,16 +49,17 @@ type Watch struct {
 type count struct{ received, applied, skipped, failed atomic.Uint64 }
 
 // tellEvery is how often the log says how far a first list has come, if it goes on.
-var tellEvery = 2 * time.Second
+const tellEvery = 2 * time.Second
 
 // warnedMax bounds what is remembered of objects that were warned of. Beyond it only the metrics tell.
 const warnedMax = 1000
 
 // Where very many objects are left out, as after a mistake in a controller, the log names warnBurst of them at once, one each second after
 // them, and each unsaidEvery says how many it did not name.
-const warnBurst = 20
-
-var unsaidEvery = time.Minute
+const (
+	warnBurst   = 20
+	unsaidEvery = time.Minute
+)
 
 func newWatch(name string, namespaces []string) *Watch {
 	return &Watch{
