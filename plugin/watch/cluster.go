@@ -63,17 +63,14 @@ func Cluster(name string, config *rest.Config, namespaces []string) (*Watch, err
 	w := newWatch(name, namespaces)
 	w.server = config.Host
 	for _, ns := range scopes(namespaces) {
-		services, slices := core.Services(ns), discovery.EndpointSlices(ns)
 		w.reflect(&request{
-			w: w, resource: "services", namespace: ns, kind: object.KindService,
-			list:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return services.List(ctx, o) },
-			watch: services.Watch,
+			w: w, client: core.RESTClient(), resource: "services", namespace: ns, kind: object.KindService,
+			empty: func() runtime.Object { return new(corev1.ServiceList) },
 		}, &corev1.Service{})
 		for _, selector := range []string{selectHeadless, selectForeign} {
 			w.reflect(&request{
-				w: w, resource: "endpointslices", namespace: ns, kind: object.KindEndpointSlice, selector: selector,
-				list:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return slices.List(ctx, o) },
-				watch: slices.Watch,
+				w: w, client: discovery.RESTClient(), resource: "endpointslices", namespace: ns, kind: object.KindEndpointSlice, selector: selector,
+				empty: func() runtime.Object { return new(discoveryv1.EndpointSliceList) },
 			}, &discoveryv1.EndpointSlice{})
 		}
 	}
@@ -93,7 +90,8 @@ func (w *Watch) reflect(r *request, expected runtime.Object) {
 				}
 			}
 			o.LabelSelector = r.selector
-			list, err := r.list(ctx, o)
+			list := r.empty()
+			err := r.get(o).Do(ctx).Into(list)
 			if err == nil {
 				err = isList(list)
 			}
