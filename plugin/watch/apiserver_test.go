@@ -22,8 +22,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
-// apiServer lists and watches Services and EndpointSlices as kube-apiserver does, in JSON. It lives in a bubble, and writes nothing while it
-// holds its lock: pipes have no buffer.
+// apiServer lists and watches Services and EndpointSlices as kube-apiserver does, in JSON. It lives in a bubble, and
+// writes nothing while it holds its lock: pipes have no buffer.
 type apiServer struct {
 	*pipes
 	t    *testing.T
@@ -250,8 +250,9 @@ func status(w http.ResponseWriter, err *apierrors.StatusError) bool {
 
 // streamless refuses to stream lists, as an API server does without the feature gate WatchList.
 func streamless(w http.ResponseWriter, c call) bool {
-	return c.Streams && status(w, apierrors.NewInvalid(metav1.SchemeGroupVersion.WithKind("ListOptions").GroupKind(), "", field.ErrorList{
-		field.Forbidden(field.NewPath("sendInitialEvents"), "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"),
+	return c.Streams && status(w, apierrors.NewInvalid(schema.GroupKind{Group: "meta.k8s.io", Kind: "ListOptions"}, "", field.ErrorList{
+		field.Forbidden(field.NewPath("sendInitialEvents"),
+			"sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"),
 	}))
 }
 

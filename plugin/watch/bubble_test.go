@@ -50,7 +50,8 @@ func start(t *testing.T, config *rest.Config, namespaces ...string) *Watch {
 	return w
 }
 
-// pipes is a listener whose connections lead through memory: a bubble's clock stands still while a goroutine waits for a socket.
+// pipes is a listener whose connections lead through memory: a bubble's clock stands still while a goroutine waits for
+// a socket.
 type pipes struct {
 	accept chan net.Conn
 	closed chan struct{}

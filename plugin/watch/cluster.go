@@ -30,15 +30,15 @@ const (
 	selectForeign  = "!" + corev1.IsHeadlessService + "," + discoveryv1.LabelManagedBy + " notin (endpointslice-controller.k8s.io)"
 )
 
-// backoff is how long a reflector waits after requests that failed: 0.8 to 10 s. client-go's own goes up to a minute, which is long for
-// somebody who has just granted the right that was missing.
+// backoff is how long a reflector waits after requests that failed: 0.8 to 10 s. client-go's own goes up to a minute,
+// which is long for somebody who has just granted the right that was missing.
 func backoff() *wait.Backoff {
 	return &wait.Backoff{Duration: 800 * time.Millisecond, Factor: 2, Steps: 4, Cap: 5 * time.Second, Jitter: 1}
 }
 
-// A reflector makes no more requests in a row than burst, nor more than one each refill after them. client-go asks again without a wait
-// after a streamed list that ends before its last bookmark (kubernetes/kubernetes#140902), after one refused with 410, and after a watch
-// that ends with an event. Where it backs off, it stays below this limit.
+// A reflector makes no more requests in a row than burst, nor more than one each refill after them. client-go asks
+// again without a wait after a streamed list that ends before its last bookmark (kubernetes/kubernetes#140902), after
+// one refused with 410, and after a watch that ends with an event. Where it backs off, it stays below this limit.
 const (
 	refill = 2 * time.Second
 	burst  = 10
@@ -69,8 +69,8 @@ func Cluster(name string, config *rest.Config, namespaces []string) (*Watch, err
 		}, &corev1.Service{})
 		for _, selector := range []string{selectHeadless, selectForeign} {
 			w.reflect(&request{
-				w: w, client: discovery.RESTClient(), resource: "endpointslices", namespace: ns, kind: object.KindEndpointSlice, selector: selector,
-				empty: func() runtime.Object { return new(discoveryv1.EndpointSliceList) },
+				w: w, client: discovery.RESTClient(), resource: "endpointslices", namespace: ns, selector: selector,
+				kind: object.KindEndpointSlice, empty: func() runtime.Object { return new(discoveryv1.EndpointSliceList) },
 			}, &discoveryv1.EndpointSlice{})
 		}
 	}
@@ -116,8 +116,8 @@ func (w *Watch) reflect(r *request, expected runtime.Object) {
 	})
 }
 
-// stoppedClock ends the waits of a reflector with its context. Before client-go asks again for a streamed list that nobody answered, it
-// waits for the clock alone (Reflector.watchList), and would hold up Stop.
+// stoppedClock ends the waits of a reflector with its context. Before client-go asks again for a streamed list that
+// nobody answered, it waits for the clock alone (Reflector.watchList), and would hold up Stop.
 type stoppedClock struct {
 	clock.RealClock
 	ctx context.Context

@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// In the first minute of a failure a reflector tries again after 0.8, 1.6, 3.2 s, and then each 5 s, or up to twice as much.
+// In the first minute of a failure a reflector tries again after 0.8, 1.6, 3.2 s, and then each 5 s, or up to twice as
+// much.
 const fewest, most = 8, 14
 
-// slowest is how long it takes at most until a reflector tries again: 10 s, and 6 s until it may make the three requests of a try, which are
-// a streamed list, a list and a watch.
+// slowest is how long it takes at most until a reflector tries again: 10 s, and 6 s until it may make the three
+// requests of a try, which are a streamed list, a list and a watch.
 const slowest = 16 * time.Second
 
 // each counts the requests of each reflector for which is reports true, nil for all.
@@ -56,8 +57,8 @@ func closed(w http.ResponseWriter, c call) bool {
 	return true
 }
 
-// A watch goes on where the last one ended. Only where one ends within a second of its answer, and brings nothing, client-go lists all there
-// is, and backs off before that.
+// A watch goes on where the last one ended. Only where one ends within a second of its answer, and brings nothing,
+// client-go lists all there is, and backs off before that.
 func TestBrokenConnections(t *testing.T) {
 	tests := []struct {
 		name            string
@@ -110,7 +111,8 @@ func TestBrokenConnections(t *testing.T) {
 	}
 }
 
-// What is known is out of date from the end of a watch on, not only from the next request on, which comes after a wait.
+// What is known is out of date from the end of a watch on, not only from the next request on, which comes after a
+// wait.
 func TestStaleFromTheEndOfAWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		captureLog(t)

@@ -91,8 +91,8 @@ func (r *request) outdated(is bool) {
 	}
 }
 
-// errNoAnswer says that a connection broke or a time was up before there was an answer. client-go makes an empty watch of that
-// (rest.Request.Watch), which a reflector takes for one that ended at once, a reason to list everything again.
+// errNoAnswer says that a connection broke or a time was up before there was an answer. client-go makes an empty watch
+// of that (rest.Request.Watch), which a reflector takes for one that ended at once, a reason to list everything again.
 var errNoAnswer = errors.New("no answer")
 
 var emptyWatch = reflect.TypeOf(apiwatch.NewEmptyWatch())
@@ -120,8 +120,8 @@ func (r *request) wait(ctx context.Context) error {
 	return r.limit.Wait(ctx)
 }
 
-// get makes a request. client-go would make it again by itself, ten times: each second where nobody answers, and when Retry-After says, which
-// may be at once. Reflectors back off better, and heed the limit.
+// get makes a request. client-go would make it again by itself, ten times: each second where nobody answers, and when
+// Retry-After says, which may be at once. Reflectors back off better, and heed the limit.
 func (r *request) get(o metav1.ListOptions) *rest.Request {
 	var timeout time.Duration
 	if o.TimeoutSeconds != nil {
@@ -151,14 +151,16 @@ func (r *request) begin(ctx context.Context, o metav1.ListOptions) (apiwatch.Int
 	case err == nil:
 		return &watching{events, r}, nil
 	case !errors.As(err, new(apierrors.APIStatus)):
-		// The API server has said nothing, so there is no reason for a list. A reflector goes on with its watch after a refused
-		// connection, but lists everything again after one that was reset or timed out (kubernetes/kubernetes#119646).
+		// The API server has said nothing, so there is no reason for a list. A reflector goes on with its watch after
+		// a refused connection, but lists everything again after one that was reset or timed out
+		// (kubernetes/kubernetes#119646).
 		return nil, errors.Join(syscall.ECONNREFUSED, err)
 	}
 	return nil, err
 }
 
-// watching is a watch that was answered. From its end on, what it brought may be out of date: the next request may have to wait.
+// watching is a watch that was answered. From its end on, what it brought may be out of date: the next request may
+// have to wait.
 type watching struct {
 	apiwatch.Interface
 	of *request
