@@ -2,46 +2,58 @@ package watch
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 
-	yaml "go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kjson "sigs.k8s.io/json"
+	"sigs.k8s.io/yaml"
 
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// decoder turns the text of one manifest file into objects. YAML and JSON are read by the same parser, JSON being a part of
-// YAML; that gives each item its line. Lists of the form that programs print are read item by item instead (list.go), with the same
-// outcome.
+// decoder turns the text of one manifest file into objects. sigs.k8s.io/yaml makes JSON of YAML, as in kubectl, and
+// sigs.k8s.io/json makes an object of JSON, as in the API server. Both hold some 30 times in memory what they read at
+// once, so lists are read item by item: those in JSON by readJSON, and those in YAML of the form that programs print
+// by readList.
 type decoder struct {
-	keep func(object.Object)
-	skip func(object.Key, error)
-	// document and line of the node at hand, and the document's first line, from 1
-	document, line, first int
-	json                  []byte // of the item at hand, used again for the next
+	objects []object.Object
+	left    []leftOut
+	// document counts from 1. line is that of the text at hand, and in the end that of the error.
+	document, line int
+	lists          int // how many lists the object at hand is in
+	// toJSON is yaml.YAMLToJSONStrict. Tests look at what it is given.
+	toJSON func([]byte) ([]byte, error)
 }
 
-const allowedKinds = "allowed are Service (v1), EndpointSlice (discovery.k8s.io/v1) and lists of them; other kinds are passed over"
+// leftOut is an object that has no name in DNS, and why.
+type leftOut struct {
+	key object.Key
+	err error
+}
 
-// decode calls keep for every Service and EndpointSlice in text, and skip for those left out. The error names the
-// document and line of what is not well-formed; what was kept before it is of no use then.
+func newDecoder() *decoder { return &decoder{toJSON: yaml.YAMLToJSONStrict} }
+
+const allowedKinds = "allowed are Service (v1), EndpointSlice (discovery.k8s.io/v1) and lists of them; " +
+	"other kinds are passed over"
+
+// errUnsure says that only the YAML parser can tell what a document is, and only from all of it.
+var errUnsure = errors.New("unsure")
+
+// decode reads every Service and EndpointSlice in text. The error names the document and line of what is wrong; what
+// was read before it is of no use then.
 func (d *decoder) decode(text []byte) error {
-	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
 	for line, doc := range documents(text) {
 		d.document++
 		d.line = line
-		if err := d.one(doc); err != nil {
+		if err := d.decodeDocument(doc); err != nil {
 			return fmt.Errorf("document %d, line %d: %w", d.document, d.line, err)
 		}
 	}
@@ -51,24 +63,82 @@ func (d *decoder) decode(text []byte) error {
 	return nil
 }
 
-// one reads one document, which begins in d.line.
-func (d *decoder) one(doc []byte) error {
-	if line, below, ok := bytes.Cut(doc, []byte("\n")); ok && string(bytes.TrimRight(line, " \t\r")) == "---" {
-		doc = below
-		d.line++
+const (
+	blanks        = " \t\r\n"
+	byteOrderMark = "\uFEFF"
+)
+
+// documents yields the documents of text, with the markers that they begin with, and the lines that they begin in,
+// from 1. A marker (YAML 1.1 section 4.1, c-document-start and c-document-end) stands at the head of a line, where
+// nothing else can begin with it, so that no parser is needed to find it.
+func documents(text []byte) iter.Seq2[int, []byte] {
+	return func(yield func(int, []byte) bool) {
+		first, start, at, number, empty := 1, 0, 0, 0, true
+		for line := range bytes.Lines(text) {
+			number++
+			begins, ends := isMarker(line, "---"), isMarker(line, "...")
+			if begins || ends {
+				if !empty && !yield(first, text[start:at]) {
+					return
+				}
+				first, start, empty = number, at, ends
+			}
+			at += len(line)
+			if ends {
+				first, start = number+1, at
+				continue
+			}
+			head := bytes.TrimLeft(line, blanks+byteOrderMark)
+			empty = empty && (len(head) == 0 || head[0] == '#' || head[0] == '%')
+		}
+		if !empty {
+			yield(first, text[start:])
+		}
 	}
-	d.first = d.line
+}
+
+func isMarker(line []byte, marker string) bool {
+	rest, ok := bytes.CutPrefix(bytes.TrimPrefix(line, []byte(byteOrderMark)), []byte(marker))
+	return ok && (len(rest) == 0 || bytes.IndexByte([]byte(blanks), rest[0]) >= 0)
+}
+
+// decodeDocument reads one document, which begins in d.line.
+func (d *decoder) decodeDocument(doc []byte) error {
+	doc = d.contents(doc)
+	if len(doc) == 0 {
+		return nil
+	}
 	if i := notText(doc); i >= 0 {
 		d.line += bytes.Count(doc[:i], []byte("\n"))
 		return fmt.Errorf("octet %#x is no text: allowed is UTF-8 without control characters", doc[i])
 	}
-	if done, err := d.list(doc); done {
-		return err
+	read := d.readList
+	if isFlow.Match(doc) {
+		read = d.readJSON
 	}
-	if d.quick(doc, typeMeta{}, false) {
-		return nil
+	objects, left, line := len(d.objects), len(d.left), d.line
+	err := read(doc)
+	if errors.Is(err, errUnsure) {
+		d.objects, d.left, d.line = d.objects[:objects], d.left[:left], line
+		err = d.readWhole(doc)
 	}
-	return d.whole(plainJSON(doc))
+	return err
+}
+
+// contents is doc from the line on that its first node is in, which it notes; empty if there is none.
+func (d *decoder) contents(doc []byte) []byte {
+	doc = bytes.TrimPrefix(bytes.TrimPrefix(doc, []byte(byteOrderMark)), []byte("---"))
+	for {
+		line, below, more := bytes.Cut(doc, []byte("\n"))
+		if head := bytes.TrimLeft(line, blanks+byteOrderMark); len(head) > 0 && head[0] != '#' {
+			return bytes.TrimPrefix(doc, []byte(byteOrderMark))
+		}
+		if !more {
+			return nil
+		}
+		doc = below
+		d.line++
+	}
 }
 
 // notText returns where the first octet is that no text has, -1 if there is none.
@@ -86,130 +156,76 @@ func notText(doc []byte) int {
 	return -1
 }
 
-// whole reads one document as the parser has it, all at once. That takes some 30 times its size in memory.
-func (d *decoder) whole(doc []byte) error {
-	docs := yaml.NewDecoder(bytes.NewReader(doc)) // several, where one ends with ... and the next has no marker
-	for {
-		var n yaml.Node
-		err := docs.Decode(&n)
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return d.malformed(doc, err)
-		case len(n.Content) > 0 && n.Content[0].Tag != "!!null": // not nothing between two markers
-			if err := d.node(n.Content[0], typeMeta{}); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// malformed places an error of the parser.
-func (d *decoder) malformed(doc []byte, err error) error {
-	if m := unknownAnchor.FindStringSubmatch(err.Error()); m != nil {
-		d.line += bytes.Count(doc[:max(0, bytes.Index(doc, []byte("*"+m[1])))], []byte("\n"))
-	}
-	return d.place(err)
-}
-
 var (
-	unknownAnchor = regexp.MustCompile(`unknown anchor '(.*)' referenced`)
-	parserLine    = regexp.MustCompile(`^line (\d+): `)
+	// isFlow finds a mapping in flow style, which is what JSON is in YAML, behind tags and an anchor.
+	isFlow = regexp.MustCompile(`^[ \t]*([!&]\S*\s+)*\{`)
+	// oddMarker finds document markers at the head of what are lines to YAML 1.1 alone (section 4.2, b-generic).
+	oddMarker = regexp.MustCompile("[\r\u0085\u2028\u2029](---|[.]{3})")
 )
 
-// place takes the parser's words for an error, the first of several, and notes the line that they name.
+// readWhole reads one document in YAML at once. The parser reads no further than a document's end, and must find
+// nothing behind it: a mapping in flow style ends where it closes, so it is read as the item of a sequence, in which
+// nothing else may follow.
+func (d *decoder) readWhole(doc []byte) error {
+	if at := oddMarker.FindIndex(doc); at != nil {
+		d.line += bytes.Count(doc[:at[0]], []byte("\n"))
+		return errors.New("a document begins or ends behind a line end that is neither LF nor CR LF")
+	}
+	flow := isFlow.Match(doc)
+	if flow {
+		doc = append([]byte("- "), doc...)
+	}
+	text, err := d.toJSON(doc)
+	if err != nil {
+		return d.place(err)
+	}
+	if flow {
+		text = text[1 : len(text)-1]
+	}
+	if string(text) == "null" { // nothing between two markers
+		return nil
+	}
+	return d.readJSON(text)
+}
+
+// isSyntax tells errors that end the parser's work from those found in what it has read to its end.
+func isSyntax(err error) bool {
+	text, ok := strings.CutPrefix(err.Error(), "yaml: ")
+	return ok && !strings.HasPrefix(text, "unmarshal errors:") && !isUnknownAnchor(err)
+}
+
+// isUnknownAnchor finds the error of an anchor that may be known in another part of the document.
+func isUnknownAnchor(err error) bool { return strings.HasPrefix(err.Error(), "yaml: unknown anchor ") }
+
+var (
+	parserLine = regexp.MustCompile(`(?:^yaml: |\n  )line (\d+): (.*)`)
+	// fromZero finds the errors whose lines the parser counts from 0. All others it counts from 1.
+	fromZero = regexp.MustCompile(`^did not find expected (key|node content|<|'-'|',')`)
+)
+
+// place takes the YAML parser's words for an error, the first of several, and notes the line that they name, from
+// d.line on.
 func (d *decoder) place(err error) error {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	if t := new(yaml.TypeError); errors.As(err, &t) {
-		text = t.Errors[0]
+	m := parserLine.FindStringSubmatch(err.Error())
+	if m == nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
 	}
-	if m := parserLine.FindStringSubmatch(text); m != nil {
-		if n, nerr := strconv.Atoi(m[1]); nerr == nil {
-			d.line = d.first + n - 1
-		}
-		if text = text[len(m[0]):]; strings.HasPrefix(text, "did not find expected") {
-			d.line++ // these the parser counts from 0, and all others from 1
-		}
+	n, nerr := strconv.Atoi(m[1])
+	switch {
+	case nerr != nil: // of more lines than there are numbers
+	case fromZero.MatchString(m[2]):
+		d.line += n
+	case m[2] == "could not find expected ':'": // which it only misses in the next line
+		d.line += max(n-2, 0)
+	default:
+		d.line += n - 1
 	}
-	return errors.New(text)
-}
-
-// documents yields the documents of text and the lines that they begin in, from 1. A marker stands at the head of a line
-// wherever it stands, so that no parser is needed to find it.
-func documents(text []byte) iter.Seq2[int, []byte] {
-	return func(yield func(int, []byte) bool) {
-		first, start, at, empty := 1, 0, 0, true
-		number := 0
-		for line := range bytes.Lines(text) {
-			number++
-			marker := bytes.HasPrefix(line, []byte("---")) && (len(line) == 3 || bytes.ContainsAny(line[3:4], " \t\r\n"))
-			if marker && !empty {
-				if !yield(first, text[start:at]) {
-					return
-				}
-				first, start = number, at
-			}
-			at += len(line)
-			head := bytes.TrimLeft(line, " \t\r\n\uFEFF")
-			empty = !marker && empty && (len(head) == 0 || head[0] == '#' || head[0] == '%')
-		}
-		if !empty {
-			yield(first, text[start:])
-		}
-	}
-}
-
-// plainJSON lets JSON pass for YAML, of which it is a part but for three things: tabs at the head of lines, escaped slashes,
-// and surrogate pairs. Lines stay where they are.
-func plainJSON(doc []byte) []byte {
-	if head := bytes.TrimLeft(doc, " \t\r\n\uFEFF"); len(head) == 0 || head[0] != '{' {
-		return doc
-	}
-	out := make([]byte, 0, len(doc))
-	head := true // nothing but white space in this line so far
-	for i := 0; i < len(doc); i++ {
-		c := doc[i]
-		switch {
-		case c == '\t' && head:
-			out = append(out, ' ')
-			continue
-		case c == '\\' && i+1 < len(doc) && doc[i+1] == '/':
-			continue
-		case c == '\\' && i+12 <= len(doc):
-			if r := surrogates(doc[i : i+12]); r != utf8.RuneError {
-				out = utf8.AppendRune(out, r)
-				i += 11
-				continue
-			}
-			fallthrough
-		case c == '\\' && i+1 < len(doc):
-			out = append(out, c, doc[i+1])
-			i++
-			continue
-		}
-		head = c == '\n' || head && c == ' '
-		out = append(out, c)
-	}
-	return out
-}
-
-// surrogates reads an escaped pair, such as \ud83d\ude00; utf8.RuneError if it is none.
-func surrogates(pair []byte) rune {
-	if pair[1] != 'u' || pair[6] != '\\' || pair[7] != 'u' {
-		return utf8.RuneError
-	}
-	high, err := strconv.ParseUint(string(pair[2:6]), 16, 16)
-	low, lerr := strconv.ParseUint(string(pair[8:12]), 16, 16)
-	if err != nil || lerr != nil {
-		return utf8.RuneError
-	}
-	return utf16.DecodeRune(rune(high), rune(low)) // #nosec G115 -- 16 bits
+	return errors.New(m[2])
 }
 
 type typeMeta struct {
-	Kind       string `yaml:"kind"`
-	APIVersion string `yaml:"apiVersion"`
+	Kind       string `json:"kind"`
+	APIVersion string `json:"apiVersion"`
 }
 
 // group and version of apiVersion.
@@ -220,7 +236,8 @@ func (t typeMeta) split() (group, version string) {
 	return "", t.APIVersion
 }
 
-// items tells whether t is a list, and what its items are where they do not say: those of a typed list, such as ServiceList.
+// items tells whether t is a list, and what its items are where they do not say: those of a typed list, such as
+// ServiceList.
 func (t typeMeta) items() (def typeMeta, ok bool) {
 	group, _ := t.split()
 	switch {
@@ -241,7 +258,7 @@ func (t typeMeta) object() (metav1.Object, error) {
 	switch {
 	case t.Kind == "":
 		return nil, fmt.Errorf("no kind: %s", allowedKinds)
-	case t.Kind == "L", t.Kind == "Li", t.Kind == "Lis": // of a dump that is still being written: it says last what it is
+	case t.Kind == "L", t.Kind == "Li", t.Kind == "Lis": // a dump that is still being written says last what it is
 		return nil, fmt.Errorf("kind %q is cut off: %s", t.Kind, allowedKinds)
 	case t.Kind == "Service" && group == "":
 		o = new(corev1.Service)
@@ -256,78 +273,39 @@ func (t typeMeta) object() (metav1.Object, error) {
 	return o, nil
 }
 
-// node reads an object, or the items of a list.
-func (d *decoder) node(n *yaml.Node, def typeMeta) error {
-	t, err := d.typeOf(n, def)
-	if err != nil {
-		return err
+// readObject reads an object in JSON, or a list in a list, which begins in d.line. def is its type where it does not
+// say.
+func (d *decoder) readObject(text []byte, def typeMeta) error {
+	t := def
+	if text[0] != '{' {
+		return fmt.Errorf("no object: %s", allowedKinds)
 	}
-	if def, ok := t.items(); ok {
-		return d.items(n, def)
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, &t); err != nil {
+		return d.placeJSON(text, fmt.Errorf("kind and apiVersion: %w", err))
+	}
+	if _, isList := t.items(); isList {
+		return d.readJSON(text)
 	}
 	o, err := t.object()
 	if o == nil {
 		return err
 	}
-	return d.object(n, o)
-}
-
-// typeOf is what n says it is.
-func (d *decoder) typeOf(n *yaml.Node, t typeMeta) (typeMeta, error) {
-	d.line = d.first + n.Line - 1
-	if n.Kind != yaml.MappingNode {
-		return t, fmt.Errorf("no object: %s", allowedKinds)
-	}
-	if err := n.Decode(&t); err != nil {
-		return t, fmt.Errorf("kind and apiVersion: %w", d.place(err))
-	}
-	return t, nil
-}
-
-func (d *decoder) items(n *yaml.Node, def typeMeta) error {
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value != "items" {
-			continue
-		}
-		items := n.Content[i+1]
-		if items.Kind != yaml.SequenceNode && items.Tag != "!!null" {
-			d.line = d.first + items.Line - 1
-			return errors.New("items is no list")
-		}
-		for _, item := range items.Content {
-			if err := d.node(item, def); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// object reads n into o, as the API server would.
-func (d *decoder) object(n *yaml.Node, o metav1.Object) error {
-	var plain map[string]any
-	if err := n.Decode(&plain); err != nil {
-		return d.place(err)
-	}
-	text, err := json.Marshal(plain)
+	twice, err := kjson.UnmarshalStrict(text, o, kjson.DisallowDuplicateFields)
 	if err != nil {
-		return err
+		return d.placeJSON(text, fmt.Errorf("not what the API allows: %w", err))
 	}
-	if err := json.Unmarshal(text, o); err != nil {
-		return fmt.Errorf("not what the API allows: %w", err)
+	if len(twice) > 0 {
+		return twice[0]
 	}
-	d.slim(o)
-	return nil
-}
-
-// slim keeps what counts of o. A resourceVersion that a dump brought along means nothing: whoever edits the file does not count it up.
-func (d *decoder) slim(o metav1.Object) {
+	// A resourceVersion that a dump brought along means nothing: whoever edits the file does not count it up.
 	o.SetResourceVersion("")
 	slim, err := object.From(o)
 	if err != nil {
-		d.skip(object.NewKey(object.KindOf(o), o.GetNamespace(), o.GetName()), err)
+		key := object.NewKey(object.KindOf(o), o.GetNamespace(), o.GetName())
+		d.left = append(d.left, leftOut{key, err})
 	}
 	if slim != nil {
-		d.keep(slim)
+		d.objects = append(d.objects, slim)
 	}
+	return nil
 }

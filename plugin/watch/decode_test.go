@@ -1,12 +1,10 @@
 package watch
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
 	"testing"
-	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -15,24 +13,23 @@ import (
 
 // decodeText returns what text holds: Namespace/Name of Services, and of slices their addresses too.
 func decodeText(text string) (kept, skipped []string, err error) {
-	d := decoder{
-		keep: func(o object.Object) {
-			parts := []string{o.Key().Kind.String(), o.Key().Namespace + "/" + o.Key().Name}
-			if o.Version() != 0 {
-				parts = append(parts, "with a version")
-			}
-			if sl, ok := o.(*object.EndpointSlice); ok {
-				for _, e := range sl.Endpoints {
-					parts = append(parts, e.Pod+"="+e.Addr.String())
-				}
-			}
-			kept = append(kept, strings.Join(parts, " "))
-		},
-		skip: func(k object.Key, _ error) {
-			skipped = append(skipped, fmt.Sprintf("%s %s/%s", k.Kind, k.Namespace, k.Name))
-		},
-	}
+	d := newDecoder()
 	err = d.decode([]byte(text))
+	for _, o := range d.objects {
+		parts := []string{o.Key().Kind.String(), o.Key().Namespace + "/" + o.Key().Name}
+		if o.Version() != 0 {
+			parts = append(parts, "with a version")
+		}
+		if sl, ok := o.(*object.EndpointSlice); ok {
+			for _, e := range sl.Endpoints {
+				parts = append(parts, e.Pod+"="+e.Addr.String())
+			}
+		}
+		kept = append(kept, strings.Join(parts, " "))
+	}
+	for _, l := range d.left {
+		skipped = append(skipped, fmt.Sprintf("%s %s/%s", l.key.Kind, l.key.Namespace, l.key.Name))
+	}
 	return kept, skipped, err
 }
 
@@ -119,6 +116,24 @@ metadata: {name: nginx}
 		},
 		{name: "JSON in one line", text: `{"apiVersion":"v1","kind":"Service","metadata":{"namespace":"default","name":"nginx"}}`, kept: []string{keptService}},
 		{
+			name: "JSON behind JSON", kept: []string{keptService, "Service default/other"},
+			text: `{"apiVersion":"v1","kind":"Service","metadata":{"namespace":"default","name":"nginx"}}` + "\n" +
+				`{"apiVersion":"v1","kind":"Service","metadata":{"namespace":"default","name":"other"}}` + "\n",
+		},
+		{name: "JSON with a kind behind the items", text: `{"items":[{"metadata":{"namespace":"default","name":"nginx"}}],"apiVersion":"v1","kind":"ServiceList"}`, kept: []string{keptService}},
+		{name: "JSON of another kind with items", text: `{"items":[5,{"kind":"Service","apiVersion":"v1"}],"kind":"Other"}`},
+		{
+			name: "JSON that only YAML takes", kept: []string{keptService}, // a comma at the end, a comment
+			text: `{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Service","metadata":{"namespace":"default","name":"nginx"}},]}` + "\n# end\n",
+		},
+		{name: "flow style", text: "{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: Service, metadata: {namespace: default,\nname: nginx}}]}\n", kept: []string{keptService}},
+		{
+			name: "an anchor in another item", kept: []string{"Service default/a", "Service default/b"},
+			text: "apiVersion: v1\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata: {name: a, namespace: &n default}\n" +
+				"- apiVersion: v1\n  kind: Service\n  metadata: {name: b, namespace: *n}\nkind: List\n",
+		},
+		{name: "a directive", text: "%YAML 1.1\n---\n" + serviceYAML, kept: []string{keptService}},
+		{
 			name: "JSON with the escapes of YAML", kept: []string{keptService},
 			text: `{"apiVersion":"v1","kind":"Service","metadata":{"namespace":"default","name":"nginx","annotations":{"a":"\"\\\b\f\n\r\t\u00e9"}}}`,
 		},
@@ -160,6 +175,14 @@ func TestBadManifestNamesDocumentAndLine(t *testing.T) {
 	}{
 		{name: "a mapping in a value", text: "kind: Service\nmetadata: a: b\n", want: "document 2, line 7: mapping values are not allowed in this context"},
 		{name: "no colon", text: "kind: Service\napiVersion v1\nmetadata: {}\n", want: "document 2, line 7: could not find expected ':'"},
+		{name: "a tab", text: "\tkind: Service\n", want: "document 2, line 6: found character that cannot start any token"},
+		{name: "a line moved to the left", text: "kind: Service\nspec:\n    a: b\n  c: d\n", want: "document 2, line 9: did not find expected key"},
+		{name: "a list that goes on as a mapping", text: "kind: List\nitems:\n- a\nb\n", want: "document 2, line 9: could not find expected ':'"},
+		{name: "an unknown anchor", text: "kind: Service\nspec: *nope\n", want: "document 2, line 6: unknown anchor 'nope' referenced"},
+		{name: "a key twice", text: "kind: Service\napiVersion: v1\nspec: {}\nspec: {}\n", want: `document 2, line 9: key "spec" already set in map`},
+		{name: "a kind that is a list", text: "kind: [Service]\n", want: "document 2, line 6: kind: json: cannot unmarshal array into Go value of type string"},
+		{name: "a control character", text: "kind: Service\napiVersion: v\x011\n", want: "document 2, line 7: octet 0x1 is no text: allowed is UTF-8 without control characters"},
+		{name: "no UTF-8", text: "kind: Service\napiVersion: v\xff1\n", want: "document 2, line 7: octet 0xff is no text: allowed is UTF-8 without control characters"},
 		{name: "no kind", text: "apiVersion: v1\nmetadata: {name: a}\n", want: "document 2, line 6: no kind" + allowed},
 		{name: "an empty object", text: "{}\n", want: "document 2, line 6: no kind" + allowed},
 		{name: "no object", text: "hello\n", want: "document 2, line 6: no object" + allowed},
@@ -172,12 +195,32 @@ func TestBadManifestNamesDocumentAndLine(t *testing.T) {
 			want: "document 2, line 6: not what the API allows: json: cannot unmarshal number into Go struct field ServiceSpec.spec.clusterIP of type string",
 		},
 		{
+			name: "a word that is true in YAML 1.1", text: "apiVersion: v1\nkind: Service\nmetadata: {namespace: default, name: y}\n",
+			want: "document 2, line 6: not what the API allows: json: cannot unmarshal bool into Go struct field ObjectMeta.metadata.name of type string",
+		},
+		{
 			name: "a field of another type in a List",
 			text: "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n- apiVersion: v1\n  kind: Service\n  spec: []\n",
 			want: "document 2, line 11: not what the API allows: json: cannot unmarshal array into Go struct field Service.spec of type v1.ServiceSpec",
 		},
-		{name: "items no list", text: "apiVersion: v1\nkind: List\nitems:\n  a: b\n", want: "document 2, line 9: items is no list"},
+		{name: "items no list", text: "apiVersion: v1\nkind: List\nitems:\n  a: b\n", want: "document 2, line 6: items is no list"},
+		{name: "items no list in JSON", text: "{\"kind\": \"List\",\n\"items\": {}}\n", want: "document 2, line 7: items is no list"},
 		{name: "an item without a kind", text: "apiVersion: v1\nkind: List\nitems:\n- kind: Pod\n- metadata: {}\n", want: "document 2, line 10: no kind" + allowed},
+		{name: "items twice", text: "{\"kind\": \"List\",\n\"items\": [],\n\"items\": []}\n", want: `document 2, line 8: duplicate field "items"`},
+		{
+			name: "too many lists in lists", text: strings.Repeat(`{"kind": "List", "items": [`, 4) + strings.Repeat("]}", 4),
+			want: "document 2, line 6: a list is in more than 2 others",
+		},
+		// Two dumps in one document: the second is never lost in silence.
+		{name: "JSON behind YAML", text: "kind: Pod\n{\"kind\": \"Pod\"}\n", want: "document 2, line 7: could not find expected ':'"},
+		{name: "YAML behind JSON", text: "{\"kind\": \"Pod\"}\nkind: Pod\n", want: "document 2, line 7: did not find expected '-' indicator"},
+		{name: "YAML behind flow style", text: "!!map {kind: Pod}\nkind: Pod\n", want: "document 2, line 7: did not find expected '-' indicator"},
+		{name: "a text behind JSON", text: "{\"kind\": \"Pod\"}\nother\n", want: "document 2, line 7: could not find expected ':'"},
+		{
+			name: "a marker behind an old Mac's line end", text: "kind: Pod\r---\rkind: Pod\n",
+			want: "document 2, line 6: a document begins or ends behind a line end that is neither LF nor CR LF",
+		},
+		{name: "a document behind another's end", text: "kind: Pod\n...\nkind: a: b\n", want: "document 3, line 8: mapping values are not allowed in this context"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -192,106 +235,19 @@ func TestBadManifestNamesDocumentAndLine(t *testing.T) {
 	}
 }
 
-// Whatever the parser of YAML says of it, the error is one line that leads to the place.
-func TestMalformedManifestNamesDocumentAndLine(t *testing.T) {
-	tests := []struct {
-		name     string
-		text     string
-		document int
-		line     int
-		block    int // first line of the block that is wrong, if the parser names that instead
-	}{
-		{name: "in the first line", text: "kind: a: b\n", document: 1, line: 1},
-		{name: "a tab in the first line", text: "\tkind: Service\n", document: 1, line: 1},
-		{name: "a line moved to the left", text: serviceYAML + "---\nkind: Service\nspec:\n    a: b\n  c: d\n", document: 2, line: 9, block: 6},
-		{name: "a list that goes on as a mapping", text: serviceYAML + "---\nkind: List\nitems:\n- a\nb\n", document: 2, line: 9},
-		{name: "an unknown anchor", text: serviceYAML + "---\nkind: Service\nspec: *nope\n", document: 2, line: 7},
-		{name: "a key twice", text: serviceYAML + "---\nkind: Service\napiVersion: v1\nspec: {}\nspec: {}\n", document: 2, line: 9},
-		{name: "a kind that is a list", text: serviceYAML + "---\nkind: [Service]\n", document: 2, line: 6},
-		{name: "a control character", text: serviceYAML + "---\nkind: Service\napiVersion: v\x011\n", document: 2, line: 7},
-		{name: "no UTF-8", text: serviceYAML + "---\nkind: Service\napiVersion: v\xff1\n", document: 2, line: 7},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			_, _, err := decodeText(tt.text)
-			if err == nil {
-				t.Fatal("accepted")
-			}
-			var document, line int
-			n, _ := fmt.Sscanf(err.Error(), "document %d, line %d: ", &document, &line)
-			if n != 2 || document != tt.document || line != tt.line && (tt.block == 0 || line < tt.block || line > tt.line) {
-				t.Errorf("%q does not begin with document %d, line %d", err, tt.document, tt.line)
-			}
-			if strings.Contains(err.Error(), "\n") {
-				t.Errorf("more than one line: %q", err)
-			}
-		})
-	}
-}
-
-// FuzzManifest feeds anything to the decoder: it never panics, an error names the document, and what is read item by item is what
-// the parser has of the whole.
-func FuzzManifest(f *testing.F) {
-	for _, seed := range []string{
-		"", serviceYAML, sliceYAML, serviceYAML + "---\n" + sliceYAML, "{\n\t\"kind\": \"List\"\n}", "kind: List\nitems: [[]]", "- - -", "&a [*a]", "%", "\ufeff{}",
-		"a: &a {b: c}\nkind: Service\n<<: *a\napiVersion: v1", smallDumps[0], smallDumps[1], smallDumps[0] + "---\n" + smallDumps[1],
-		smallDocuments[0], smallDocuments[1],
-		"kind: List\nitems:\n  " + strings.ReplaceAll(indent(serviceYAML), "\n", "\n  ") + "\n",
+// The API server knows fields by their case: spec.clusterip is none, so that this is no headless Service.
+func TestFieldsAreKnownByTheirCase(t *testing.T) {
+	for _, text := range []string{
+		strings.Replace(serviceYAML, "clusterIP", "clusterip", 1),
+		`{"apiVersion": "v1", "Kind": "Pod", "kind": "Service", "metadata": {"namespace": "default", "name": "nginx"}, "spec": {"clusterip": "None"}}`,
 	} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		if _, _, err := decodeText(text); err != nil && !strings.HasPrefix(err.Error(), "document ") {
-			t.Errorf("error names no document: %q", err)
+		d := newDecoder()
+		must(t, d.decode([]byte(text)))
+		if len(d.objects) != 1 {
+			t.Fatalf("%d objects of %s", len(d.objects), text)
 		}
-		sameBothWays(t, text)
-	})
-}
-
-// Two dumps in one file are two documents, or a mistake that is said. The second is never lost in silence.
-func TestNothingBehindADocumentIsLost(t *testing.T) {
-	const serviceJSON = `{"apiVersion":"v1","kind":"Service","metadata":{"namespace":"default","name":"nginx"}}` + "\n"
-	const otherJSON = `{"apiVersion":"v1","kind":"Service","metadata":{"namespace":"default","name":"other"}}` + "\n"
-	for name, text := range map[string]string{
-		"JSON behind JSON":             serviceJSON + otherJSON,
-		"JSON behind YAML":             serviceYAML + otherJSON,
-		"YAML behind JSON":             serviceJSON + strings.ReplaceAll(serviceYAML, "nginx", "other"),
-		"YAML behind a document's end": serviceYAML + "...\n" + strings.ReplaceAll(serviceYAML, "nginx", "other"),
-		"a text":                       serviceJSON + "other\n",
-	} {
-		t.Run(name, func(t *testing.T) {
-			kept, _, err := decodeText(text)
-			if err == nil && len(kept) != 2 {
-				t.Errorf("kept only %q, without an error", kept)
-			}
-		})
-	}
-}
-
-// Programs escape in JSON what they like (RFC 8259 section 7): whatever they do, the text is the same.
-func TestStringsOfJSONAreReadAsWritten(t *testing.T) {
-	for _, want := range []string{
-		"plain", "a/b", `a\b`, `a\/b`, `a\\/b`, `\`, `"`, `\"`, "é", "😀", "😀😀", "a\tb\nc", "\u2028", "---", "{}", `\ud83d\ude00`, `\\ud83d`, "\ufffd", "\t",
-	} {
-		plain, err := json.Marshal(want)
-		must(t, err)
-		var escaped strings.Builder
-		for _, unit := range utf16.Encode([]rune(want)) {
-			if unit == '/' {
-				escaped.WriteString(`\/`)
-				continue
-			}
-			fmt.Fprintf(&escaped, `\u%04x`, unit)
-		}
-		for _, quoted := range []string{string(plain), `"` + escaped.String() + `"`} {
-			text := "{\n\t\"apiVersion\": \"discovery.k8s.io/v1\",\n\t\"kind\": \"EndpointSlice\",\n" +
-				"\t\"metadata\": {\"namespace\": \"default\", \"name\": \"nginx-1\", \"labels\": {\"kubernetes.io/service-name\": \"nginx\"}},\n" +
-				"\t\"endpoints\": [{\"addresses\": [\"10.0.0.1\"], \"hostname\": " + quoted + "}]\n}\n"
-			got := ""
-			d := decoder{keep: func(o object.Object) { got = o.(*object.EndpointSlice).Endpoints[0].Host }, skip: func(object.Key, error) {}}
-			if err := d.decode([]byte(text)); err != nil || got != want {
-				t.Errorf("%s was read as %q, want %q (%v)", quoted, got, want, err)
-			}
+		if s := d.objects[0].(*object.Service); s.Type != object.ClusterIP {
+			t.Errorf("type %v of %s", s.Type, text)
 		}
 	}
 }

@@ -1,232 +1,102 @@
 package watch
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
 )
 
-// dump is what `kubectl get services,endpointslices -A -o FORMAT` prints of headless Services of 100 endpoints each, web-0 and so on.
-func dump(format string, endpoints int) string {
-	parts := yamlDump
+// dump is what `kubectl get services,endpointslices -A -o FORMAT` prints of headless Services web-0, web-1 and so on,
+// of 100 endpoints each. The first endpoint of web-1 is web-1-0, at 10.0.1.0. kubectl sorts Services first; here each
+// is before its slice.
+func dump(t testing.TB, format string, services int) string {
+	t.Helper()
+	typed, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": dumped(), "metadata": map[string]any{"resourceVersion": ""}})
+	must(t, err)
+	var list any // kubectl sorts keys
+	must(t, json.Unmarshal(typed, &list))
+	begin, end, comma := "items:\n", "kind: List\n", ""
+	text, err := yaml.Marshal(list)
 	if format == "json" {
-		parts = jsonDump
+		begin, end, comma = "\"items\": [\n", "\n    ],\n    \"kind\": \"List\"", ",\n"
+		text, err = json.MarshalIndent(list, "", "    ")
 	}
-	var items []string
-	for first := 0; first < endpoints; first += 100 {
-		service := fmt.Sprintf("web-%d", first/100)
-		items = append(items, fmt.Sprintf(parts.service, service, first/100))
-	}
-	for first := 0; first < endpoints; first += 100 {
-		var list []string
-		for i := first; i < min(first+100, endpoints); i++ {
-			list = append(list, fmt.Sprintf(parts.endpoint, fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), i%5000, i, fmt.Sprintf("web-%d-%d", first/100, i%100)))
+	must(t, err)
+	head, items, _ := strings.Cut(string(text), begin)
+	items, tail, _ := strings.Cut(items, end)
+	var b strings.Builder
+	b.WriteString(head + begin)
+	for n := range services {
+		if n > 0 {
+			b.WriteString(comma)
 		}
-		items = append(items, fmt.Sprintf(parts.slice, strings.Join(list, parts.comma), fmt.Sprintf("web-%d", first/100), first/100))
+		_, err := strings.NewReplacer("NNN", strconv.Itoa(n), "NET", fmt.Sprintf("10.%d.%d", n/256, n%256)).WriteString(&b, items)
+		must(t, err)
 	}
-	return parts.head + strings.Join(items, parts.comma) + parts.tail
+	return b.String() + end + tail + "\n"
 }
 
-type dumpParts struct{ head, service, slice, endpoint, comma, tail string }
-
-var yamlDump = dumpParts{
-	head: "apiVersion: v1\nitems:\n",
-	service: `- apiVersion: v1
-  kind: Service
-  metadata:
-    annotations:
-      kubectl.kubernetes.io/last-applied-configuration: |
-        {"apiVersion":"v1","kind":"Service","metadata":{"annotations":{},"name":"%[1]s","namespace":"default"},"spec":{"clusterIP":"None"}}
-    creationTimestamp: "2026-11-21T12:30:02Z"
-    name: %[1]s
-    namespace: default
-    resourceVersion: "257"
-    uid: b7dad0e6-e7ec-4d3f-828e-%012[2]x
-  spec:
-    clusterIP: None
-    clusterIPs:
-    - None
-    internalTrafficPolicy: Cluster
-    ipFamilies:
-    - IPv4
-    ipFamilyPolicy: SingleStack
-    ports:
-    - name: web
-      port: 80
-      protocol: TCP
-      targetPort: 80
-    selector:
-      app: %[1]s
-    sessionAffinity: None
-    type: ClusterIP
-  status:
-    loadBalancer: {}
-`,
-	slice: `- addressType: IPv4
-  apiVersion: discovery.k8s.io/v1
-  endpoints:
-%[1]s  kind: EndpointSlice
-  metadata:
-    creationTimestamp: "2026-11-21T12:30:02Z"
-    generateName: %[2]s-
-    generation: 3
-    labels:
-      endpointslice.kubernetes.io/managed-by: endpointslice-controller.k8s.io
-      kubernetes.io/service-name: %[2]s
-      service.kubernetes.io/headless: ""
-    name: %[2]s-x7k2p
-    namespace: default
-    ownerReferences:
-    - apiVersion: v1
-      blockOwnerDeletion: true
-      controller: true
-      kind: Service
-      name: %[2]s
-      uid: b7dad0e6-e7ec-4d3f-828e-%012[3]x
-    resourceVersion: "612"
-    uid: 0e9f135a-358b-4b61-95e2-%012[3]x
-  ports:
-  - name: web
-    port: 80
-    protocol: TCP
-`,
-	endpoint: `  - addresses:
-    - %[1]s
-    conditions:
-      ready: true
-      serving: true
-      terminating: false
-    hostname: %[4]s
-    nodeName: node-%[2]d
-    targetRef:
-      kind: Pod
-      name: %[4]s
-      namespace: default
-      uid: 5b6f51f8-9141-4108-830f-%012[3]x
-`,
-	tail: "kind: List\nmetadata:\n  resourceVersion: \"\"\n",
+// dumped are the Service web-NNN and its slice, with what the API server, the controller and kubectl add.
+func dumped() []any {
+	meta := func(name string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{
+			Namespace: "default", Name: name, UID: "b7dad0e6-e7ec-4d3f-828e-d2c79498e2d3", ResourceVersion: "257",
+			CreationTimestamp: metav1.Date(2026, 11, 21, 12, 30, 2, 0, time.UTC),
+		}
+	}
+	policy, internal := corev1.IPFamilyPolicySingleStack, corev1.ServiceInternalTrafficPolicyCluster
+	service := &corev1.Service{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: meta("web-NNN"),
+		Spec: corev1.ServiceSpec{
+			ClusterIP: corev1.ClusterIPNone, ClusterIPs: []string{corev1.ClusterIPNone}, Type: corev1.ServiceTypeClusterIP,
+			IPFamilies: []corev1.IPFamily{corev1.IPv4Protocol}, IPFamilyPolicy: &policy, InternalTrafficPolicy: &internal,
+			Ports: []corev1.ServicePort{{Name: "web", Port: 80, Protocol: corev1.ProtocolTCP}}, Selector: map[string]string{"app": "web-NNN"},
+		},
+	}
+	service.Annotations = map[string]string{
+		corev1.LastAppliedConfigAnnotation: `{"apiVersion":"v1","kind":"Service","metadata":{"name":"web-NNN"},"spec":{"clusterIP":"None"}}` + "\n",
+	}
+	slice := &discoveryv1.EndpointSlice{
+		TypeMeta: metav1.TypeMeta{APIVersion: "discovery.k8s.io/v1", Kind: "EndpointSlice"}, ObjectMeta: meta("web-NNN-x7k2p"),
+		AddressType: discoveryv1.AddressTypeIPv4,
+		Ports:       []discoveryv1.EndpointPort{{Name: new("web"), Port: new(int32(80)), Protocol: new(corev1.ProtocolTCP)}},
+	}
+	slice.Labels = map[string]string{
+		discoveryv1.LabelServiceName: "web-NNN", discoveryv1.LabelManagedBy: "endpointslice-controller.k8s.io", corev1.IsHeadlessService: "",
+	}
+	for i := range 100 {
+		pod := fmt.Sprintf("web-NNN-%d", i)
+		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
+			Addresses: []string{fmt.Sprintf("NET.%d", i)}, Hostname: &pod, NodeName: new(fmt.Sprintf("node-%d", i)),
+			Conditions: discoveryv1.EndpointConditions{Ready: new(true), Serving: new(true), Terminating: new(false)},
+			TargetRef: &corev1.ObjectReference{
+				Kind: "Pod", Namespace: "default", Name: pod, UID: types.UID(fmt.Sprintf("5b6f51f8-9141-4108-830f-%012x", i)),
+			},
+		})
+	}
+	return []any{service, slice}
 }
 
-var jsonDump = dumpParts{
-	head: "{\n    \"apiVersion\": \"v1\",\n    \"items\": [\n",
-	service: `        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {
-                "annotations": {
-                    "kubectl.kubernetes.io/last-applied-configuration": "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"annotations\":{},\"name\":\"%[1]s\",\"namespace\":\"default\"},\"spec\":{\"clusterIP\":\"None\"}}\n"
-                },
-                "creationTimestamp": "2026-11-21T12:30:02Z",
-                "name": "%[1]s",
-                "namespace": "default",
-                "resourceVersion": "257",
-                "uid": "b7dad0e6-e7ec-4d3f-828e-%012[2]x"
-            },
-            "spec": {
-                "clusterIP": "None",
-                "clusterIPs": [
-                    "None"
-                ],
-                "internalTrafficPolicy": "Cluster",
-                "ipFamilies": [
-                    "IPv4"
-                ],
-                "ipFamilyPolicy": "SingleStack",
-                "ports": [
-                    {
-                        "name": "web",
-                        "port": 80,
-                        "protocol": "TCP",
-                        "targetPort": 80
-                    }
-                ],
-                "selector": {
-                    "app": "%[1]s"
-                },
-                "sessionAffinity": "None",
-                "type": "ClusterIP"
-            },
-            "status": {
-                "loadBalancer": {}
-            }
-        }`,
-	slice: `        {
-            "addressType": "IPv4",
-            "apiVersion": "discovery.k8s.io/v1",
-            "endpoints": [
-%[1]s
-            ],
-            "kind": "EndpointSlice",
-            "metadata": {
-                "creationTimestamp": "2026-11-21T12:30:02Z",
-                "generateName": "%[2]s-",
-                "generation": 3,
-                "labels": {
-                    "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
-                    "kubernetes.io/service-name": "%[2]s",
-                    "service.kubernetes.io/headless": ""
-                },
-                "name": "%[2]s-x7k2p",
-                "namespace": "default",
-                "ownerReferences": [
-                    {
-                        "apiVersion": "v1",
-                        "blockOwnerDeletion": true,
-                        "controller": true,
-                        "kind": "Service",
-                        "name": "%[2]s",
-                        "uid": "b7dad0e6-e7ec-4d3f-828e-%012[3]x"
-                    }
-                ],
-                "resourceVersion": "612",
-                "uid": "0e9f135a-358b-4b61-95e2-%012[3]x"
-            },
-            "ports": [
-                {
-                    "name": "web",
-                    "port": 80,
-                    "protocol": "TCP"
-                }
-            ]
-        }`,
-	endpoint: `                {
-                    "addresses": [
-                        "%[1]s"
-                    ],
-                    "conditions": {
-                        "ready": true,
-                        "serving": true,
-                        "terminating": false
-                    },
-                    "hostname": "%[4]s",
-                    "nodeName": "node-%[2]d",
-                    "targetRef": {
-                        "kind": "Pod",
-                        "name": "%[4]s",
-                        "namespace": "default",
-                        "uid": "5b6f51f8-9141-4108-830f-%012[3]x"
-                    }
-                }`,
-	comma: ",\n",
-	tail:  "\n    ],\n    \"kind\": \"List\",\n    \"metadata\": {\n        \"resourceVersion\": \"\"\n    }\n}\n",
-}
-
-// BenchmarkManifests reads dumps of 150,000 endpoints: what it allocates, how much of the heap is in use at most while it does, and how much stays.
+// BenchmarkManifests reads dumps of 150,000 endpoints: what it allocates, how much of the heap is in use at most
+// while it does, and how much stays.
 func BenchmarkManifests(b *testing.B) {
 	for _, format := range []string{"yaml", "json"} {
 		b.Run(format, func(b *testing.B) {
 			path := filepath.Join(b.TempDir(), "dump."+format)
-			text := dump(format, 150_000)
-			size := len(text)
-			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-				b.Fatal(err)
-			}
-			text = "" //nolint:ineffassign,wastedassign // the heap must not hold it
+			size := writeDump(b, path, format)
 			before := heap(true)
 			var peak atomic.Uint64
 			done := make(chan struct{})
@@ -247,9 +117,7 @@ func BenchmarkManifests(b *testing.B) {
 			var stays uint64
 			for b.Loop() {
 				w, err := Manifests("test", []string{path}, nil)
-				if err != nil {
-					b.Fatal(err)
-				}
+				must(b, err)
 				if _, peers := w.Tree().Size(); peers != 150_000 {
 					b.Fatalf("%d endpoints", peers)
 				}
@@ -264,6 +132,13 @@ func BenchmarkManifests(b *testing.B) {
 			b.ReportMetric(float64(size)/1e6, "file-MB")
 		})
 	}
+}
+
+// writeDump keeps nothing of the text on the heap.
+func writeDump(b *testing.B, path, format string) int {
+	text := dump(b, format, 1500)
+	must(b, os.WriteFile(path, []byte(text), 0o600))
+	return len(text)
 }
 
 func heap(collected bool) uint64 {

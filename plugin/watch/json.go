@@ -2,229 +2,171 @@ package watch
 
 import (
 	"bytes"
-	"cmp"
-	"slices"
-	"unicode/utf8"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 )
 
-// jsonText walks over text that is JSON (RFC 8259) without making anything of it.
-type jsonText struct {
+// jsonStream is a stream of JSON objects that is read token by token.
+type jsonStream struct {
+	*json.Decoder
 	text []byte
-	// odd says that something was passed which encoding/json and the parser of YAML may take for different things, such as two keys
-	// that are one.
-	odd   bool
-	keys  [][]byte // of all objects that are open
-	depth int
 }
 
-// depthMax is deeper than any Service or EndpointSlice goes, and less than either parser can.
-const depthMax = 100
+// ignored is a value that is read and not kept.
+type ignored struct{}
 
-// All that walk begin with the first octet at i, and return where the rest begins; that is -1 where the text is no JSON.
+func (*ignored) UnmarshalJSON([]byte) error { return nil }
 
-func (j *jsonText) value(i int) int {
-	if i < 0 || i >= len(j.text) {
-		return -1
-	}
-	switch c := j.text[i]; c {
-	case '{':
-		return j.object(i, func(_ []byte, i int) int { return j.value(i) })
-	case '[':
-		return j.array(i, j.value)
-	case '"':
-		return j.str(i)
-	case 't':
-		return j.literal(i, "true")
-	case 'f':
-		return j.literal(i, "false")
-	case 'n':
-		return j.literal(i, "null")
-	}
-	return j.number(i)
+// next is where the next value begins, behind commas and a colon.
+func (s *jsonStream) next() int {
+	at := s.InputOffset()
+	return len(s.text) - len(bytes.TrimLeft(s.text[at:], blanks+",:"))
 }
 
-// object calls each with every key and where its value begins, and goes on where that returns.
-func (j *jsonText) object(i int, each func(key []byte, i int) int) int {
-	open := len(j.keys)
-	end := j.several(i, '}', func(i int) int {
-		colon := j.str(i)
-		if colon < 0 || j.text[i] != '"' {
-			return -1
-		}
-		key := j.text[i+1 : colon-1]
-		j.odd = j.odd || !plainKey(key)
-		j.keys = append(j.keys, key)
-		for colon < len(j.text) && j.text[colon] == ' ' {
-			colon++
-		}
-		if at := j.space(colon); at != colon { // YAML wants the colon in the key's line
-			j.odd = true
-			colon = at
-		}
-		if !j.at(colon, ':') {
-			return -1
-		}
-		return each(key, j.space(colon+1))
-	})
-	keys := j.keys[open:]
-	slices.SortFunc(keys, compareFolded)
-	for k := 1; k < len(keys); k++ {
-		j.odd = j.odd || compareFolded(keys[k-1], keys[k]) == 0
+// maxLists is how deep lists may stand in lists. Each is read once more than the one that it is in.
+const maxLists = 3
+
+// readJSON reads a stream of objects, the first of which begins in d.line. Text that was YAML has no line ends, so
+// that all of it is in that line.
+func (d *decoder) readJSON(text []byte) error {
+	if d.lists++; d.lists > maxLists {
+		return fmt.Errorf("a list is in more than %d others", maxLists-1)
 	}
-	j.keys = j.keys[:open]
-	return end
+	defer func() { d.lists-- }()
+	s := &jsonStream{json.NewDecoder(bytes.NewReader(text)), text}
+	for line := d.line; s.next() < len(text); d.line = line {
+		begin := s.next()
+		token, err := s.Token()
+		if err != nil {
+			return d.syntax(s, "", err)
+		}
+		if token != json.Delim('{') {
+			return d.at(text, begin, fmt.Errorf("no object: %s", allowedKinds))
+		}
+		if err := d.readMembers(s, begin); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// array calls each with where every value begins, and goes on where that returns.
-func (j *jsonText) array(i int, each func(i int) int) int { return j.several(i, ']', each) }
+// span is where a value begins and ends.
+type span struct{ from, to int }
 
-// several walks over what stands between brackets, with commas.
-func (j *jsonText) several(i int, closing byte, each func(i int) int) int {
-	j.depth++
-	defer func() { j.depth-- }()
-	if j.depth > depthMax {
-		return -1
-	}
-	i = j.space(i + 1)
-	if j.at(i, closing) {
-		return i + 1
-	}
-	for {
-		if i = each(i); i < 0 {
-			return -1
+// readMembers reads an object from its first key on. What it is may stand behind its items, as kubectl sorts keys:
+// they are only found here, and read in the end.
+func (d *decoder) readMembers(s *jsonStream, begin int) error {
+	var t typeMeta
+	var items []span
+	seen := make(map[string]bool)
+	for s.More() {
+		token, err := s.Token()
+		if err != nil {
+			return d.syntax(s, "{", err)
 		}
-		i = j.space(i)
-		switch {
-		case j.at(i, closing):
-			return i + 1
-		case !j.at(i, ','):
-			return -1
+		key, _ := token.(string) // of an object every other token is one
+		at := s.next()
+		if seen[key] {
+			return d.at(s.text, at, fmt.Errorf("duplicate field %q", key))
 		}
-		i = j.space(i + 1)
-	}
-}
-
-func (j *jsonText) at(i int, c byte) bool { return i < len(j.text) && j.text[i] == c }
-
-func (j *jsonText) space(i int) int {
-	for i < len(j.text) && (j.text[i] == ' ' || j.text[i] == '\n' || j.text[i] == '\r' || j.text[i] == '\t') {
-		i++
-	}
-	return i
-}
-
-func (j *jsonText) literal(i int, word string) int {
-	if !bytes.HasPrefix(j.text[i:], []byte(word)) {
-		return -1
-	}
-	return i + len(word)
-}
-
-func (j *jsonText) number(i int) int {
-	if j.at(i, '-') {
-		i++
-	}
-	digits := func() int {
-		n := 0
-		for ; i < len(j.text) && '0' <= j.text[i] && j.text[i] <= '9'; i++ {
-			n++
-		}
-		return n
-	}
-	zero := j.at(i, '0')
-	if n := digits(); n == 0 || zero && n > 1 {
-		return -1
-	}
-	if j.at(i, '.') {
-		i++
-		if digits() == 0 {
-			return -1
-		}
-	}
-	if j.at(i, 'e') || j.at(i, 'E') {
-		if i++; j.at(i, '+') || j.at(i, '-') {
-			i++
-		}
-		if digits() == 0 {
-			return -1
-		}
-	}
-	return i
-}
-
-func (j *jsonText) str(i int) int {
-	for i++; i < len(j.text); i++ {
-		switch c := j.text[i]; {
-		case c == '"':
-			return i + 1
-		case c < ' ':
-			return -1
-		case c == '\\':
-			n := j.escape(i)
-			if n == 0 {
-				return -1
+		seen[key] = true
+		if key == "items" && at < len(s.text) && s.text[at] == '[' {
+			if items, err = d.findItems(s); err != nil {
+				return err
 			}
-			i += n - 1
-		case c >= 0x7f:
-			r, n := utf8.DecodeRune(j.text[i:])
-			j.odd = j.odd || !plainRune(r)
-			i += n - 1
+			continue
+		}
+		if err := s.Decode(new(ignored)); err != nil {
+			return d.syntax(s, "{", err)
+		}
+		switch value := s.text[at:s.InputOffset()]; key {
+		case "kind":
+			err = json.Unmarshal(value, &t.Kind)
+		case "apiVersion":
+			err = json.Unmarshal(value, &t.APIVersion)
+		case "items":
+			items = append(items, span{at, at})
+			if string(value) == "null" {
+				items = nil
+			}
+		}
+		if err != nil {
+			return d.at(s.text, at, fmt.Errorf("%s: %w", key, err))
 		}
 	}
-	return -1
+	if _, err := s.Token(); err != nil {
+		return d.syntax(s, "{", err)
+	}
+	def, isList := t.items()
+	if !isList {
+		items = []span{{begin, int(s.InputOffset())}}
+	}
+	return d.readItems(s.text, items, def)
 }
 
-// escape is the length of the escape at i, 0 if it is none. Surrogates make sense only in pairs.
-func (j *jsonText) escape(i int) int {
-	switch {
-	case i+1 >= len(j.text):
-		return 0
-	case bytes.IndexByte([]byte(`"\/bfnrt`), j.text[i+1]) >= 0:
-		return 2
-	case j.text[i+1] != 'u' || i+6 > len(j.text):
-		return 0
-	}
-	for _, c := range j.text[i+2 : i+6] {
-		if bytes.IndexByte([]byte("0123456789abcdefABCDEF"), c) < 0 {
-			return 0
+// findItems finds the items of a list.
+func (d *decoder) findItems(s *jsonStream) ([]span, error) {
+	var items []span
+	_, err := s.Token() // the bracket
+	for err == nil && s.More() {
+		from := s.next()
+		if err = s.Decode(new(ignored)); err == nil {
+			items = append(items, span{from, int(s.InputOffset())})
 		}
 	}
-	j.odd = j.odd || j.text[i+2]|0x20 == 'd' && j.text[i+3] > '7'
-	return 6
-}
-
-// plainRune tells whether a character beyond ASCII stands for itself in YAML: no control character, line end or byte order mark.
-func plainRune(r rune) bool {
-	return r >= 0xa0 && r != '\u2028' && r != '\u2029' && r != '\ufeff' && r != '\ufffe' && r != '\uffff'
-}
-
-// plainKey tells whether a key is one to YAML, which merges at << and wants a key within 1,024 characters, and has nothing that
-// folds to ASCII.
-func plainKey(key []byte) bool {
-	if len(key) > 1000 || string(key) == "<<" {
-		return false
+	if err == nil {
+		_, err = s.Token()
 	}
-	for _, c := range key {
-		if c == '\\' || c >= utf8.RuneSelf {
-			return false
+	if err != nil {
+		return nil, d.syntax(s, "[", err)
+	}
+	return items, nil
+}
+
+func (d *decoder) readItems(text []byte, items []span, def typeMeta) error {
+	at := 0
+	for _, item := range items {
+		d.line += bytes.Count(text[at:item.from], []byte("\n"))
+		at = item.from
+		if item.to == at {
+			return errors.New("items is no list")
+		}
+		if err := d.readObject(text[at:item.to], def); err != nil {
+			return err
 		}
 	}
-	return true
+	return nil
 }
 
-// compareFolded compares keys as encoding/json finds a field: without case.
-func compareFolded(a, b []byte) int {
-	for i := range min(len(a), len(b)) {
-		if c := cmp.Compare(fold(a[i]), fold(b[i])); c != 0 {
-			return c
-		}
-	}
-	return cmp.Compare(len(a), len(b))
+// at notes the line of an error, which is at an offset of text.
+func (d *decoder) at(text []byte, offset int, err error) error {
+	d.line += bytes.Count(text[:min(offset, len(text))], []byte("\n"))
+	return err
 }
 
-func fold(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		c += 'a' - 'A'
+// placeJSON notes the line of an error of a value's type.
+func (d *decoder) placeJSON(text []byte, err error) error {
+	if t := new(json.UnmarshalTypeError); errors.As(err, &t) {
+		return d.at(text, int(t.Offset), err)
 	}
-	return c
+	return err
+}
+
+// syntax places an error of the JSON parser. It is unsure where YAML can be read on, as that is more than JSON. The
+// opener and what has not been read make one document, so that nobody has to read all of a long one again to see a
+// mistake in it.
+func (d *decoder) syntax(s *jsonStream, opener string, err error) error {
+	begin := s.next()
+	if _, yerr := d.toJSON(append([]byte(opener), s.text[begin:]...)); yerr == nil || !isSyntax(yerr) {
+		return errUnsure
+	}
+	at := s.InputOffset()
+	if again := new(json.SyntaxError); errors.As(json.Unmarshal(s.text[begin:], new(ignored)), &again) {
+		at, err = int64(begin)+again.Offset, again // the decoder's own offset passes over tokens
+	} else if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		at, err = int64(len(s.text)), io.ErrUnexpectedEOF
+	}
+	return d.at(s.text, int(at), err)
 }

@@ -152,19 +152,18 @@ func (m *manifests) read(path string) ([]object.Object, error) {
 	if err != nil {
 		return nil, pathError(path, err)
 	}
-	var objects []object.Object
-	skipped := make(map[object.Key]error)
-	d := decoder{
-		keep: func(o object.Object) { objects = append(objects, o) },
-		skip: func(k object.Key, err error) { skipped[k] = err },
-	}
+	d := newDecoder()
 	if err := d.decode(text); err != nil {
 		return nil, fmt.Errorf("manifests %q: %w", path, err)
 	}
-	for k, err := range skipped {
+	left := make(map[object.Key]error) // an object that stands there twice counts once
+	for _, o := range d.left {
+		left[o.key] = o.err
+	}
+	for k, err := range left {
 		m.w.skip(k, err)
 	}
-	return objects, nil
+	return d.objects, nil
 }
 
 // apply puts all files into the tree, in the order of their paths: of two objects with one name the later counts.
