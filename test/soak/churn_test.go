@@ -31,7 +31,6 @@ type churn struct {
 	mu      sync.Mutex
 	pods    map[string]*history
 	next    netip.Addr
-	broken  bool
 	changes int // made
 	missed  int // kept away by faults, or by an API server that was busy
 }
@@ -55,7 +54,7 @@ func newChurn(t *testing.T) *churn {
 		}
 		for n := range pods {
 			h := new(history)
-			h.is(w.Addr(n).String(), now, now)
+			h.is(w.Addr(n).String(), now)
 			c.pods[w.Pod(n)] = h
 		}
 	}
@@ -151,39 +150,23 @@ func (c *churn) may(s *discoveryv1.EndpointSlice) {
 	}
 }
 
-// is notes that the API server has s. It shows soon, or after the fault that there is.
+// is notes that the API server has s.
 func (c *churn) is(s *discoveryv1.EndpointSlice) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now, due := time.Now(), never
-	if !c.broken {
-		due = now.Add(calm)
-	}
 	for i := range s.Endpoints {
 		if h, a := c.pods[s.Endpoints[i].TargetRef.Name], addr(&s.Endpoints[i]); a != h.now() {
-			h.forget(now)
-			h.is(a, now, due)
+			h.is(a, time.Now())
 		}
 	}
 }
 
-// breaks notes that something is broken from now on.
-func (c *churn) breaks() {
+// shown notes that what was made before a time has arrived.
+func (c *churn) shown(before time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.broken = true
 	for _, h := range c.pods {
-		h.hold(time.Now())
-	}
-}
-
-// mended notes that nothing is broken any more, and that what changed before a time has arrived.
-func (c *churn) mended(before time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.broken = false
-	for _, h := range c.pods {
-		h.release(before, time.Now())
+		h.shown(before, time.Now())
 	}
 }
 

@@ -9,17 +9,8 @@ import (
 	"github.com/coredns-headless/headless/test/ask"
 )
 
-// calm is how long a change may take to show while nothing is broken: milliseconds, and what a machine takes that is busy with all this.
-const calm = 8 * time.Second
-
-// listing is how long a list may take from the first slice that changes what is answered to the last one.
-const listing = time.Second
-
-// never is the time of what need not have arrived yet.
-var never time.Time
-
-// A history is what a pod's names were answered with, and are. Changes arrive in order: once one must have arrived, what was before it is
-// wrong.
+// A history is what a pod's names were answered with, and are. Changes arrive in order: once one has shown, what was before it is wrong. No
+// time judges when one has to.
 type history struct {
 	states []state
 }
@@ -30,7 +21,7 @@ type state struct {
 	// made says that the API server said so. It may have taken a change that it did not answer, which may then be seen, or not.
 	made bool
 	at   time.Time // of the change
-	due  time.Time // from then on queries must not be answered with what was before
+	due  time.Time // from then on queries must not be answered with what was before; zero for not yet
 }
 
 // now is what the API server has, as far as it said.
@@ -46,9 +37,9 @@ func (h *history) now() string {
 // may notes that an address may be seen from now on.
 func (h *history) may(addr string) { h.states = append(h.states, state{addr: addr}) }
 
-// is notes that the API server has an address, which is due some time.
-func (h *history) is(addr string, at, due time.Time) {
-	s := state{addr: addr, made: true, at: at, due: due}
+// is notes that the API server has an address.
+func (h *history) is(addr string, at time.Time) {
+	s := state{addr: addr, made: true, at: at}
 	if last := len(h.states) - 1; last >= 0 && !h.states[last].made && h.states[last].addr == addr {
 		h.states[last] = s
 		return
@@ -56,28 +47,14 @@ func (h *history) is(addr string, at, due time.Time) {
 	h.states = append(h.states, s)
 }
 
-// hold takes back what is not due yet at a time: something breaks then, and nobody knows when the change arrives.
-func (h *history) hold(at time.Time) {
+// shown notes that what was made before a time has arrived by now.
+func (h *history) shown(before, now time.Time) {
 	for i := range h.states {
-		if h.states[i].due.After(at) {
-			h.states[i].due = never
+		if s := &h.states[i]; s.made && s.due.IsZero() && s.at.Before(before) {
+			s.due = now
 		}
 	}
-}
-
-// release makes due what is not, now that a change was seen that was made at a time: those before it have arrived, but for a list that puts one
-// slice after the other in its place, and those after it may take as long as in peace.
-func (h *history) release(before, now time.Time) {
-	for i := range h.states {
-		s := &h.states[i]
-		if !s.made || s.due != never {
-			continue
-		}
-		s.due = now.Add(listing)
-		if !s.at.Before(before) {
-			s.due = now.Add(calm)
-		}
-	}
+	h.states = h.states[h.due(now.Add(-2*ask.Patience)):] // no query is open that may be answered with those before
 }
 
 // allowed are the addresses that a query may be answered with that was sent at a time.
@@ -95,15 +72,12 @@ func (h *history) allowed(sent time.Time) (sets [][]string) {
 // due is the last state that was due at a time.
 func (h *history) due(at time.Time) (last int) {
 	for i, s := range h.states {
-		if s.due != never && !s.due.After(at) {
+		if !s.due.IsZero() && !s.due.After(at) {
 			last = i
 		}
 	}
 	return last
 }
-
-// forget drops what no query can be answered with any more that is still open now.
-func (h *history) forget(now time.Time) { h.states = h.states[h.due(now.Add(-2*ask.Patience)):] }
 
 // reply has an address for an answer, or is NXDOMAIN.
 func reply(addr string) *dns.Msg {
@@ -120,81 +94,36 @@ func reply(addr string) *dns.Msg {
 	return m
 }
 
-// The judge lets nothing pass that a client must not see.
+// The judge lets nothing pass that a client must not see: NXDOMAIN is right where a pod is not ready, until it must be known to be again.
 func TestJudge(t *testing.T) {
 	begun := time.Now()
-	at := func(seconds float64) time.Time { return begun.Add(time.Duration(seconds * float64(time.Second))) }
-	c := calm.Seconds()
-	// Calm until 100; something is broken from 100 to 130, when a change made at 120 was seen.
+	at := func(seconds int) time.Time { return begun.Add(time.Duration(seconds) * time.Second) }
 	h := new(history)
-	change := func(addr string, second float64, due time.Time) {
-		h.may(addr)
-		h.is(addr, at(second), due)
-	}
-	change("10.0.0.1", 0, at(0))
-	change("10.0.0.2", 50, at(50+c))
-	change("10.0.0.3", 99, at(99+c)) // not due when the trouble begins
-	h.hold(at(100))
-	change("10.0.0.4", 110, never)
-	h.may("10.0.0.5") // and nobody knows
-	change("10.0.0.6", 125, never)
-	before := history{append([]state(nil), h.states...)} // as it is at 129
-	h.release(at(120), at(130))
-
-	judge := func(h *history, sent float64, addr string) error {
-		return ask.OneOf(func() [][]string { return h.allowed(at(sent)) })(reply(addr))
-	}
+	h.is("10.0.0.1", at(0))
+	h.shown(at(1), at(1))
+	h.may("10.0.0.2")
+	h.is("10.0.0.2", at(2))
+	h.may("10.0.0.3") // and nobody knows
+	h.is("", at(4))
+	h.shown(at(3), at(5)) // what was made at 3 shows at 5
+	h.is("10.0.0.4", at(6))
 	for _, tt := range []struct {
-		h     *history
-		sent  float64
-		right string
-		wrong []string // and NXDOMAIN, always
+		sent int
+		want map[string]bool
 	}{
-		{&before, 49, "10.0.0.1", []string{"10.9.9.9"}},
-		{&before, 50 + c - 0.1, "10.0.0.1", []string{"10.9.9.9"}}, // the change may still be on its way,
-		{&before, 50 + c - 0.1, "10.0.0.2", nil},                  // or have arrived
-		{&before, 50 + c, "10.0.0.2", []string{"10.0.0.1"}},
-		{&before, 129, "10.0.0.2", []string{"10.0.0.1"}},
-		{&before, 129, "10.0.0.3", nil},
-		{&before, 129, "10.0.0.6", nil},
-		{h, 130, "10.0.0.3", []string{"10.0.0.1"}},
-		{h, 130 + listing.Seconds(), "10.0.0.4", []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"}},
-		{h, 130 + listing.Seconds(), "10.0.0.5", nil},
-		{h, 130 + c, "10.0.0.6", []string{"10.0.0.4", "10.0.0.5"}},
+		{4, map[string]bool{"10.0.0.1": true, "10.0.0.2": true, "10.0.0.3": true, "": true, "10.0.0.4": true, "10.9.9.9": false}},
+		{5, map[string]bool{"10.0.0.1": false, "10.0.0.2": true, "10.0.0.3": true, "": true, "10.0.0.4": true, "10.9.9.9": false}},
 	} {
-		if err := judge(tt.h, tt.sent, tt.right); err != nil {
-			t.Errorf("sent at %.1f: %v", tt.sent, err)
-		}
-		for _, addr := range append(tt.wrong, "") {
-			if judge(tt.h, tt.sent, addr) == nil {
-				t.Errorf("sent at %.1f: %q passes", tt.sent, addr)
-			}
-		}
-	}
-	h.forget(at(130 + c + 2*ask.Patience.Seconds()))
-	if len(h.states) != 1 || h.now() != "10.0.0.6" {
-		t.Errorf("kept %v", h.states)
-	}
-}
-
-// Where a pod is not ready NXDOMAIN is right, until it must be known to be ready again.
-func TestJudgeOfReadiness(t *testing.T) {
-	begun := time.Now()
-	h := new(history)
-	h.is("10.0.0.1", begun, begun)
-	h.is("", begun, begun.Add(calm))
-	h.is("10.0.0.1", begun.Add(time.Minute), begun.Add(time.Minute+calm))
-	for _, tt := range []struct {
-		after           time.Duration
-		address, absent bool
-	}{
-		{0, true, true}, {calm, true, true}, {time.Minute, true, true}, {time.Minute + calm, true, false},
-	} {
-		for addr, want := range map[string]bool{"10.0.0.1": tt.address, "": tt.absent} {
-			err := ask.OneOf(func() [][]string { return h.allowed(begun.Add(tt.after)) })(reply(addr))
+		for addr, want := range tt.want {
+			err := ask.OneOf(func() [][]string { return h.allowed(at(tt.sent)) })(reply(addr))
 			if (err == nil) != want {
-				t.Errorf("%q after %s: %v", addr, tt.after, err)
+				t.Errorf("%q, sent at %d: %v", addr, tt.sent, err)
 			}
 		}
+	}
+	h.shown(at(7), at(7))
+	h.shown(at(20), at(20))
+	if len(h.states) != 1 || h.now() != "10.0.0.4" {
+		t.Errorf("kept %v", h.states)
 	}
 }
