@@ -95,7 +95,9 @@ func (w *Watch) reflect(r *request, expected runtime.Object) {
 			if err == nil {
 				err = isList(list)
 			}
-			r.report(ctx, "list", err)
+			if err != nil || !continues(list) {
+				r.report(ctx, "list", err)
+			}
 			return list, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {

@@ -81,6 +81,12 @@ func isList(list runtime.Object) error {
 	return nil
 }
 
+// continues reports whether a list is a page that others follow (ListMeta.continue).
+func continues(list runtime.Object) bool {
+	m, err := meta.ListAccessor(list)
+	return err == nil && m.GetContinue() != ""
+}
+
 // outdated notes whether what came so far may be out of date.
 func (r *request) outdated(is bool) {
 	switch was := r.stale.Swap(is); {
