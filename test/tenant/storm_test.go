@@ -22,7 +22,7 @@ const (
 	// least is how many changes they make meanwhile.
 	least = 250
 	// patience is after how long it is certain that a change never shows.
-	patience = time.Minute
+	patience = 5 * time.Minute
 )
 
 // other is the peer of somebody else's that changes meanwhile.
