@@ -63,14 +63,17 @@ func Cluster(name string, config *rest.Config, namespaces []string) (*Watch, err
 	w := newWatch(name, namespaces)
 	w.server = config.Host
 	for _, ns := range scopes(namespaces) {
+		services, slices := core.Services(ns), discovery.EndpointSlices(ns)
 		w.reflect(&request{
-			w: w, client: core.RESTClient(), resource: "services", namespace: ns, kind: object.KindService,
-			empty: func() runtime.Object { return new(corev1.ServiceList) },
+			w: w, resource: "services", namespace: ns, kind: object.KindService,
+			list:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return services.List(ctx, o) },
+			watch: services.Watch,
 		}, &corev1.Service{})
 		for _, selector := range []string{selectHeadless, selectForeign} {
 			w.reflect(&request{
-				w: w, client: discovery.RESTClient(), resource: "endpointslices", namespace: ns, selector: selector,
-				kind: object.KindEndpointSlice, empty: func() runtime.Object { return new(discoveryv1.EndpointSliceList) },
+				w: w, resource: "endpointslices", namespace: ns, kind: object.KindEndpointSlice, selector: selector,
+				list:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return slices.List(ctx, o) },
+				watch: slices.Watch,
 			}, &discoveryv1.EndpointSlice{})
 		}
 	}
@@ -90,8 +93,7 @@ func (w *Watch) reflect(r *request, expected runtime.Object) {
 				}
 			}
 			o.LabelSelector = r.selector
-			list := r.empty()
-			err := r.get(o).Do(ctx).Into(list)
+			list, err := r.list(ctx, o)
 			if err == nil {
 				err = isList(list)
 			}

@@ -16,8 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/flowcontrol"
 
 	"github.com/coredns-headless/headless/plugin/object"
@@ -29,8 +27,8 @@ type request struct {
 	resource, namespace, selector string
 	kind                          object.Kind
 
-	client rest.Interface
-	empty  func() runtime.Object // a list to decode into
+	list  func(context.Context, metav1.ListOptions) (runtime.Object, error)
+	watch func(context.Context, metav1.ListOptions) (apiwatch.Interface, error)
 
 	limit   flowcontrol.RateLimiter
 	failing map[string]*failure // by verb
@@ -101,7 +99,7 @@ func (r *request) outdated(is bool) {
 // of that (rest.Request.Watch), which a reflector takes for one that ended at once, a reason to list everything again.
 var errNoAnswer = errors.New("no answer")
 
-var emptyWatch = reflect.TypeOf(apiwatch.NewEmptyWatch())
+var empty = reflect.TypeOf(apiwatch.NewEmptyWatch())
 
 // errCutOff says that a streamed list ended before all of it had come. client-go asks again and says nothing
 // (kubernetes/kubernetes#140902).
@@ -126,23 +124,11 @@ func (r *request) wait(ctx context.Context) error {
 	return r.limit.Wait(ctx)
 }
 
-// get makes a request. client-go would make it again by itself, ten times: each second where nobody answers, and when
-// Retry-After says, which may be at once. Reflectors back off better, and heed the limit.
-func (r *request) get(o metav1.ListOptions) *rest.Request {
-	var timeout time.Duration
-	if o.TimeoutSeconds != nil {
-		timeout = time.Duration(*o.TimeoutSeconds) * time.Second
-	}
-	return r.client.Get().NamespaceIfScoped(r.namespace, r.namespace != "").Resource(r.resource).
-		VersionedParams(&o, scheme.ParameterCodec).Timeout(timeout).MaxRetries(0)
-}
-
 // begin begins a watch, maybe with a list.
 func (r *request) begin(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
 	streams := o.SendInitialEvents != nil
-	o.Watch = true
-	events, err := r.get(o).Watch(ctx)
-	if err == nil && reflect.TypeOf(events) == emptyWatch {
+	events, err := r.watch(ctx, o)
+	if err == nil && reflect.TypeOf(events) == empty {
 		err = errNoAnswer
 	}
 	r.outdated(err != nil || streams) // without a list a watch goes on where the last one ended, so nothing is missed

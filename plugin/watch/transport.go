@@ -23,7 +23,12 @@ func (l *lateTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.RoundTrip(r)
+	resp, err := t.RoundTrip(r)
+	if err == nil {
+		// client-go would try again by itself, ten times and at once where the header says so. Reflectors back off better.
+		resp.Header.Del("Retry-After")
+	}
+	return resp, err
 }
 
 // transport makes the transport, again at the next request if it cannot now: files may be missing for a moment.
