@@ -133,7 +133,7 @@ func (s *Server) Signal(tb testing.TB, sig os.Signal) {
 func (s *Server) WaitReady(tb testing.TB) time.Duration {
 	tb.Helper()
 	begun := time.Now()
-	s.Poll(tb, time.Minute, func() error {
+	s.Poll(tb, 5*time.Minute, func() error {
 		text, err := get("http://127.0.0.1:" + s.ReadyPort + "/ready")
 		if err == nil && text != "OK" {
 			err = fmt.Errorf("not ready: %s", text)
