@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
@@ -68,6 +69,9 @@ func blow(ctx context.Context, t *testing.T, c kubernetes.Interface, i int, chan
 	for n := 0; err == nil && ctx.Err() == nil; n++ {
 		s.Endpoints[0].Addresses[0] = netip.AddrFrom4([4]byte{10, 68 + byte(i), byte(n >> 8), byte(n)}).String()
 		s, err = client.Update(context.WithoutCancel(ctx), s, metav1.UpdateOptions{}) // what is under way when the storm ends is to be known
+		if apierrors.IsTimeout(err) {                                                 // a busy API server's, which may have made the change or not
+			s, err = client.Get(context.WithoutCancel(ctx), name, metav1.GetOptions{})
+		}
 		changes.Add(1)
 	}
 	if err != nil {
