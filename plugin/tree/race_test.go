@@ -1,13 +1,13 @@
 package tree
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/coredns-headless/headless/plugin/object"
 )
@@ -59,7 +59,7 @@ func TestReadersFindANameWhileItsAddressChanges(t *testing.T) {
 	s := tr.Source("")
 	of := func(n, side int) string { return fmt.Sprintf("10.0.%d.%d", side, n) }
 	either := func(n int) []string { return []string{"[" + of(n, 0) + "]", "[" + of(n, 1) + "]"} }
-	flip(t, tr, 3000, []view{
+	flip(t, tr, 1000, []view{
 		{name: "web-0.default", want: either(1)},
 		{name: "web-0.nginx.default", want: either(1)},
 		{name: "ws-x.default", want: either(2)},
@@ -81,43 +81,39 @@ func TestReadersFindANameWhileItsAddressChanges(t *testing.T) {
 	})
 }
 
-// Many pods with one hostname are one entry, which changes as a whole.
-func TestReadersFindASharedHostnameWhole(t *testing.T) {
-	tr := plant(headless("default/nginx", 1))
-	s := tr.Source("")
-	flip(t, tr, 3000, []view{
-		{name: "db.default", want: []string{"[10.0.0.1 10.0.0.2]", "[10.0.1.1 10.0.1.2 10.0.1.3]"}},
-		{name: "nginx.default", want: []string{"[10.0.0.1 10.0.0.2]", "[10.0.1.1 10.0.1.2 10.0.1.3]"}},
-	}, func(i int) {
-		list := []object.Endpoint{named("web-0", "db", "10.0.0.1"), named("web-1", "db", "10.0.0.2")}
-		if i%2 == 1 {
-			list = []object.Endpoint{named("web-1", "db", "10.0.1.2"), named("web-0", "db", "10.0.1.1"), named("web-2", "db", "10.0.1.3")}
-		}
-		s.Set(sliceOf("default/nginx-1", "nginx", 0, list...))
-	})
-}
-
-// A name that one slice gives to several endpoints is theirs all the while, too, whichever of them comes first.
-func TestReadersFindANameThatASliceHasTwice(t *testing.T) {
+// A name stays found while a slice hands it from some endpoints to others, whichever of them comes first.
+func TestReadersFindANameThatChangesHands(t *testing.T) {
+	either := []string{"[10.0.0.1]", "[10.0.0.2]"}
+	or := append([]string{"[10.0.0.1 10.0.0.2]"}, either...)
+	hosts := []string{"[10.0.0.1 10.0.0.2]", "[10.0.1.1 10.0.1.2 10.0.1.3]"}
 	tests := []struct {
-		name  string
-		sides [2][]object.Endpoint
-		view  view
+		name   string
+		rounds int // 4,000 where 0
+		sides  [2][]object.Endpoint
+		views  []view
 	}{
+		{
+			name: "many pods of one hostname, which is one entry and changes as a whole",
+			sides: [2][]object.Endpoint{
+				{named("web-0", "db", "10.0.0.1"), named("web-1", "db", "10.0.0.2")},
+				{named("web-1", "db", "10.0.1.2"), named("web-0", "db", "10.0.1.1"), named("web-2", "db", "10.0.1.3")},
+			},
+			views: []view{{name: "db.default", want: hosts}, {name: "nginx.default", want: hosts}},
+		},
 		{
 			name: "one pod, its ready address changes",
 			sides: [2][]object.Endpoint{
 				{stateful("web-0", "10.0.0.1"), notReady(stateful("web-0", "10.0.0.2"))},
 				{notReady(stateful("web-0", "10.0.0.1")), stateful("web-0", "10.0.0.2")},
 			},
-			view: view{name: "web-0.default", want: []string{"[10.0.0.1]", "[10.0.0.2]", "[10.0.0.1 10.0.0.2]"}},
+			views: []view{{name: "web-0.default", want: or}},
 		},
 		{
 			name: "one pod, its second address is the ready one",
 			sides: [2][]object.Endpoint{
 				{stateful("web-0", "10.0.0.1")}, {notReady(stateful("web-0", "10.0.0.1")), stateful("web-0", "10.0.0.2")},
 			},
-			view: view{name: "web-0.default", want: []string{"[10.0.0.1]", "[10.0.0.2]", "[10.0.0.1 10.0.0.2]"}},
+			views: []view{{name: "web-0.default", want: or}},
 		},
 		{
 			name: "a pod's name that is another's hostname",
@@ -125,91 +121,63 @@ func TestReadersFindANameThatASliceHasTwice(t *testing.T) {
 				{stateful("web-0", "10.0.0.1"), named("web-1", "web-0", "10.0.9.1")},
 				{stateful("web-0", "10.0.0.2"), named("web-1", "web-0", "10.0.9.2")},
 			},
-			view: view{name: "web-0.default", want: []string{"[10.0.0.1]", "[10.0.0.2]", "[10.0.0.1 10.0.0.2]"}},
+			views: []view{{name: "web-0.default", want: or}},
+		},
+		{
+			name: "a hostname that becomes a pod: both looks must be at one state", rounds: 20_000,
+			sides: [2][]object.Endpoint{{named("", "db", "10.0.0.1")}, {deployed("db", "10.0.0.2")}},
+			views: []view{{name: "db.default", want: either}, {name: "db.nginx.default", want: either}},
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tr := plant(headless("default/nginx", 1))
 			s := tr.Source("")
-			flip(t, tr, 10000, []view{tt.view}, func(i int) { s.Set(sliceOf("default/nginx-1", "nginx", 0, tt.sides[i%2]...)) })
+			flip(t, tr, cmp.Or(tt.rounds, 4000), tt.views,
+				func(i int) { s.Set(sliceOf("default/nginx-1", "nginx", 0, tt.sides[i%2]...)) })
 		})
 	}
-}
-
-// A name is looked up as a pod's and as a hostname; both looks must be at one state.
-func TestReadersFindAHostnameThatBecomesAPod(t *testing.T) {
-	tr := plant(headless("default/nginx", 1))
-	s := tr.Source("")
-	sides := []object.Endpoint{named("", "db", "10.0.0.1"), deployed("db", "10.0.0.2")}
-	want := []string{"[10.0.0.1]", "[10.0.0.2]"}
-	flip(t, tr, 30000, []view{{name: "db.default", want: want}, {name: "db.nginx.default", want: want}}, func(i int) {
-		s.Set(sliceOf("default/nginx-1", "nginx", 0, sides[i%2]))
-	})
-}
-
-// Objects of all kinds change while all that reads a tree reads it: for the race detector.
-func TestReadersAndWritersShareNoMemoryUnguarded(t *testing.T) {
-	tr := New()
-	sources := []*Source{tr.Source(""), tr.Source("")}
-	var stop atomic.Bool
-	var readers, writers sync.WaitGroup
-	readers.Go(func() {
-		for !stop.Load() {
-			for _, name := range []string{"default", "nginx.default", "web-0.default", "web-0.nginx.default", "10-0-0-1.nginx.default", "db.default"} {
-				for _, nr := range []bool{false, true} {
-					said(t, func(p *Path, q Query) Answer { tr.FindGuest(p, q); return Answer{} }, name, nr)
-					tr.Find(pathOf(name), Query{Family: IPv4, NotReady: nr})
-				}
-			}
-			tr.Synced([]byte("default"))
-			tr.IsDone()
-			tr.Serial(&Path{})
-			tr.Size()
-		}
-	})
-	for n, s := range sources {
-		writers.Go(func() {
-			for i := range 500 {
-				if n == 0 { // one watch has the Services
-					s.Set([]object.Object{headless("default/nginx", 0), clusterIP("default/nginx", 0, "10.96.0.1"), external("default/nginx", 0)}[i%3])
-				}
-				svc := []string{"nginx", "other"}[i/2%2]
-				s.Set(sliceOf("default/nginx-1", svc, 0, named("web-0", "db", "10.0.0.1"), nameless("10.0.0.1"), stateful("web-1", "10.0.0.2")))
-				if i%5 == 4 {
-					s.Replace(nil, 0)
-				}
-			}
-		})
-	}
-	writers.Wait()
-	stop.Store(true)
-	readers.Wait()
 }
 
 func TestReadersAnswerWhileTheWriterIsLockedOut(t *testing.T) {
 	tr := plant(
-		headless("default/nginx", 1), sliceOf("default/nginx-1", "nginx", 1, deployed("ws-x", "10.0.0.1"), stateful("web-0", "10.0.0.2")),
+		headless("default/nginx", 1),
+		withPorts(sliceOf("default/nginx-1", "nginx", 1, deployed("ws-x", "10.0.0.1"), stateful("web-0", "10.0.0.2")),
+			port("web", "tcp", 80)),
 	)
-	tr.mu.Lock()
+	tr.IndexAddresses()
+	tr.mu.Lock() // a reader that takes it waits for ever
 	defer tr.mu.Unlock()
-	done := make(chan bool)
-	go func() {
-		wants{
-			"": "Empty", "default": "Empty", "nginx.default": "Service 10.0.0.1 10.0.0.2", "web-0.default": "Peer 10.0.0.2",
-			"web-0.nginx.default": "Peer 10.0.0.2", "web-9.default": "None",
-		}.check(t, tr)
-		if got := said(t, tr.FindGuest, "ws-x.nginx.default", true); got != "Peer 10.0.0.1" {
-			t.Errorf("as a guest: got %s", got)
-		}
-		if _, peers := tr.Size(); peers != 2 || tr.Serial(&Path{}) != 1 || !tr.Synced([]byte("default")) || !tr.IsDone() {
-			t.Errorf("%d peers, serial %d", peers, tr.Serial(&Path{}))
-		}
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-time.After(20 * time.Second):
-		t.Fatal("a reader waits for the writer's lock")
+	wants{
+		"": "Empty", "default": "Empty", "nginx.default": "Service 10.0.0.1 10.0.0.2", "web-0.default": "Peer 10.0.0.2",
+		"web-0.nginx.default": "Peer 10.0.0.2", "web-9.default": "None",
+	}.check(t, tr)
+	if got := said(t, tr.FindGuest, "ws-x.nginx.default", true); got != "Peer 10.0.0.1" {
+		t.Errorf("as a guest: got %s", got)
+	}
+	if got := texts(tr.Targets(pathOf("_web._tcp.nginx.default"))); !slices.Equal(got,
+		[]string{"web-0:80 10.0.0.2", "ws-x:80 10.0.0.1"}) {
+		t.Errorf("targets %v", got)
+	}
+	if got := texts(tr.GuestTargets(pathOf("ws-x.nginx.default"), false)); !slices.Equal(got,
+		[]string{"ws-x:80 10.0.0.1"}) {
+		t.Errorf("targets as a guest %v", got)
+	}
+	checkHolders(t, tr, "10.0.0.1", "default/nginx/ws-x")
+	readTheRest(tr)
+}
+
+// readTheRest calls what else readers may call.
+func readTheRest(tr *Tree) {
+	tr.Synced([]byte("default"))
+	tr.AllSynced()
+	tr.Presumed()
+	tr.IsDone()
+	tr.Size()
+	tr.Version()
+	tr.Serial(pathOf("nginx.default"))
+	tr.Explain(pathOf("web-0.nginx.default"), false, true)
+	for range tr.Browse() {
+		continue
 	}
 }
