@@ -43,13 +43,6 @@ func TestTargetsOfPorts(t *testing.T) {
 			find: "Port", proto: "Empty", want: []string{":80 10.96.0.1 fd00:96::1"},
 		},
 		{
-			name: "ClusterIP: mirrored slices say nothing", asked: "_ui._tcp.api.default",
-			tree: []object.Object{
-				withPorts(clusterIP("default/api", 1, "10.96.0.1"), web), withPorts(sliceOf("default/api-1", "api", 1, stateful("api-0", "10.0.0.1")), ui),
-			},
-			find: "None", proto: "Empty",
-		},
-		{
 			name: "ClusterIP without an address yet", asked: "_web._tcp.api.default",
 			tree: []object.Object{withPorts(clusterIP("default/api", 1), web)}, find: "Port", proto: "Empty",
 		},
@@ -67,20 +60,6 @@ func TestTargetsOfPorts(t *testing.T) {
 			},
 			find: "Port", proto: "Empty",
 			want: []string{"10-0-0-4:80 10.0.0.4", "db:80 10.0.0.1", "web-0:80 10.0.0.2 fd00::2", "ws-x:80 10.0.0.3"},
-		},
-		{
-			name: "headless: the number is the slice's", asked: "_web._tcp.nginx.default",
-			tree: []object.Object{
-				withPorts(headless("default/nginx", 1), port("web", "tcp", 1)),
-				withPorts(sliceOf("default/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.1"), stateful("web-1", "10.0.0.2")), web),
-				withPorts(sliceOf("default/nginx-2", "nginx", 1, stateful("web-0", "10.0.0.1")), port("web", "tcp", 81)),
-			},
-			find: "Port", proto: "Empty", want: []string{"web-0:80 10.0.0.1", "web-0:81 10.0.0.1", "web-1:80 10.0.0.2"},
-		},
-		{
-			name: "headless: only ready ones", asked: "_web._tcp.nginx.default",
-			tree: []object.Object{headless("default/nginx", 1), withPorts(sliceOf("default/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.1"), notReady(stateful("web-1", "10.0.0.2"))), web)},
-			find: "Port", proto: "Empty", want: []string{"web-0:80 10.0.0.1"},
 		},
 		{
 			name: "headless: none ready, no such port in the spec", asked: "_web._tcp.nginx.default",
@@ -106,21 +85,12 @@ func TestTargetsOfPorts(t *testing.T) {
 			find: "Port", proto: "Empty",
 		},
 		{
-			name: "another protocol", asked: "_web._udp.api.default",
-			tree: []object.Object{withPorts(clusterIP("default/api", 1, "10.96.0.1"), web)}, find: "None", proto: "None",
-		},
-		{
 			name: "a port without a name", asked: "_._tcp.api.default",
 			tree: []object.Object{withPorts(clusterIP("default/api", 1, "10.96.0.1"), port("", "tcp", 80))}, find: "None", proto: "None",
 		},
 		{
 			name: "labels without underscores", asked: "web.tcp.api.default",
 			tree: []object.Object{withPorts(clusterIP("default/api", 1, "10.96.0.1"), web)}, find: "None", proto: "None",
-		},
-		{
-			name: "an unknown Service", asked: "_web._tcp.api.default",
-			tree: []object.Object{withPorts(sliceOf("default/api-1", "api", 1, stateful("web-0", "10.0.0.1")), web), headless("default/b", 1)},
-			find: "None", proto: "None",
 		},
 	}
 	for _, tt := range tests {

@@ -52,6 +52,11 @@ func sliceOf(key, svc string, version uint64, list ...object.Endpoint) object.Ob
 	return s
 }
 
+// behind is a headless Service of default, and a slice of its endpoints.
+func behind(svc string, list ...object.Endpoint) []object.Object {
+	return []object.Object{headless("default/"+svc, 1), sliceOf("default/"+svc+"-1", svc, 1, list...)}
+}
+
 // withPorts gives a Service or an EndpointSlice ports.
 func withPorts(o object.Object, ports ...object.Port) object.Object {
 	switch o := o.(type) {
@@ -154,57 +159,5 @@ func count[E comparable](tr *trie[E]) (n int) {
 func TestEndpointIs80Bytes(t *testing.T) {
 	if size := unsafe.Sizeof(endpoint{}); size != 80 {
 		t.Errorf("an endpoint has %d bytes, want 80", size)
-	}
-}
-
-func TestFindAtEveryDepth(t *testing.T) {
-	tr := plant(
-		headless("default/nginx", 1), sliceOf("default/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.1")),
-		clusterIP("default/api", 1, "10.96.0.1", "fd00:96::1"), external("default/db", 1), headless("default/idle", 1),
-		clusterIP("kube-system/kube-dns", 1, "10.96.0.10"),
-		sliceOf("ghost/nginx-1", "nginx", 1, stateful("web-9", "10.0.0.9")), // its Service is not known
-	)
-	wants{
-		"":                      "Empty",
-		"default":               "Empty",
-		"kube-system":           "Empty",
-		"ghost":                 "None",
-		"unknown":               "None",
-		"nginx.default":         "Service 10.0.0.1",
-		"api.default":           "Service 10.96.0.1 fd00:96::1",
-		"db.default":            "Alias",
-		"idle.default":          "Service",
-		"web-0.default":         "Peer 10.0.0.1",
-		"web-1.default":         "None",
-		"web-0.kube-system":     "None",
-		"web-9.ghost":           "None",
-		"nginx.ghost":           "None",
-		"web-0.unknown":         "None",
-		"web-0.nginx.default":   "Peer 10.0.0.1",
-		"web-1.nginx.default":   "None",
-		"web-0.api.default":     "None",
-		"web-0.idle.default":    "None",
-		"web-0.web-0.default":   "None",
-		"web-0.unknown.default": "None",
-		"web-9.nginx.ghost":     "None",
-		"web-0.nginx.unknown":   "None",
-	}.check(t, tr)
-}
-
-func TestRootOfAnEmptyTreeIsEmpty(t *testing.T) {
-	wants{"": "Empty", "default": "None", "nginx.default": "None", "web-0.nginx.default": "None"}.check(t, New())
-}
-
-func TestSizeCountsWhatHasNames(t *testing.T) {
-	tr := plant(
-		headless("default/nginx", 1),
-		sliceOf("default/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.1"), stateful("web-1", "10.0.0.2")),
-		sliceOf("default/nginx-2", "nginx", 1, stateful("web-0", "fd00::1")),
-		clusterIP("default/api", 1, "10.96.0.1"),
-		sliceOf("default/api-1", "api", 1, deployed("api-x", "10.0.0.3")), // mirrored slices come for every type
-		sliceOf("other/gone-1", "gone", 1, deployed("gone-x", "10.0.0.4")),
-	)
-	if services, peers := tr.Size(); services != 2 || peers != 3 {
-		t.Errorf("got %d Services, %d peers, want 2, 3", services, peers)
 	}
 }
