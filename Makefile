@@ -105,7 +105,7 @@ load: ## queries a second of headless and others, to docs/performance, in ten mi
 scale: ## what 150,000 endpoints cost, beside *kubernetes*, in a quarter of an hour (SCALE='-endpoints 15000 -services 150')
 	cd test && $(GO) run ./cmd/scale -csv $(CURDIR)/docs/performance/scale.csv $(SCALE)
 
-faults: ## what clients see of faults, to docs/reliability/faults.md, in half an hour
+faults: ## what clients see of faults of processes, to docs/reliability/faults.md
 	cd test && $(GO) test $(RACE) -count=1 -timeout 60m ./fault -args -long -table $(CURDIR)/docs/reliability/faults.md
 
 soak: ## churn, queries and faults together, for an hour (SOAK='-duration 12h'), to docs/reliability/soak.md
