@@ -55,9 +55,9 @@ func TestConnectionsHarmed(t *testing.T) {
 		},
 		trouble{
 			name: "responses garbage",
-			wire: garbage, lasts: lasts, begin: (*bed).cut,
-			says: "no answer", unseen: true, stale: true, least: 1, most: most,
-		},
+			wire: garbage, begin: (*bed).cut,
+			says: "tls: ", unseen: true,
+		}.backsOff(2),
 		trouble{
 			name: "responses cut after 2 kB",
 			wire: short, lasts: lasts, begin: (*bed).cut,
