@@ -25,10 +25,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-const (
-	stillPods  = 3 // which nothing happens to
-	reflectors = 3 // of a watch of all namespaces: Services, and two kinds of slices
-)
+const stillPods = 3 // which nothing happens to
 
 func stillAddr(n int) string { return fmt.Sprintf("10.0.0.%d", n+1) }
 

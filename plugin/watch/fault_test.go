@@ -169,8 +169,8 @@ func (b *bed) mend(tr trouble, begun time.Time) {
 		half := make([]string, endpoints/2) // of two reflectors
 		asked = map[string][]string{"services": make([]string, services), "headless": half, "foreign": half}
 	}
-	if len(asked) != reflectors {
-		b.t.Errorf("%d reflectors asked for anything, want %d", len(asked), reflectors)
+	if len(asked) != len(reflectors) {
+		b.t.Errorf("%d reflectors asked for anything, want %d", len(asked), len(reflectors))
 	}
 	for by, verbs := range asked {
 		if len(verbs) < tr.least || len(verbs) > tr.most {
