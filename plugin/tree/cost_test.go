@@ -277,8 +277,10 @@ func TestSharedAddressIsOneEntryASlice(t *testing.T) {
 	alone := New()
 	alone.IndexAddresses()
 	single := alone.Source("")
-	single.Replace([]object.Object{headless("default/nginx", 1),
-		sliceOf("default/nginx-7", "nginx", 1, list(7, "10.0.0.1")...)}, 1)
+	single.Replace([]object.Object{
+		headless("default/nginx", 1),
+		sliceOf("default/nginx-7", "nginx", 1, list(7, "10.0.0.1")...),
+	}, 1)
 	flip := func(s *Source) func() {
 		return inTurn(s, sliceOf("default/nginx-7", "nginx", 0, list(7, "10.0.0.1")...),
 			sliceOf("default/nginx-7", "nginx", 0, changed...))

@@ -43,8 +43,10 @@ func TestFind(t *testing.T) {
 			objects: slices.Concat(
 				behind("nginx", stateful("api", "10.0.0.1"), stateful("db", "10.0.0.2"), deployed("idle", "10.0.0.3"),
 					stateful("dns", "10.0.0.4")), behind("idle"),
-				[]object.Object{clusterIP("default/api", 1, "10.96.0.1"), external("default/db", 1),
-					clusterIP("other/dns", 1, "10.96.0.2")},
+				[]object.Object{
+					clusterIP("default/api", 1, "10.96.0.1"), external("default/db", 1),
+					clusterIP("other/dns", 1, "10.96.0.2"),
+				},
 			),
 			want: wants{
 				"api.default": "Service 10.96.0.1", "db.default": "Alias", "idle.default": "Service",

@@ -82,8 +82,10 @@ func TestReadersOfPortsAndHoldersSeeWholeRecords(t *testing.T) {
 		}
 	}
 	churn(1000, func(tr *Tree) {
-		for _, name := range []string{"_web._tcp.nginx.default", "_web._tcp.api.default", "_web._tcp.nginx.other",
-			"_tcp.nginx.default", "db.default"} {
+		for _, name := range []string{
+			"_web._tcp.nginx.default", "_web._tcp.api.default", "_web._tcp.nginx.other",
+			"_tcp.nginx.default", "db.default",
+		} {
 			check(name, tr.Targets(pathOf(name)))
 			tr.Find(pathOf(name), Query{Family: AnyFamily, NotReady: true})
 		}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -58,7 +59,7 @@ type call struct {
 
 func newAPIServer(t *testing.T) *apiServer {
 	s := &apiServer{pipes: newPipes(), t: t, host: "http://api.test", changed: make(chan struct{}), version: 100}
-	server := &http.Server{Handler: s}
+	server := &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = server.Serve(s.pipes) }) // always fails, when it is closed
 	t.Cleanup(func() {

@@ -93,7 +93,7 @@ func newBed(t *testing.T) *bed {
 	b.move()
 
 	server := &http.Server{
-		Handler: b, ErrorLog: golog.New(io.Discard, "", 0), // it complains of connections that break
+		Handler: b, ReadHeaderTimeout: time.Minute, ErrorLog: golog.New(io.Discard, "", 0), // it complains of connections that break
 		TLSConfig: &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -114,7 +114,7 @@ func newBed(t *testing.T) *bed {
 func (b *bed) watch() {
 	b.t.Helper()
 	b.w = start(b.t, &rest.Config{
-		Host: "https://api.test", Dial: b.line.dial, TLSClientConfig: rest.TLSClientConfig{CAData: b.ca.text},
+		Host: "https://api.test", Dial: b.dial, TLSClientConfig: rest.TLSClientConfig{CAData: b.ca.text},
 	})
 }
 

@@ -110,7 +110,7 @@ func snapshotIsServed(t *testing.T) {
 	if w.Tree().AllSynced() {
 		t.Error("it is served too early")
 	}
-	time.Sleep(1)
+	time.Sleep(time.Nanosecond)
 	synctest.Wait()
 	expect(t, w, whole)
 	if !w.Tree().AllSynced() || w.Tree().IsDone() || !w.Stale() {

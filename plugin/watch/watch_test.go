@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -42,16 +41,6 @@ func expect(t *testing.T, w *Watch, want map[string]string) {
 	for name, addrs := range want {
 		if got := strings.Join(resolve(w, name), " "); got != addrs {
 			t.Errorf("%s: got %q, want %q", name, got, addrs)
-		}
-	}
-}
-
-// eventually polls until ok, for what other goroutines do.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within a minute: %s", what)
 		}
 	}
 }

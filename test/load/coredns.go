@@ -76,7 +76,7 @@ func (s *coreDNS) checkAll(ctx context.Context, c contender, w controlplane.Crow
 		// The first one is not answered until it has synced, and a busy machine loses a query now and then.
 		pods = pods[right:]
 		if ctx.Err() != nil {
-			return nil
+			err = nil
 		}
 		return err
 	})
