@@ -257,6 +257,7 @@ func TestReloadThatFailsHoldsNothing(t *testing.T) {
 	first := running(t, "started", 1)["manifests "+good]
 
 	failToReload(t, i, block("a.local", stanza(other)+"erratic")) // after our OnStartup
+	running(t, "failed to reload with other manifests", 1)
 	failToReload(t, i, block("a.local", stanza(good)+"erratic"))
 	failToReload(t, i, block("a.local", "headless a.local {\nttl 9000\n}"))
 	if w := running(t, "failed to reload", 1)["manifests "+good]; w != first {

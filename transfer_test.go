@@ -277,6 +277,31 @@ func TestSecondariesAreToldAtMostOnceASecond(t *testing.T) {
 	})
 }
 
+// A secondary that does not answer holds up its own zone alone.
+func TestSilentSecondaryHoldsUpNoOtherZone(t *testing.T) {
+	h := openFor(t, "cluster.local", "suffix m.test default.svc.cluster.local\nsuffix w.test worker.svc.cluster.local", moved...)
+	synctest.Test(t, func(t *testing.T) {
+		tr := tree.New()
+		h.stanzas[0].tree = tr
+		tr.Source("").Replace(objectsOf(t, moved...), 1)
+		n, silent := &notices{begun: time.Now()}, make(chan struct{})
+		h.tell = func(zone string) error {
+			if zone == "m.test." {
+				<-silent
+			}
+			return n.send(zone)
+		}
+		h.notify()
+		time.Sleep(2 * notifyEvery)
+		synctest.Wait()
+		if diff := cmp.Diff([]string{"1s w.test."}, n.take(nil)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		release(func(generation any) bool { return generation == h.generation })
+		close(silent)
+	})
+}
+
 // secondary is a server that a zone's transfers go to, and the zones of which it is told.
 func secondary(t *testing.T) (addr string, told <-chan string) {
 	t.Helper()
