@@ -19,7 +19,7 @@ func BenchmarkBrowse(b *testing.B) {
 	for i := range services {
 		list = append(list, rolling(fmt.Sprintf("web%d", i), 1)...)
 	}
-	tr.Source("").Replace(list, 1)
+	tr.Writer("").Replace(list, 1)
 	h := open(b, "headless cluster.local {\nmanifests $CLUSTER\n}", new(nowhere))
 	h.stanzas[0].tree = tr
 	e := &explained{h: h}

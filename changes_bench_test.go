@@ -49,7 +49,7 @@ func rolling(service string, version int) []object.Object {
 func BenchmarkWhileChanging(b *testing.B) {
 	const services = 100
 	tr := tree.New()
-	source := tr.Source("")
+	source := tr.Writer("")
 	var list []object.Object
 	for i := range services {
 		list = append(list, rolling(fmt.Sprintf("web%d", i), 1)...)

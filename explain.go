@@ -15,9 +15,8 @@ import (
 	"github.com/coredns/coredns/plugin/pkg/nonwriter"
 	"github.com/miekg/dns"
 
+	"github.com/coredns-headless/headless/plugin/dnsname"
 	"github.com/coredns-headless/headless/plugin/explain"
-	"github.com/coredns-headless/headless/plugin/reply"
-	"github.com/coredns-headless/headless/plugin/tree"
 )
 
 // explains are the addresses that pages are served at, by all server blocks and generations of the Corefile.
@@ -32,7 +31,7 @@ type explained struct {
 	key    string   // of the server block, such as dns://.:53
 	listen string   // the part of it, and of *bind*, that other server blocks may share
 	before []string // the plugins that get a query before *headless*
-	zone   tree.Name
+	zone   dnsname.Name
 }
 
 // explain opens the pages that stanzas ask for.
@@ -64,7 +63,7 @@ func (h *Headless) explain(c *caddy.Controller) error {
 
 // Serves implements explain.Source.
 func (e *explained) Serves(name string) (listen string, labels int, ok bool) {
-	var n tree.Name
+	var n dnsname.Name
 	if !n.Parse(dns.Fqdn(name)) {
 		return "", 0, false
 	}
@@ -76,7 +75,7 @@ func (e *explained) Serves(name string) (listen string, labels int, ok bool) {
 // the answer is that of all of CoreDNS.
 func (e *explained) Explain(name, qtype string) explain.Report {
 	h := e.h
-	n := new(tree.Name)
+	n := new(dnsname.Name)
 	n.Parse(dns.Fqdn(name))
 	r := explain.Report{Server: e.key, Name: printable(n), Type: qtype}
 	q := new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.StringToType[qtype])
@@ -207,12 +206,12 @@ func texts(m *dns.Msg) (list []string) {
 }
 
 // printable is a name with odd octets as \DDD.
-func printable(n *tree.Name) string {
+func printable(n *dnsname.Name) string {
 	labels := make([]string, 0, n.Labels())
 	for i := n.Labels() - 1; i >= 0; i-- {
 		labels = append(labels, string(n.Label(i)))
 	}
-	text, _ := reply.Name(".", labels...) // it came out of a name
+	text, _ := dnsname.Join(".", labels...) // it came out of a name
 	return text
 }
 

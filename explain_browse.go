@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/coredns-headless/headless/plugin/dnsname"
 	"github.com/coredns-headless/headless/plugin/explain"
 	"github.com/coredns-headless/headless/plugin/object"
-	"github.com/coredns-headless/headless/plugin/reply"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
 
@@ -82,7 +82,7 @@ func link(ways []*origin, namespace, service, peer string) string {
 			below = "svc." + below
 		}
 		if slices.EqualFunc(o.graft, labels[:min(len(o.graft), len(labels))], func(a []byte, b string) bool { return string(a) == b }) {
-			if name, ok := reply.Name(below, labels[len(o.graft):]...); ok {
+			if name, ok := dnsname.Join(below, labels[len(o.graft):]...); ok {
 				return name
 			}
 		}

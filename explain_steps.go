@@ -4,13 +4,13 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/coredns-headless/headless/plugin/dnsname"
 	"github.com/coredns-headless/headless/plugin/explain"
-	"github.com/coredns-headless/headless/plugin/reply"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
 
 // steps says which origin a name lies in, where that leads, and what is on the way.
-func (h *Headless) steps(r *explain.Report, n *tree.Name, qtype uint16) {
+func (h *Headless) steps(r *explain.Report, n *dnsname.Name, qtype uint16) {
 	o, labels := h.origin(n)
 	if o == nil {
 		h.reverseSteps(r, n)
@@ -64,11 +64,11 @@ func nodeName(p tree.Path) string {
 	for _, l := range p.Labels[:p.N] {
 		labels = append(labels, string(l))
 	}
-	text, _ := reply.Name("svc.", labels...) // it came out of a name
+	text, _ := dnsname.Join("svc.", labels...) // it came out of a name
 	return strings.TrimSuffix(text, ".")
 }
 
-func (h *Headless) reverseSteps(r *explain.Report, n *tree.Name) {
+func (h *Headless) reverseSteps(r *explain.Report, n *dnsname.Name) {
 	whole, ok := n.Network()
 	if !ok || !whole.IsSingleIP() {
 		r.Add("it lies in no cluster zone and in no suffix")

@@ -181,7 +181,7 @@ func TestBrowseLinksToWhatTheServerBlockIsAskedFor(t *testing.T) {
 // For the race detector: pages are read while the tree changes.
 func TestExplainWhileTheTreeChanges(t *testing.T) {
 	tr := tree.New()
-	source := tr.Source("")
+	source := tr.Writer("")
 	source.Replace(rolling("web", 1), 1)
 	h := open(t, "headless cluster.local {\nmanifests $CLUSTER\nsuffix a.test default.svc.cluster.local\n}", new(behind))
 	h.stanzas[0].tree = tr

@@ -8,6 +8,7 @@ import (
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
+	"github.com/coredns-headless/headless/plugin/dnsname"
 	"github.com/coredns-headless/headless/plugin/reply"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
@@ -84,7 +85,7 @@ func (a *alias) serve(ctx context.Context, w dns.ResponseWriter) (int, error) {
 // place finds out what name is to the origin, of which the query's spelling is zone.
 func (o *origin) place(name, zone string) place {
 	at := place{name: name}
-	n := new(tree.Name)
+	n := new(dnsname.Name)
 	if !n.Parse(name) {
 		return at
 	}
@@ -108,7 +109,7 @@ func (o *origin) place(name, zone string) place {
 			}
 		}
 		if at.known && at.path.N >= len(o.graft) {
-			if under, ok := reply.Name(zone, below...); ok {
+			if under, ok := dnsname.Join(zone, below...); ok {
 				at.name, at.hidden = under, false
 			}
 		}

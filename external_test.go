@@ -297,8 +297,8 @@ func TestExternalNameWaitsForItsTargetsNamespace(t *testing.T) {
 	h.upstream = upstreamOf(nil)
 	s := h.stanzas[0]
 	s.tree = tree.New("default", "worker")
-	s.tree.Source("worker")
-	s.tree.Source("default").Replace(objectsOf(t, externals()...), 42)
+	s.tree.Writer("worker")
+	s.tree.Writer("default").Replace(objectsOf(t, externals()...), 42)
 	checkAll(t, h, []row{
 		{"synced", "short.m.test.", dns.TypeA, "@ $ CNAME web-1.m.test.\n> $ A 10.244.0.11"},
 		{"synced, at an apex", "short.test.", dns.TypeA, "@ $ A 10.244.0.11"},

@@ -7,7 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/coredns-headless/headless/plugin/tree"
+	"github.com/coredns-headless/headless/plugin/dnsname"
 )
 
 // fuzzed has suffixes on the root, a namespace and Services, one below another, and one that is shared.
@@ -138,7 +138,7 @@ func checkWhole(t *testing.T, r, m *dns.Msg) {
 func checkTrue(t *testing.T, h *Headless, r, m *dns.Msg) {
 	t.Helper()
 	qname := r.Question[0].Name
-	var n tree.Name
+	var n dnsname.Name
 	o, _ := h.originOf(&n, qname)
 	if o == nil || o.guest {
 		if m.Rcode != dns.RcodeSuccess {

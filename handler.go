@@ -14,6 +14,7 @@ import (
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
+	"github.com/coredns-headless/headless/plugin/dnsname"
 	"github.com/coredns-headless/headless/plugin/reply"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
@@ -91,7 +92,7 @@ func (h *Headless) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 
 // scratch is what a decision is made on. It is reused, rather than taken from the stack of each query.
 type scratch struct {
-	name tree.Name
+	name dnsname.Name
 	path tree.Path
 	buf  [few]netip.Addr
 }
@@ -123,7 +124,7 @@ func (h *Headless) decide(w dns.ResponseWriter, r *dns.Msg) (v verdict) {
 }
 
 // origin finds the origin that n lies in, and how many labels more n has.
-func (h *Headless) origin(n *tree.Name) (o *origin, labels int) {
+func (h *Headless) origin(n *dnsname.Name) (o *origin, labels int) {
 	for _, o := range h.origins {
 		if labels, ok := n.Below(&o.name); ok {
 			return o, labels
@@ -172,14 +173,14 @@ func (v *verdict) deny(result int, r *dns.Msg, soa *dns.SOA) {
 }
 
 // guestPath sets p to where in the tree a name leads that can be a guest's, and reports false for any other.
-func (o *origin) guestPath(p *tree.Path, n *tree.Name, labels int) bool {
+func (o *origin) guestPath(p *tree.Path, n *dnsname.Name, labels int) bool {
 	return labels > 0 && string(n.Label(labels-1)) == "svc" && o.path(p, n, labels-1) && (p.N == 2 || p.N == 3)
 }
 
 // guestSOA is the SOA of the plugin that serves the zone, or what it would be.
 func (h *Headless) guestSOA(w dns.ResponseWriter, r *dns.Msg, zone string, s *stanza) *dns.SOA {
 	zone = spelled(r, zone)
-	ns := reply.Under("ns.dns.", zone)
+	ns := dnsname.Under("ns.dns.", zone)
 	if h.zoneSOA == nil {
 		return reply.SOA(zone, ns, s.TTL, s.tree.Serial(new(tree.Path)))
 	}

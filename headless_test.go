@@ -130,7 +130,7 @@ func open(t testing.TB, stanzas string, next plugin.Handler) *Headless {
 func unsync(h *Headless) {
 	for _, s := range h.stanzas {
 		s.tree = tree.New()
-		s.tree.Source("")
+		s.tree.Writer("")
 	}
 }
 

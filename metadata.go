@@ -8,13 +8,14 @@ import (
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
+	"github.com/coredns-headless/headless/plugin/dnsname"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
 
 // Metadata implements metadata.Provider: the namespace, the Service and the pod behind a name that is answered here. Nothing is
 // looked up unless somebody asks for one of them, and then once.
 func (h *Headless) Metadata(ctx context.Context, state request.Request) context.Context {
-	n := new(tree.Name)
+	n := new(dnsname.Name)
 	if state.Req.Opcode != dns.OpcodeQuery || state.QClass() != dns.ClassINET || !n.Parse(state.QName()) {
 		return ctx
 	}

@@ -103,7 +103,7 @@ func TestMetadataNamesTheObjectsBehindAName(t *testing.T) {
 func TestMetadataIsLookedUpWhenAskedForAndOnce(t *testing.T) {
 	h := openFor(t, "cluster.local", "suffix m.test default.svc.cluster.local", moved...)
 	tr := tree.New()
-	source := tr.Source("")
+	source := tr.Writer("")
 	h.stanzas[0].tree = tr
 	pod := func(name string) []object.Object {
 		return objectsOf(t, svc("default/nginx", none), eps("default/nginx", "v4", "", "10.0.0.1 host=h pod="+name))
@@ -143,7 +143,7 @@ func TestMetadataNamesAReadyPod(t *testing.T) {
 	h := openFor(t, "cluster.local", "suffix m.test default.svc.cluster.local", manifests...)
 	for i := range 3 {
 		tr := tree.New()
-		tr.Source("").Replace(append(slices.Clone(objects[i:]), objects[:i]...), 1)
+		tr.Writer("").Replace(append(slices.Clone(objects[i:]), objects[:i]...), 1)
 		h.stanzas[0].tree = tr
 		for _, qname := range []string{"h.m.test.", "h.s.m.test.", "h.default.svc.cluster.local."} {
 			if got := values(t, labelled(h, query(qname, dns.TypeA))); got != "default/s/running" {

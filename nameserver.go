@@ -8,13 +8,13 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/coredns-headless/headless/plugin/dnsname"
 	"github.com/coredns-headless/headless/plugin/reply"
-	"github.com/coredns-headless/headless/plugin/tree"
 )
 
 // nameserver is a name server of a suffix.
 type nameserver struct {
-	name  tree.Name
+	name  dnsname.Name
 	text  string
 	addrs []netip.Addr
 	local bool // addrs are the listener's, known at start-up
@@ -41,7 +41,7 @@ func (o *origin) setNameservers() {
 		o.ns = append(o.ns, ns)
 	}
 	if len(o.ns) == 0 {
-		ns := newNameserver(reply.Under("ns.dns.", o.zone), nil)
+		ns := newNameserver(dnsname.Under("ns.dns.", o.zone), nil)
 		ns.local = true
 		o.ns = append(o.ns, ns)
 	}
@@ -98,7 +98,7 @@ func interfaceAddrs() []netip.Addr {
 }
 
 // nameserver is the name server that n is the name of, if it lies in the zone.
-func (o *origin) nameserver(n *tree.Name) *nameserver {
+func (o *origin) nameserver(n *dnsname.Name) *nameserver {
 	for _, ns := range o.inside {
 		if labels, ok := n.Below(&ns.name); ok && labels == 0 {
 			return ns

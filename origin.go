@@ -7,6 +7,7 @@ import (
 	"github.com/coredns/coredns/plugin"
 
 	"github.com/coredns-headless/headless/plugin/config"
+	"github.com/coredns-headless/headless/plugin/dnsname"
 	"github.com/coredns-headless/headless/plugin/tree"
 	"github.com/coredns-headless/headless/plugin/watch"
 )
@@ -24,7 +25,7 @@ type stanza struct {
 
 // origin is a domain that answers come from: the tree, or a node of it, under another name.
 type origin struct {
-	name   tree.Name
+	name   dnsname.Name
 	zone   string
 	graft  [][]byte // the node, from the root down
 	stanza *stanza
@@ -67,7 +68,7 @@ func newOrigins(s *stanza) []*origin {
 }
 
 // path sets p to where in the tree a name leads that has labels more than the origin. It reports false for one that leads nowhere.
-func (o *origin) path(p *tree.Path, n *tree.Name, labels int) bool {
+func (o *origin) path(p *tree.Path, n *dnsname.Name, labels int) bool {
 	p.N = copy(p.Labels[:], o.graft)
 	for i := labels - 1; i >= 0; i-- {
 		if p.N == len(p.Labels) {
@@ -89,7 +90,7 @@ func (o *origin) node() (p tree.Path) {
 func (o *origin) authority() bool { return !o.guest && !o.shared }
 
 // find says what the tree has for a name of this origin that is ours.
-func (o *origin) find(n *tree.Name, labels int, q tree.Query) (a tree.Answer) {
+func (o *origin) find(n *dnsname.Name, labels int, q tree.Query) (a tree.Answer) {
 	var p tree.Path
 	if o.guest {
 		if o.guestPath(&p, n, labels) && o.stanza.tree.Synced(p.Labels[0]) {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
 
+	"github.com/coredns-headless/headless/plugin/dnsname"
 	"github.com/coredns-headless/headless/plugin/object"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
@@ -104,7 +105,7 @@ func eachCluster(t *testing.T, n uint64, f func(t *testing.T, h *Headless, objec
 			for seed, objects := range clusters {
 				tr := tree.New()
 				tr.IndexAddresses()
-				tr.Source("").Replace(objects, 42)
+				tr.Writer("").Replace(objects, 42)
 				h.stanzas[0].tree = tr
 				f(t, h, objects)
 				if t.Failed() {
@@ -224,7 +225,7 @@ func candidates(h *Headless, objects []object.Object, addr netip.Addr) (list []s
 					case string(o.graft[0]) == ns && (len(o.graft) == 1 || string(o.graft[1]) == sl.Service):
 						name = label + "." + o.zone
 					}
-					var n tree.Name
+					var n dnsname.Name
 					if at, _ := h.originOf(&n, name); name != "" && at == o {
 						list = append(list, name)
 					}
@@ -321,7 +322,7 @@ func TestTransfersSayWhatAnswersSay(t *testing.T) {
 				}
 			}
 			for name := range names {
-				var n tree.Name
+				var n dnsname.Name
 				if at, _ := h.originOf(&n, name); at != o {
 					continue
 				}
@@ -352,7 +353,7 @@ func srv(t *testing.T, h *Headless, o *origin, sets map[string][]string) {
 	for _, u := range under {
 		for _, p := range []string{"_web._tcp.", "_web._udp.", "_sql._tcp.", "_sql._udp."} {
 			if diff := cmp.Diff(sets[p+u+" SRV"], set(h, p+u, dns.TypeSRV)); diff != "" {
-				var n tree.Name
+				var n dnsname.Name
 				if at, _ := h.originOf(&n, p+u); at == o {
 					t.Errorf("%s SRV (-transferred +answered):\n%s", p+u, diff)
 				}
@@ -362,7 +363,7 @@ func srv(t *testing.T, h *Headless, o *origin, sets map[string][]string) {
 }
 
 // originOf is origin for a name in presentation format.
-func (h *Headless) originOf(n *tree.Name, name string) (*origin, int) {
+func (h *Headless) originOf(n *dnsname.Name, name string) (*origin, int) {
 	n.Parse(name)
 	return h.origin(n)
 }

@@ -18,8 +18,8 @@ import (
 
 func TestReadyIsSyncedOrWaitedLongEnough(t *testing.T) {
 	synced, unsynced := tree.New(), tree.New()
-	synced.Source("").Replace(nil, 1)
-	unsynced.Source("")
+	synced.Writer("").Replace(nil, 1)
+	unsynced.Writer("")
 	later, earlier := time.Now().Add(time.Hour), time.Now().Add(-time.Second)
 	of := func(tr *tree.Tree, until time.Time) wait { return wait{stanza: &stanza{tree: tr}, until: until} }
 	tests := []struct {

@@ -7,6 +7,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/coredns-headless/headless/plugin/config"
+	"github.com/coredns-headless/headless/plugin/dnsname"
 	"github.com/coredns-headless/headless/plugin/object"
 	"github.com/coredns-headless/headless/plugin/reply"
 	"github.com/coredns-headless/headless/plugin/tree"
@@ -67,13 +68,13 @@ func (h *Headless) pointer(s *stanza, addr netip.Addr) (string, bool) {
 				}
 				labels = labels[1:]
 			}
-			if name, ok := reply.Name(o.zone, labels...); ok && h.leadsTo(o, name, addr) {
+			if name, ok := dnsname.Join(o.zone, labels...); ok && h.leadsTo(o, name, addr) {
 				return name, true
 			}
 		}
 	}
 	for _, holder := range holders {
-		name, ok := reply.Name(s.zones[0].zone, "svc", holder.Namespace, holder.Service, holder.Label)
+		name, ok := dnsname.Join(s.zones[0].zone, "svc", holder.Namespace, holder.Service, holder.Label)
 		if ok && h.leadsTo(s.zones[0], name, addr) {
 			return name, true
 		}
@@ -87,7 +88,7 @@ func (h *Headless) leadsTo(o *origin, name string, addr netip.Addr) bool {
 	if addr.Is4() {
 		q.Family = tree.IPv4
 	}
-	var n tree.Name
+	var n dnsname.Name
 	n.Parse(name)
 	at, labels := h.origin(&n)
 	if at != o {

@@ -148,8 +148,8 @@ func TestPTRBeforeTheFirstSync(t *testing.T) {
 	s := h.stanzas[0]
 	s.tree = tree.New("default", "worker")
 	s.tree.IndexAddresses()
-	late := s.tree.Source("worker")
-	now := s.tree.Source("default")
+	late := s.tree.Writer("worker")
+	now := s.tree.Writer("default")
 	var worker, rest []object.Object
 	for _, o := range objectsOf(t, pointed...) {
 		switch o.Key().Namespace {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/coredns-headless/headless/plugin/dnsname"
 	"github.com/coredns-headless/headless/plugin/reply"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
@@ -37,10 +38,10 @@ func (h *Headless) decideSuffix(v *verdict, r *dns.Msg, o *origin, s *scratch, l
 	}
 	if labels == 0 && a.Status != tree.Service && a.Status != tree.Alias || a.Status == tree.None && h.above(&s.name) {
 		// An apex exists, whether or not what it is grafted onto does; and so does what another origin lies below.
-		a = tree.Answer{Status: tree.Empty}
+		a = tree.Answer{Status: tree.EmptyNonTerminal}
 	}
 	switch {
-	case o.shared && (a.Status == tree.None || a.Status == tree.Empty):
+	case o.shared && (a.Status == tree.None || a.Status == tree.EmptyNonTerminal):
 		return
 	case len(a.Addrs) > 0:
 		v.answer(reply.Addresses(r, o.stanza.TTL, a.Addrs))
@@ -73,7 +74,7 @@ func (h *Headless) doubt(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, 
 }
 
 // own answers for what the zone has beside the tree: its apex, its name servers, its version. It reports false for other names.
-func (o *origin) own(v *verdict, r *dns.Msg, n *tree.Name, labels int) bool {
+func (o *origin) own(v *verdict, r *dns.Msg, n *dnsname.Name, labels int) bool {
 	qtype := r.Question[0].Qtype
 	name := r.Question[0].Name
 	if o.shared {
@@ -129,7 +130,7 @@ func targetName(service string) func(string) (string, bool) {
 		if peer == "" {
 			return service, true
 		}
-		return reply.Name(service, peer)
+		return dnsname.Join(service, peer)
 	}
 }
 
@@ -149,7 +150,7 @@ func (o *origin) serial() uint32 {
 }
 
 // above reports whether an origin, or a name server's name, lies below n.
-func (h *Headless) above(n *tree.Name) bool {
+func (h *Headless) above(n *dnsname.Name) bool {
 	for _, o := range h.origins {
 		if _, ok := o.name.Below(n); ok {
 			return true

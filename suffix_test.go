@@ -115,8 +115,8 @@ func TestNamespacesSyncByThemselves(t *testing.T) {
 	h := open(t, authority, new(behind))
 	s := h.stanzas[0]
 	s.tree = tree.New("default", "worker")
-	s.tree.Source("worker")
-	s.tree.Source("default").Replace(nil, 42)
+	s.tree.Writer("worker")
+	s.tree.Writer("default").Replace(nil, 42)
 	checkAll(t, h, []row{
 		{"the namespace", "x.mgmt.pix.yun.com.", dns.TypeA, nxDomain("mgmt.pix.yun.com.")},
 		{"the namespace below the root", "x.default.k8s.example.org.", dns.TypeA, nxDomain("k8s.example.org.")},

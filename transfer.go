@@ -11,6 +11,7 @@ import (
 	"github.com/coredns/coredns/plugin/transfer"
 	"github.com/miekg/dns"
 
+	"github.com/coredns-headless/headless/plugin/dnsname"
 	"github.com/coredns-headless/headless/plugin/reply"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
@@ -83,11 +84,11 @@ func (h *Headless) parent(o *origin) *origin {
 
 // records are what answers at a name of the tree have. Names that other origins have, and those of name servers, are left out.
 func (h *Headless) records(o *origin, e tree.Entry) []dns.RR {
-	name, ok := reply.Name(o.zone, e.Labels...)
+	name, ok := dnsname.Join(o.zone, e.Labels...)
 	if !ok {
 		return nil
 	}
-	var n tree.Name
+	var n dnsname.Name
 	n.Parse(name)
 	if at, _ := h.origin(&n); at != o || o.nameserver(&n) != nil {
 		return nil

@@ -133,8 +133,8 @@ func TestTransferNeedsItsOwnNamespaceOnly(t *testing.T) {
 	h := openFor(t, "cluster.local", "suffix m.test default.svc.cluster.local\nsuffix w.test worker.svc.cluster.local\nsuffix k.test svc.cluster.local", moved...)
 	s := h.stanzas[0]
 	s.tree = tree.New("default", "worker")
-	s.tree.Source("worker")
-	s.tree.Source("default").Replace(objectsOf(t, moved...), 42)
+	s.tree.Writer("worker")
+	s.tree.Writer("default").Replace(objectsOf(t, moved...), 42)
 	sent(t, h, "m.test.", 0)
 	for _, zone := range []string{"w.test.", "k.test."} {
 		if _, err := h.Transfer(zone, 0); err == nil {
@@ -165,7 +165,7 @@ func TestIncrementalTransfers(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tr := tree.New()
-			tr.Source("").Replace(objectsOf(t, moved...), tt.version)
+			tr.Writer("").Replace(objectsOf(t, moved...), tt.version)
 			h.stanzas[0].tree = tr
 			first, last, lines := sent(t, h, "m.test.", tt.serial)
 			if first.Serial != uint32(tt.version) || last.Serial != first.Serial || tt.whole != (len(lines) > 0) {
@@ -215,7 +215,7 @@ func TestSecondariesAreToldOfTheirZonesChanges(t *testing.T) {
 func tellsSecondaries(t *testing.T, h *Headless) {
 	tr := tree.New("default", "worker")
 	h.stanzas[0].tree = tr
-	ofDefault, ofWorker := tr.Source("default"), tr.Source("worker")
+	ofDefault, ofWorker := tr.Writer("default"), tr.Writer("worker")
 	service := func(key string) object.Object { return objectsOf(t, svc(key, "clusterIP: 10.96.0.9"))[0] }
 	ofDefault.Replace([]object.Object{service("default/a")}, 1000)
 	n := new(notices)
@@ -257,7 +257,7 @@ func TestSecondariesAreToldAtMostOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := tree.New()
 		h.stanzas[0].tree = tr
-		source := tr.Source("")
+		source := tr.Writer("")
 		source.Replace(nil, 1)
 		n := &notices{begun: time.Now()}
 		slow := sync.OnceFunc(func() { time.Sleep(notifyEvery * 19 / 10) })
@@ -283,7 +283,7 @@ func TestSilentSecondaryHoldsUpNoOtherZone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := tree.New()
 		h.stanzas[0].tree = tr
-		tr.Source("").Replace(objectsOf(t, moved...), 1)
+		tr.Writer("").Replace(objectsOf(t, moved...), 1)
 		n, silent := &notices{begun: time.Now()}, make(chan struct{})
 		h.tell = func(zone string) error {
 			if zone == "m.test." {

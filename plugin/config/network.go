@@ -7,7 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/coredns-headless/headless/plugin/tree"
+	"github.com/coredns-headless/headless/plugin/dnsname"
 )
 
 const (
@@ -29,7 +29,7 @@ func (p *parser) network(z string) error {
 	const allowed = "name the pod network, such as 10.244.0.0/16"
 	n, err := netip.ParsePrefix(z)
 	if err != nil {
-		var name tree.Name
+		var name dnsname.Name
 		parsed := name.Parse(z)
 		var ok bool
 		if n, ok = name.Network(); !parsed || !ok {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/coredns-headless/headless/plugin/tree"
+	"github.com/coredns-headless/headless/plugin/dnsname"
 )
 
 var samePrefix = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
@@ -187,7 +187,7 @@ func TestReverseZone(t *testing.T) {
 				width = 8
 			}
 			wide := netip.PrefixFrom(n.Addr(), n.Bits()/width*width).Masked()
-			var name tree.Name
+			var name dnsname.Name
 			parsed := name.Parse(got)
 			if back, ok := name.Network(); !parsed || !ok || back != wide {
 				t.Errorf("%s is %v, %v, want %v", got, back, ok, wide)

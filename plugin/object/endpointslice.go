@@ -9,6 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/coredns-headless/headless/plugin/dnsname"
 )
 
 // EndpointSlice is a slim EndpointSlice.
@@ -55,7 +57,7 @@ func FromEndpointSlice(o *discoveryv1.EndpointSlice) (*EndpointSlice, error) {
 	case o.AddressType == discoveryv1.AddressTypeFQDN:
 		return nil, errFQDN
 	}
-	s := &EndpointSlice{head: h, Service: lower(svc), Endpoints: make([]Endpoint, 0, len(o.Endpoints)), Trigger: trigger(&o.ObjectMeta)}
+	s := &EndpointSlice{head: h, Service: dnsname.Lower(svc), Endpoints: make([]Endpoint, 0, len(o.Endpoints)), Trigger: trigger(&o.ObjectMeta)}
 	for _, p := range o.Ports {
 		if p.Port == nil { // all ports (EndpointPort.port): there is no number to tell
 			continue
@@ -93,10 +95,10 @@ func trigger(o *metav1.ObjectMeta) int64 {
 func (s *EndpointSlice) add(e *discoveryv1.Endpoint) (err error) {
 	ep := Endpoint{Ready: e.Conditions.Ready == nil || *e.Conditions.Ready}
 	if r := e.TargetRef; r != nil && r.Kind == "Pod" && (r.Namespace == "" || r.Namespace == s.key.Namespace) && canBePod(r.Name) {
-		ep.Pod = lower(r.Name)
+		ep.Pod = dnsname.Lower(r.Name)
 	}
 	if e.Hostname != nil && IsLabel(*e.Hostname) {
-		ep.Host = lower(*e.Hostname)
+		ep.Host = dnsname.Lower(*e.Hostname)
 		if ep.Host == ep.Pod {
 			ep.Host = ep.Pod // one string in memory, not two
 		}
@@ -121,17 +123,17 @@ func (s *EndpointSlice) add(e *discoveryv1.Endpoint) (err error) {
 // server wants that of pods, and nothing of targetRef.name: whoever may write slices could put "*" into zone transfers, where a
 // secondary takes it for a wildcard, or line breaks into logs.
 func canBePod(name string) bool {
-	other := func(r rune) bool { return (r < '0' || '9' < r) && (r < 'a' || 'z' < r) && !isUpper(r) && r != '-' }
-	return IsLabel(name) && !strings.ContainsFunc(name, other) && name[0] != '-' && name[len(name)-1] != '-'
+	other := func(r rune) bool { return (r < '0' || '9' < r) && (r < 'a' || 'z' < r) && r != '-' }
+	return IsLabel(name) && !strings.ContainsFunc(dnsname.Lower(name), other) && name[0] != '-' && name[len(name)-1] != '-'
 }
 
 // dashed is the label that *kubernetes* gives an address without a hostname: the address as it stands in the slice, with
 // dashes, and a 0 behind a dash at the end, where a label may not have one.
 func dashed(text string) string {
 	if strings.Contains(text, ".") {
-		return lower(strings.ReplaceAll(text, ".", "-"))
+		return dnsname.Lower(strings.ReplaceAll(text, ".", "-"))
 	}
-	d := lower(strings.ReplaceAll(text, ":", "-"))
+	d := dnsname.Lower(strings.ReplaceAll(text, ":", "-"))
 	if strings.HasSuffix(d, "-") {
 		d += "0"
 	}

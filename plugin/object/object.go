@@ -12,6 +12,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/coredns-headless/headless/plugin/dnsname"
 )
 
 // Kind tells the slim objects apart.
@@ -38,7 +40,7 @@ type Key struct {
 
 // NewKey is the key of the object that the API server calls namespace/name.
 func NewKey(k Kind, namespace, name string) Key {
-	return Key{Kind: k, Namespace: lower(namespace), Name: lower(name)}
+	return Key{Kind: k, Namespace: dnsname.Lower(namespace), Name: dnsname.Lower(name)}
 }
 
 // Object is a slim object: *Service or *EndpointSlice.
@@ -129,10 +131,10 @@ func newPort(name string, protocol corev1.Protocol, number int32) (Port, bool) {
 	case corev1.ProtocolUDP:
 		p.Protocol = "udp"
 	default:
-		p.Protocol = lower(string(protocol))
+		p.Protocol = dnsname.Lower(string(protocol))
 	}
 	if IsLabel("_"+name) && IsLabel("_"+p.Protocol) { // both are labels of a SRV record
-		p.Name = lower(name)
+		p.Name = dnsname.Lower(name)
 	}
 	return p, true
 }
@@ -150,19 +152,3 @@ func ParseVersion(s string) uint64 {
 func IsLabel(s string) bool {
 	return len(s) >= 1 && len(s) <= 63 && !strings.Contains(s, ".")
 }
-
-// lower folds ASCII, as DNS does (RFC 4343 section 3). It never changes a name's length in octets.
-func lower(s string) string {
-	if strings.IndexFunc(s, isUpper) < 0 {
-		return s
-	}
-	b := []byte(s)
-	for i, c := range b {
-		if isUpper(rune(c)) {
-			b[i] = c + 'a' - 'A'
-		}
-	}
-	return string(b)
-}
-
-func isUpper(r rune) bool { return 'A' <= r && r <= 'Z' }

@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/coredns-headless/headless/plugin/dnsname"
 )
 
 // Service is a slim Service.
@@ -77,7 +79,7 @@ func FromService(o *corev1.Service) (*Service, error) {
 // externalName is name fully qualified and in lower case, if a CNAME record can point there. The API also allows what reads as an
 // address, which DNS would take for a name that cannot exist.
 func externalName(name string) (string, error) {
-	host := strings.TrimSuffix(lower(name), ".")
+	host := strings.TrimSuffix(dnsname.Lower(name), ".")
 	if _, err := netip.ParseAddr(host); err == nil {
 		return "", fmt.Errorf("spec.externalName: %q is an address", name)
 	}

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 
 	"github.com/miekg/dns"
+
+	"github.com/coredns-headless/headless/plugin/dnsname"
 )
 
 // SOA is a zone's SOA in the form of *kubernetes*, with ns for its primary server. Its TTL is its minimum, since *cache* keeps
@@ -12,7 +14,7 @@ func SOA(zone, ns string, ttl, serial uint32) *dns.SOA {
 	return &dns.SOA{
 		Hdr:     header(zone, dns.TypeSOA, ttl),
 		Ns:      ns,
-		Mbox:    Under("hostmaster.", zone),
+		Mbox:    dnsname.Under("hostmaster.", zone),
 		Serial:  serial,
 		Refresh: 7200, Retry: 1800, Expire: 86400, // seconds
 		Minttl: ttl,

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
 
+	"github.com/coredns-headless/headless/plugin/dnsname"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
 
@@ -67,7 +68,7 @@ func TestRecordsReadAsZoneFilesHaveThem(t *testing.T) {
 }
 
 // below names peers of the Service as its zone does.
-func below(peer string) (string, bool) { return Name("nGinx."+zone, peer) }
+func below(peer string) (string, bool) { return dnsname.Join("nGinx."+zone, peer) }
 
 func TestServicesAreAnsweredWithTheirAddresses(t *testing.T) {
 	srv := func(weight, port int, target string) string {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
+
+	"github.com/coredns-headless/headless/plugin/dnsname"
 )
 
 // query is what a stub resolver sends, spelled as 0x20 clients do.
@@ -89,7 +91,7 @@ func TestMessagesAreWhole(t *testing.T) {
 }
 
 func TestSOAOfTheRootHasNoEmptyLabel(t *testing.T) {
-	got := SOA(".", Under("ns.dns.", "."), 5, 1)
+	got := SOA(".", dnsname.Under("ns.dns.", "."), 5, 1)
 	if _, err := dns.NewRR(got.String()); err != nil || got.Ns != "ns.dns." || got.Mbox != "hostmaster." {
 		t.Errorf("%s: %v", got, err)
 	}

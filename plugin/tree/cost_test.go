@@ -69,7 +69,7 @@ func TestLookupOfAPeerAllocatesNothing(t *testing.T) {
 }
 
 // crowd is a namespace of one Service with 50 slices of one endpoint, and Services with the rest of the peers.
-func crowd(peers int) *Source {
+func crowd(peers int) *Writer {
 	const perSlice = 100
 	objects := []object.Object{headless("default/nginx", 1)}
 	for i := range 50 {
@@ -83,7 +83,7 @@ func crowd(peers int) *Source {
 		}
 		objects = append(objects, headless("default/"+svc, 1), sliceOf(fmt.Sprintf("default/%s-%d", svc, i), svc, 1, list...))
 	}
-	s := New().Source("")
+	s := New().Writer("")
 	s.Replace(objects, 1)
 	return s
 }
@@ -99,26 +99,26 @@ func costOf(f func()) (allocs, bytes float64) {
 }
 
 // inTurn returns what makes s hold one object and the other in turn.
-func inTurn(s *Source, versions ...object.Object) func() {
+func inTurn(s *Writer, versions ...object.Object) func() {
 	n := 0
 	return func() { n++; s.Set(versions[n%len(versions)]) }
 }
 
 func TestChangeCostsItsSliceNotTheNamespace(t *testing.T) {
-	address := func(s *Source) func() {
+	address := func(s *Writer) func() {
 		return inTurn(s, sliceOf("default/nginx-7", "nginx", 0, stateful("web-7", "10.99.0.1")),
 			sliceOf("default/nginx-7", "nginx", 0, stateful("web-7", "10.99.0.2")))
 	}
 	tests := []struct {
 		name   string
-		change func(s *Source) func()
+		change func(s *Writer) func()
 		allocs float64 // at most
 		bytes  float64
 	}{
 		{name: "an address changes in a slice of one, of 50", change: address, allocs: 20, bytes: 4096},
 		{
 			name: "a slice of one comes and goes",
-			change: func(s *Source) func() {
+			change: func(s *Writer) func() {
 				sl := sliceOf("default/nginx-new", "nginx", 0, stateful("web-new", "10.99.0.1"))
 				return func() {
 					s.Set(sl)
@@ -129,7 +129,7 @@ func TestChangeCostsItsSliceNotTheNamespace(t *testing.T) {
 		},
 		{
 			name: "a Service comes and goes",
-			change: func(s *Source) func() {
+			change: func(s *Writer) func() {
 				svc := clusterIP("default/web-7", 0, "10.96.0.1")
 				return func() {
 					s.Set(svc)
@@ -140,7 +140,7 @@ func TestChangeCostsItsSliceNotTheNamespace(t *testing.T) {
 		},
 		{
 			name: "an address changes where addresses are indexed, too",
-			change: func(s *Source) func() {
+			change: func(s *Writer) func() {
 				s.t.IndexAddresses()
 				return address(s)
 			},
@@ -169,7 +169,7 @@ func TestChangeCostsItsSliceNotTheNamespace(t *testing.T) {
 // Of a slice's endpoints only those that changed get new records, and only their names move in the index.
 func TestUnchangedEndpointsKeepTheirRecords(t *testing.T) {
 	tr := New()
-	s := tr.Source("")
+	s := tr.Writer("")
 	list := make([]object.Endpoint, 100)
 	for i := range list {
 		list[i] = stateful(fmt.Sprintf("web-%d", i), addrOf(i))
@@ -199,7 +199,7 @@ func TestUnchangedEndpointsKeepTheirRecords(t *testing.T) {
 // 2,000 pods that share a hostname would make every change of one of them rewrite a leaf of 2,000 entries.
 func TestSharedHostnameIsOneEntryASlice(t *testing.T) {
 	tr := New()
-	s := tr.Source("")
+	s := tr.Writer("")
 	s.Replace([]object.Object{headless("default/nginx", 1)}, 1)
 	for i := range 20 {
 		list := make([]object.Endpoint, 100)
@@ -246,7 +246,7 @@ func TestSharedAddressIsOneEntryASlice(t *testing.T) {
 	const slices, perSlice = 100, 100
 	tr := New()
 	tr.IndexAddresses()
-	s := tr.Source("")
+	s := tr.Writer("")
 	s.Replace([]object.Object{headless("default/nginx", 1)}, 1)
 	list := func(i int, addr string) []object.Endpoint {
 		l := make([]object.Endpoint, perSlice)
@@ -276,12 +276,12 @@ func TestSharedAddressIsOneEntryASlice(t *testing.T) {
 	// What a change allocates: its slice's records and maps, whatever the other slices are.
 	alone := New()
 	alone.IndexAddresses()
-	single := alone.Source("")
+	single := alone.Writer("")
 	single.Replace([]object.Object{
 		headless("default/nginx", 1),
 		sliceOf("default/nginx-7", "nginx", 1, list(7, "10.0.0.1")...),
 	}, 1)
-	flip := func(s *Source) func() {
+	flip := func(s *Writer) func() {
 		return inTurn(s, sliceOf("default/nginx-7", "nginx", 0, list(7, "10.0.0.1")...),
 			sliceOf("default/nginx-7", "nginx", 0, changed...))
 	}

@@ -7,7 +7,7 @@ import (
 
 func TestExplainBeforeAnythingIsKnown(t *testing.T) {
 	tr := New("a", "b")
-	tr.Source("a")
+	tr.Writer("a")
 	for ns, want := range map[string]string{"a": "is not synced yet", "b": "has no Service", "c": "is left out"} {
 		p := Path{N: 1}
 		p.Labels[0] = []byte(ns)

@@ -25,7 +25,7 @@ func TestFind(t *testing.T) {
 				sliceOf("ghost/nginx-1", "nginx", 1, stateful("web-9", "10.0.0.9")), // its Service is not known
 			}),
 			want: wants{
-				"": "Empty", "default": "Empty", "kube-system": "Empty", "ghost": "None", "unknown": "None",
+				"": "EmptyNonTerminal", "default": "EmptyNonTerminal", "kube-system": "EmptyNonTerminal", "ghost": "None", "unknown": "None",
 				"nginx.default": "Service 10.0.0.1", "api.default": "Service 10.96.0.1 fd00:96::1", "db.default": "Alias",
 				"idle.default": "Service", "nginx.ghost": "None", "web-0.default": "Peer 10.0.0.1", "web-1.default": "None",
 				"web-0.kube-system": "None", "web-9.ghost": "None", "web-0.unknown": "None",
@@ -36,7 +36,7 @@ func TestFind(t *testing.T) {
 		},
 		{
 			name: "nothing",
-			want: wants{"": "Empty", "default": "None", "nginx.default": "None", "web-0.nginx.default": "None"},
+			want: wants{"": "EmptyNonTerminal", "default": "None", "nginx.default": "None", "web-0.nginx.default": "None"},
 		},
 		{
 			name: "Service wins over peer of its namespace",

@@ -43,7 +43,7 @@ func FuzzObjects(f *testing.F) {
 		}
 		tr := New()
 		tr.IndexAddresses()
-		first, s := tr.Source(""), tr.Source("")
+		first, s := tr.Writer(""), tr.Writer("")
 		first.Replace(fixed, 1)
 		s.Replace(nil, 1)
 		was, serial, holders := zoneTexts(tr, ""), tr.Serial(pathOf("fixed")), count(tr.addrs.Load())
@@ -65,7 +65,7 @@ func FuzzObjects(f *testing.F) {
 }
 
 // apply gives s the events that text has, and keeps count of what s holds then.
-func apply(s *Source, held map[object.Key]object.Object, text []byte) {
+func apply(s *Writer, held map[object.Key]object.Object, text []byte) {
 	version := 1
 	for line := range bytes.Lines(text) {
 		version++

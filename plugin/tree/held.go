@@ -13,8 +13,8 @@ type Held struct {
 	Version uint64
 	// Namespaces are those of which all is known, or "" for all there are.
 	Namespaces []string
-	// Objects yields what is held there, by the source that holds it. It takes no lock.
-	Objects iter.Seq2[*Source, object.Object]
+	// Objects yields what is held there, by the writer that holds it. It takes no lock.
+	Objects iter.Seq2[*Writer, object.Object]
 }
 
 // Version grows with every change of what the tree holds.
@@ -31,19 +31,19 @@ func (t *Tree) Held() Held {
 		*content
 	}
 	type heldBy struct {
-		*Source
+		*Writer
 		services []*object.Service
 		slices   []heldSlice
 	}
 	var all []heldBy
-	for _, s := range t.sources {
+	for _, s := range t.writers {
 		if s.scope.lacking.Load() > 0 {
 			continue
 		}
 		if !slices.Contains(h.Namespaces, s.namespace) {
 			h.Namespaces = append(h.Namespaces, s.namespace)
 		}
-		by := heldBy{Source: s}
+		by := heldBy{Writer: s}
 		for _, held := range s.services {
 			by.services = append(by.services, held.spec)
 		}
@@ -52,10 +52,10 @@ func (t *Tree) Held() Held {
 		}
 		all = append(all, by)
 	}
-	h.Objects = func(yield func(*Source, object.Object) bool) {
+	h.Objects = func(yield func(*Writer, object.Object) bool) {
 		for _, by := range all {
 			for _, s := range by.services {
-				if !yield(by.Source, s) {
+				if !yield(by.Writer, s) {
 					return
 				}
 			}
@@ -64,7 +64,7 @@ func (t *Tree) Held() Held {
 				for i, e := range sl.endpoints {
 					endpoints[i] = e.Endpoint
 				}
-				if !yield(by.Source, object.NewEndpointSlice(sl.key, sl.service, sl.ports, endpoints)) {
+				if !yield(by.Writer, object.NewEndpointSlice(sl.key, sl.service, sl.ports, endpoints)) {
 					return
 				}
 			}

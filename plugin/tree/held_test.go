@@ -8,16 +8,16 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// What is presumed answers until each source's first list, which counts at once; whoever knows the presumed zone is told of what changed.
+// What is presumed answers until each writer's first list, which counts at once; whoever knows the presumed zone is told of what changed.
 func TestPresumedObjectsAnswerUntilTheFirstList(t *testing.T) {
 	tr := New()
-	services, a, b := tr.Source(""), tr.Source(""), tr.Source("")
+	services, a, b := tr.Writer(""), tr.Writer(""), tr.Writer("")
 	one := sliceOf("default/nginx-1", "nginx", 0, stateful("web-0", "10.0.0.1"), stateful("web-1", "10.0.0.2"))
 	two := sliceOf("default/nginx-2", "nginx", 0, stateful("web-2", "10.0.0.3"))
 	services.Presume([]object.Object{headless("default/nginx", 0)}, 700)
 	a.Presume([]object.Object{one}, 700)
 	if tr.AllSynced() || tr.Synced([]byte("default")) {
-		t.Error("a source has nothing yet, and the namespace counts as known")
+		t.Error("a writer has nothing yet, and the namespace counts as known")
 	}
 	b.Presume([]object.Object{two}, 700)
 	if !tr.AllSynced() || !tr.Synced([]byte("default")) || tr.IsDone() || !tr.Presumed() {
@@ -47,7 +47,7 @@ func TestPresumedObjectsAnswerUntilTheFirstList(t *testing.T) {
 
 func TestNamespacesArePresumedOneByOne(t *testing.T) {
 	tr := New("a", "b")
-	a, b := tr.Source("a"), tr.Source("b")
+	a, b := tr.Writer("a"), tr.Writer("b")
 	a.Presume([]object.Object{headless("a/nginx", 0)}, 5)
 	if !tr.Synced([]byte("a")) || tr.Synced([]byte("b")) || tr.AllSynced() {
 		t.Error("want a known, b not")
@@ -67,10 +67,10 @@ func TestNamespacesArePresumedOneByOne(t *testing.T) {
 	}
 }
 
-// Held gives back what was put in, by the source that it was put in through, however the tree is changed meanwhile.
+// Held gives back what was put in, by the writer that it was put in through, however the tree is changed meanwhile.
 func TestHeldIsWhatWasPutIn(t *testing.T) {
 	tr := New()
-	services, slices := tr.Source(""), tr.Source("")
+	services, slices := tr.Writer(""), tr.Writer("")
 	svc := headless("default/nginx", 1)
 	sl := sliceOf("default/nginx-1", "nginx", 2, stateful("web-0", "10.0.0.1"), stateful("web-1", "10.0.0.2")).(*object.EndpointSlice)
 	services.Replace([]object.Object{svc}, 7)
@@ -83,7 +83,7 @@ func TestHeldIsWhatWasPutIn(t *testing.T) {
 	if tr.Version() <= h.Version {
 		t.Errorf("version %d before a change, %d after it", h.Version, tr.Version())
 	}
-	got := make(map[*Source]object.Object)
+	got := make(map[*Writer]object.Object)
 	for s, o := range h.Objects {
 		got[s] = o
 	}

@@ -13,7 +13,7 @@ import (
 func TestPodOfManyAddressesIsOneEntryASlice(t *testing.T) {
 	const addresses = 1000
 	tr := New()
-	s := tr.Source("")
+	s := tr.Writer("")
 	s.Replace([]object.Object{headless("default/nginx", 1)}, 1)
 	list := make([]object.Endpoint, addresses)
 	for j := range list {

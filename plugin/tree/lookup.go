@@ -14,8 +14,8 @@ type Status uint8
 const (
 	// None: there is no such name, nor one below it.
 	None Status = iota
-	// Empty: an empty non-terminal (RFC 8020), it only has names below it.
-	Empty
+	// EmptyNonTerminal: an empty non-terminal (RFC 8020), it only has names below it.
+	EmptyNonTerminal
 	// Service: a Service's name.
 	Service
 	// Peer: an endpoint's name.
@@ -79,14 +79,14 @@ type Path struct {
 // Find says what the name at p is.
 func (t *Tree) Find(p *Path, q Query) Answer {
 	if p.N == 0 {
-		return Answer{Status: Empty}
+		return Answer{Status: EmptyNonTerminal}
 	}
 	ns := t.namespace(hashOfBytes(p.Labels[0]), p.Labels[0])
 	if ns == nil || ns.specs.Load() == 0 {
 		return Answer{}
 	}
 	if p.N == 1 {
-		return Answer{Status: Empty}
+		return Answer{Status: EmptyNonTerminal}
 	}
 	x := p.Labels[1]
 	h := hashOfBytes(x)
@@ -107,7 +107,7 @@ func (t *Tree) Find(p *Path, q Query) Answer {
 	case p.N == 3:
 		a := svc.peer(p.Labels[2], q)
 		if a.Status == None && svc.hasPort(spec, p.Labels[2], nil) {
-			a.Status = Empty
+			a.Status = EmptyNonTerminal
 		}
 		return a
 	case svc.hasPort(spec, p.Labels[2], p.Labels[3]):

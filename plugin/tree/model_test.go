@@ -14,9 +14,9 @@ type model struct {
 	slices   []*object.EndpointSlice
 }
 
-func modelOf(sources []map[object.Key]object.Object) model {
+func modelOf(writers []map[object.Key]object.Object) model {
 	var m model
-	for _, held := range sources {
+	for _, held := range writers {
 		for _, o := range held {
 			switch o := o.(type) {
 			case *object.Service:
@@ -115,11 +115,11 @@ func (m model) Find(p *Path, q Query) Answer {
 	ns, x := string(p.Labels[0]), string(p.Labels[1])
 	switch {
 	case p.N == 0:
-		return Answer{Status: Empty}
+		return Answer{Status: EmptyNonTerminal}
 	case m.service(ns, "") == nil:
 		return Answer{}
 	case p.N == 1:
-		return Answer{Status: Empty}
+		return Answer{Status: EmptyNonTerminal}
 	case p.N == 2 && m.service(ns, x) == nil:
 		return m.short(ns, x, q)
 	case p.N == 2:
@@ -146,7 +146,7 @@ func (m model) Find(p *Path, q Query) Answer {
 			return a
 		}
 		if m.hasPort(ns, x, y, "") {
-			return Answer{Status: Empty}
+			return Answer{Status: EmptyNonTerminal}
 		}
 	case m.hasPort(ns, x, y, z):
 		return Answer{Status: Port}

@@ -40,11 +40,11 @@ func TestTargetsOfPorts(t *testing.T) {
 		{
 			name: "ClusterIP", asked: "_web._tcp.api.default",
 			tree: []object.Object{withPorts(clusterIP("default/api", 1, "10.96.0.1", "fd00:96::1"), web, ui)},
-			find: "Port", proto: "Empty", want: []string{":80 10.96.0.1 fd00:96::1"},
+			find: "Port", proto: "EmptyNonTerminal", want: []string{":80 10.96.0.1 fd00:96::1"},
 		},
 		{
 			name: "ClusterIP without an address yet", asked: "_web._tcp.api.default",
-			tree: []object.Object{withPorts(clusterIP("default/api", 1), web)}, find: "Port", proto: "Empty",
+			tree: []object.Object{withPorts(clusterIP("default/api", 1), web)}, find: "Port", proto: "EmptyNonTerminal",
 		},
 		{
 			name: "ExternalName", asked: "_web._tcp.db.default",
@@ -58,7 +58,7 @@ func TestTargetsOfPorts(t *testing.T) {
 				withPorts(sliceOf("default/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.2"), deployed("ws-x", "10.0.0.3"), nameless("10.0.0.4"), named("web-1", "db", "10.0.0.1")), web),
 				withPorts(sliceOf("default/nginx-2", "nginx", 1, stateful("web-0", "fd00::2")), web),
 			},
-			find: "Port", proto: "Empty",
+			find: "Port", proto: "EmptyNonTerminal",
 			want: []string{"10-0-0-4:80 10.0.0.4", "db:80 10.0.0.1", "web-0:80 10.0.0.2 fd00::2", "ws-x:80 10.0.0.3"},
 		},
 		{
@@ -69,12 +69,12 @@ func TestTargetsOfPorts(t *testing.T) {
 		{
 			name: "headless: none ready, the port in the spec", asked: "_web._tcp.nginx.default",
 			tree: []object.Object{withPorts(headless("default/nginx", 1), web), withPorts(sliceOf("default/nginx-1", "nginx", 1, notReady(stateful("web-1", "10.0.0.2"))), web)},
-			find: "Port", proto: "Empty",
+			find: "Port", proto: "EmptyNonTerminal",
 		},
 		{
 			name: "headless: a pod whose name is another's hostname has no name of its own", asked: "_web._tcp.nginx.default",
 			tree: []object.Object{headless("default/nginx", 1), withPorts(sliceOf("default/nginx-1", "nginx", 1, deployed("db", "10.0.0.1"), named("web-0", "db", "10.0.0.2")), web)},
-			find: "Port", proto: "Empty", want: []string{"db:80 10.0.0.2"},
+			find: "Port", proto: "EmptyNonTerminal", want: []string{"db:80 10.0.0.2"},
 		},
 		{
 			name: "another slice has the pod whose name is another's hostname, and the port", asked: "_ui._tcp.nginx.default",
@@ -82,7 +82,7 @@ func TestTargetsOfPorts(t *testing.T) {
 				headless("default/nginx", 1), withPorts(sliceOf("default/nginx-1", "nginx", 1, deployed("db", "10.0.0.1")), ui),
 				withPorts(sliceOf("default/nginx-2", "nginx", 1, named("web-0", "db", "10.0.0.2")), web),
 			},
-			find: "Port", proto: "Empty",
+			find: "Port", proto: "EmptyNonTerminal",
 		},
 		{
 			name: "a port without a name", asked: "_._tcp.api.default",

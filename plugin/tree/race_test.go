@@ -56,7 +56,7 @@ func flip(t *testing.T, tr *Tree, rounds int, views []view, set func(round int))
 // A pod that is replaced keeps its name: no query may find the name gone, or an address that is neither the old nor the new.
 func TestReadersFindANameWhileItsAddressChanges(t *testing.T) {
 	tr := plant(headless("default/nginx", 1))
-	s := tr.Source("")
+	s := tr.Writer("")
 	of := func(n, side int) string { return fmt.Sprintf("10.0.%d.%d", side, n) }
 	either := func(n int) []string { return []string{"[" + of(n, 0) + "]", "[" + of(n, 1) + "]"} }
 	flip(t, tr, 1000, []view{
@@ -132,7 +132,7 @@ func TestReadersFindANameThatChangesHands(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tr := plant(headless("default/nginx", 1))
-			s := tr.Source("")
+			s := tr.Writer("")
 			flip(t, tr, cmp.Or(tt.rounds, 4000), tt.views,
 				func(i int) { s.Set(sliceOf("default/nginx-1", "nginx", 0, tt.sides[i%2]...)) })
 		})
@@ -149,7 +149,7 @@ func TestReadersAnswerWhileTheWriterIsLockedOut(t *testing.T) {
 	tr.mu.Lock() // a reader that takes it waits for ever
 	defer tr.mu.Unlock()
 	wants{
-		"": "Empty", "default": "Empty", "nginx.default": "Service 10.0.0.1 10.0.0.2", "web-0.default": "Peer 10.0.0.2",
+		"": "EmptyNonTerminal", "default": "EmptyNonTerminal", "nginx.default": "Service 10.0.0.1 10.0.0.2", "web-0.default": "Peer 10.0.0.2",
 		"web-0.nginx.default": "Peer 10.0.0.2", "web-9.default": "None",
 	}.check(t, tr)
 	if got := said(t, tr.FindGuest, "ws-x.nginx.default", true); got != "Peer 10.0.0.1" {

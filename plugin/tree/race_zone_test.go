@@ -14,7 +14,7 @@ import (
 // churn has two writers change all there is, nodes that come and go among it, while readers read.
 func churn(rounds int, readers ...func(tr *Tree)) {
 	tr := New()
-	services, endpoints := tr.Source(""), tr.Source("")
+	services, endpoints := tr.Writer(""), tr.Writer("")
 	services.Replace(nil, 1<<32-100) // near RFC 1982's new beginning
 	endpoints.Replace(nil, 1)
 	var stop atomic.Bool
@@ -124,7 +124,7 @@ func TestNoReaderSeesASerialGoBack(t *testing.T) {
 // A transfer is of one moment: the writer waits, so that no record in it is older than another.
 func TestTransfersAreOfOneMoment(t *testing.T) {
 	tr := plant(headless("default/nginx", 1))
-	s := tr.Source("")
+	s := tr.Writer("")
 	var stop atomic.Bool
 	var wg sync.WaitGroup
 	for range 2 {

@@ -23,8 +23,8 @@ func TestAnyOrderOfEventsGivesTheSameTree(t *testing.T) {
 					w.version = 1<<32 - 50 // serials soon begin anew (RFC 1982)
 				}
 				tr := New(l.scopes...)
-				sources := w.sources(tr)
-				for _, s := range sources {
+				writers := w.writers(tr)
+				for _, s := range writers {
 					s.Replace(nil, w.version)
 				}
 				last := takeSerials(tr)
@@ -34,7 +34,7 @@ func TestAnyOrderOfEventsGivesTheSameTree(t *testing.T) {
 					if i == asked {
 						tr.IndexAddresses()
 					}
-					about := w.step(sources)
+					about := w.step(writers)
 					now := takeSerials(tr)
 					if diff := compareSerials(last, now, about); diff != "" {
 						t.Fatalf("seed %d, step %d, about %v: %s", seed, i, about, diff)
@@ -42,7 +42,7 @@ func TestAnyOrderOfEventsGivesTheSameTree(t *testing.T) {
 					last = now
 				}
 				checkEverything(t, seed, w, l.scopes, tr)
-				for _, s := range sources {
+				for _, s := range writers {
 					s.Replace(nil, 0)
 				}
 				if diff := compareSerials(last, takeSerials(tr), nil); diff != "" {

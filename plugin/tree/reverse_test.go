@@ -47,7 +47,7 @@ func TestHoldersOfAnAddress(t *testing.T) {
 func TestHoldersAreOfSyncedNamespaces(t *testing.T) {
 	tr := New("a", "b")
 	tr.IndexAddresses()
-	a, b := tr.Source("a"), tr.Source("b")
+	a, b := tr.Writer("a"), tr.Writer("b")
 	a.Set(headless("a/nginx", 1))
 	a.Set(sliceOf("a/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.1")))
 	checkHolders(t, tr, "10.0.0.1")

@@ -7,7 +7,7 @@ import "sync/atomic"
 // secondaries for all zones. Those below a node are never higher than its own.
 type serials struct {
 	serial atomic.Uint64 // of the last change in the tree
-	base   atomic.Uint64 // the highest version of what sources had when they synced: no serial is below it
+	base   atomic.Uint64 // the highest version of what writers had when they synced: no serial is below it
 	gone   atomic.Uint64 // the highest serial of a namespace that is no more
 }
 
@@ -37,7 +37,7 @@ func (t *Tree) Serial(p *Path) uint32 {
 	}
 }
 
-// rebase notes the version of what a source had when it synced. The caller holds t.mu.
+// rebase notes the version of what a writer had when it synced. The caller holds t.mu.
 func (t *Tree) rebase(version uint64) {
 	t.base.Store(max(t.base.Load(), version))
 	t.serial.Store(max(t.serial.Load(), version))

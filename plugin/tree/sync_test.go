@@ -8,7 +8,7 @@ import (
 
 func TestScopesSyncByThemselves(t *testing.T) {
 	tr := New("a", "b")
-	a1, a2, b := tr.Source("a"), tr.Source("a"), tr.Source("b")
+	a1, a2, b := tr.Writer("a"), tr.Writer("a"), tr.Writer("b")
 	steps := []struct {
 		name       string
 		do         func()
@@ -16,8 +16,8 @@ func TestScopesSyncByThemselves(t *testing.T) {
 	}{
 		{name: "before anything", do: func() {}},
 		{name: "an event is no list", do: func() { a1.Set(headless("a/nginx", 1)) }},
-		{name: "one of two sources", do: func() { a1.Replace(nil, 1) }},
-		{name: "the same source again", do: func() { a1.Replace(nil, 2) }},
+		{name: "one of two writers", do: func() { a1.Replace(nil, 1) }},
+		{name: "the same writer again", do: func() { a1.Replace(nil, 2) }},
 		{name: "both", do: func() { a2.Replace([]object.Object{sliceOf("a/nginx-1", "nginx", 1)}, 1) }, a: true},
 		{name: "the other scope", do: func() { b.Replace(nil, 1) }, a: true, b: true, done: true},
 		{name: "later lists", do: func() { b.Replace(nil, 2); a2.Replace(nil, 2) }, a: true, b: true, done: true},
@@ -51,14 +51,14 @@ func TestScopesSyncByThemselves(t *testing.T) {
 
 func TestOneScopeStandsForAllNamespaces(t *testing.T) {
 	tr := New()
-	services, slices := tr.Source(""), tr.Source("")
+	services, slices := tr.Writer(""), tr.Writer("")
 	services.Replace([]object.Object{headless("default/nginx", 1)}, 1)
 	if tr.Synced([]byte("default")) || tr.Synced([]byte("unknown")) || tr.IsDone() {
 		t.Error("synced without the slices")
 	}
 	slices.Replace(nil, 1)
 	if !tr.Synced([]byte("default")) || !tr.Synced([]byte("unknown")) || !tr.IsDone() {
-		t.Error("not synced with all sources")
+		t.Error("not synced with all writers")
 	}
 }
 
@@ -81,7 +81,7 @@ func checkSerials(t *testing.T, tr *Tree, steps []serialStep) {
 
 func TestSerialAtSyncIsTheHighestVersion(t *testing.T) {
 	tr := New()
-	a, b, c := tr.Source(""), tr.Source(""), tr.Source("")
+	a, b, c := tr.Writer(""), tr.Writer(""), tr.Writer("")
 	checkSerials(t, tr, []serialStep{
 		{name: "nothing", do: func() {}, want: 0},
 		{name: "first", do: func() { a.Replace([]object.Object{headless("default/nginx", 90)}, 100) }, want: 100},
@@ -92,7 +92,7 @@ func TestSerialAtSyncIsTheHighestVersion(t *testing.T) {
 
 func TestSerialGrowsWithEveryChange(t *testing.T) {
 	tr := New()
-	s := tr.Source("")
+	s := tr.Writer("")
 	web := func(version uint64, addr string) object.Object {
 		return sliceOf("default/nginx-1", "nginx", version, stateful("web-0", addr))
 	}
@@ -121,7 +121,7 @@ func TestSerialGrowsWithEveryChange(t *testing.T) {
 // Objects of manifests have no version, so that only what they say tells whether one is the same.
 func TestSerialGrowsWithObjectsWithoutVersion(t *testing.T) {
 	tr := New()
-	s := tr.Source("")
+	s := tr.Writer("")
 	nginx, other := headless("default/nginx", 0), clusterIP("default/nginx", 0)
 	web := func(addr string) object.Object {
 		return sliceOf("default/nginx-1", "nginx", 0, stateful("web-0", addr))

@@ -22,20 +22,20 @@ type Tree struct {
 
 	// scopes are the namespaces that are watched one by one, or one for "" that stands for all. The map never changes.
 	scopes map[string]*scope
-	synced chan struct{} // closed when the last source has synced
+	synced chan struct{} // closed when the last writer has synced
 
-	lacking  atomic.Int32 // sources that have nothing yet, not even presumed
-	presumed atomic.Int32 // sources that have nothing but what is presumed
+	lacking  atomic.Int32 // writers that have nothing yet, not even presumed
+	presumed atomic.Int32 // writers that have nothing but what is presumed
 
 	mu      sync.Mutex // serialises writers; guards all below it, and every field marked "writer"
-	waiting int        // sources that have not synced
-	sources []*Source
+	waiting int        // writers that have not synced
+	writers []*Writer
 	dirty   []*service // changed since the last commit
 }
 
 // scope is a part of the cluster that syncs by itself.
 type scope struct {
-	lacking atomic.Int32 // sources that have nothing yet, not even presumed
+	lacking atomic.Int32 // writers that have nothing yet, not even presumed
 }
 
 // namespace is a namespace that some object known here is in.

@@ -90,10 +90,10 @@ func notReady(e object.Endpoint) object.Endpoint {
 	return e
 }
 
-// plant returns a tree that one source has filled.
+// plant returns a tree that one writer has filled.
 func plant(list ...object.Object) *Tree {
 	t := New()
-	t.Source("").Replace(list, 1)
+	t.Writer("").Replace(list, 1)
 	return t
 }
 
@@ -111,7 +111,7 @@ func pathOf(name string) *Path {
 	return p
 }
 
-var statusNames = map[Status]string{None: "None", Empty: "Empty", Service: "Service", Peer: "Peer", Alias: "Alias", Port: "Port"}
+var statusNames = map[Status]string{None: "None", EmptyNonTerminal: "EmptyNonTerminal", Service: "Service", Peer: "Peer", Alias: "Alias", Port: "Port"}
 
 // said is what a look-up says of a name, both families in one text, such as "Peer 10.0.0.1 fd00::1".
 func said(t testing.TB, look func(*Path, Query) Answer, name string, notReady bool) string {

@@ -26,7 +26,7 @@ var (
 	}
 )
 
-// feed is a source: what it may hold, and what it was given last.
+// feed is a writer: what it may hold, and what it was given last.
 type feed struct {
 	scope            string // "" for all namespaces
 	services, slices bool
@@ -143,8 +143,8 @@ func (w *world) endpoint() object.Endpoint {
 	return e
 }
 
-// step gives one source one event. It says which Services the event is about, as "namespace/name"; nil means any.
-func (w *world) step(feeds []*Source) (about []string) {
+// step gives one writer one event. It says which Services the event is about, as "namespace/name"; nil means any.
+func (w *world) step(feeds []*Writer) (about []string) {
 	i := w.IntN(len(feeds))
 	f, s := &w.feeds[i], feeds[i]
 	keys := slices.SortedFunc(maps.Keys(f.held), compareKeys)
@@ -207,33 +207,33 @@ func (w *world) shuffled(f *feed) []object.Object {
 	return list
 }
 
-// rebuild makes a tree from the final state: source by source, or event by event.
+// rebuild makes a tree from the final state: writer by writer, or event by event.
 func (w *world) rebuild(scopes []string, events bool) *Tree {
 	t := New(scopes...)
-	sources := w.sources(t)
+	writers := w.writers(t)
 	if events {
 		t.IndexAddresses()
 	} else {
 		defer t.IndexAddresses()
 	}
-	for _, i := range w.Perm(len(sources)) {
+	for _, i := range w.Perm(len(writers)) {
 		list := w.shuffled(&w.feeds[i])
 		if !events {
-			sources[i].Replace(list, w.version)
+			writers[i].Replace(list, w.version)
 			continue
 		}
-		sources[i].Replace(nil, 0)
+		writers[i].Replace(nil, 0)
 		for _, o := range list {
-			sources[i].Set(o)
+			writers[i].Set(o)
 		}
 	}
 	return t
 }
 
-func (w *world) sources(t *Tree) []*Source {
-	list := make([]*Source, len(w.feeds))
+func (w *world) writers(t *Tree) []*Writer {
+	list := make([]*Writer, len(w.feeds))
 	for i := range w.feeds {
-		list[i] = t.Source(w.feeds[i].scope)
+		list[i] = t.Writer(w.feeds[i].scope)
 	}
 	return list
 }

@@ -82,7 +82,7 @@ func Cluster(name string, config *rest.Config, namespaces []string) (*Watch, err
 
 // reflect adds a reflector that feeds the tree.
 func (w *Watch) reflect(r *request, expected runtime.Object) {
-	st := &store{w: w, source: w.tree.Source(r.namespace), kind: r.kind, from: r}
+	st := &store{w: w, source: w.tree.Writer(r.namespace), kind: r.kind, from: r}
 	w.sources = append(w.sources, source{place{r.kind, r.selector == selectHeadless, r.namespace}, st.source})
 	r.limit = flowcontrol.NewTokenBucketRateLimiter(float32(time.Second)/float32(refill), burst)
 	lw := &cache.ListWatch{

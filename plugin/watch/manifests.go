@@ -55,7 +55,7 @@ func newManifests(w *Watch, paths, namespaces []string) *manifests {
 		m.paths = append(m.paths, filepath.Clean(path))
 	}
 	for _, ns := range scopes(namespaces) {
-		m.sources = append(m.sources, w.tree.Source(ns))
+		m.sources = append(m.sources, w.tree.Writer(ns))
 	}
 	return m
 }
@@ -64,7 +64,7 @@ type manifests struct {
 	w          *Watch
 	paths      []string
 	namespaces []string
-	sources    []*tree.Source // one a namespace, or one for all
+	sources    []*tree.Writer // one a namespace, or one for all
 
 	files map[string][]object.Object // the last good state by path
 	seen  map[string]signature       // what was read, good or bad

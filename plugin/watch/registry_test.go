@@ -95,7 +95,7 @@ func registryStopsOnlyWhatIsIdle(t *testing.T) {
 func TestTreeOutlivesItsWatch(t *testing.T) {
 	captureLog(t)
 	w := newWatch("test", nil)
-	must(t, (&store{w: w, from: &request{w: w}, source: w.tree.Source("")}).Add(headlessService("default/nginx", "1")))
+	must(t, (&store{w: w, from: &request{w: w}, source: w.tree.Writer("")}).Add(headlessService("default/nginx", "1")))
 	w.Start()
 	w.Stop()
 	if got := resolve(w, "default/nginx"); got == nil {

@@ -126,7 +126,7 @@ func encodeSnapshot(f io.Writer, w *Watch, held tree.Held) error {
 }
 
 // labels are what tells the slices of one source from those of another.
-func (w *Watch) labels(of *tree.Source) map[string]string {
+func (w *Watch) labels(of *tree.Writer) map[string]string {
 	for _, s := range w.sources {
 		if s.source == of && s.headless {
 			return map[string]string{corev1.IsHeadlessService: ""}
@@ -183,7 +183,7 @@ type place struct {
 // source is a source of a watch's tree.
 type source struct {
 	place
-	source *tree.Source
+	source *tree.Writer
 }
 
 func newRecalled() *recalled { return &recalled{objects: make(map[place][]object.Object)} }

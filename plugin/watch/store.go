@@ -14,7 +14,7 @@ import (
 // store is what a reflector takes for its cache: it puts slim objects into the tree and keeps none.
 type store struct {
 	w      *Watch
-	source *tree.Source
+	source *tree.Writer
 	kind   object.Kind
 	from   *request
 }

@@ -19,8 +19,8 @@ import (
 func stores(namespaces ...string) (w *Watch, services, slices *store) {
 	w = newWatch("test", namespaces)
 	ns := scopes(namespaces)[0]
-	services = &store{w: w, from: &request{w: w}, source: w.tree.Source(ns), kind: object.KindService}
-	slices = &store{w: w, from: &request{w: w}, source: w.tree.Source(ns), kind: object.KindEndpointSlice}
+	services = &store{w: w, from: &request{w: w}, source: w.tree.Writer(ns), kind: object.KindService}
+	slices = &store{w: w, from: &request{w: w}, source: w.tree.Writer(ns), kind: object.KindEndpointSlice}
 	return w, services, slices
 }
 

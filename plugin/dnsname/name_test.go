@@ -1,4 +1,4 @@
-package tree
+package dnsname
 
 import (
 	"bytes"
@@ -133,8 +133,8 @@ func wireOf(n *Name) []byte {
 	return append(wire, 0)
 }
 
-// FuzzName takes its input for a name in text and for one on the wire, and compares what Parse makes of it with miekg/dns.
-func FuzzName(f *testing.F) {
+// FuzzParse takes its input for a name in text and for one on the wire, and compares what Parse makes of it with miekg/dns.
+func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		".", "", "a", "a.", "A.b.C.", "a..b", ".a", "a\\.b.", "a\\", "é\\", "é\\.", "\\065.", "\\999.", "\\06.", "\\\\.", "\xff.", "a b.",
 		ofOctets(254), ofOctets(254) + ".", ofOctets(254) + "c", ofOctets(255), ofOctets(256), ofOctets(257), "..",

@@ -1,12 +1,10 @@
-package reply
+package dnsname
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/miekg/dns"
-
-	"github.com/coredns-headless/headless/plugin/tree"
 )
 
 func TestUnder(t *testing.T) {
@@ -29,7 +27,7 @@ func TestUnder(t *testing.T) {
 	}
 }
 
-func TestNameLeadsDownFromTheZone(t *testing.T) {
+func TestJoinLeadsDownFromTheZone(t *testing.T) {
 	tests := []struct {
 		name   string
 		zone   string
@@ -53,7 +51,7 @@ func TestNameLeadsDownFromTheZone(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, ok := Name(tt.zone, tt.labels...); got != tt.want || !ok {
+			if got, ok := Join(tt.zone, tt.labels...); got != tt.want || !ok {
 				t.Errorf("got %q, %v, want %q", got, ok, tt.want)
 			}
 		})
@@ -61,7 +59,7 @@ func TestNameLeadsDownFromTheZone(t *testing.T) {
 }
 
 // RFC 1035 section 2.3.4: 255 octets, lengths and the root's label included.
-func TestNameFitsAMessage(t *testing.T) {
+func TestJoinFitsAMessage(t *testing.T) {
 	full := strings.Repeat("a", 63)
 	tests := []struct {
 		name   string
@@ -89,7 +87,7 @@ func TestNameFitsAMessage(t *testing.T) {
 			if octets != tt.octets {
 				t.Fatalf("the test counts %d octets, not %d", octets, tt.octets)
 			}
-			got, ok := Name(tt.zone, tt.labels...)
+			got, ok := Join(tt.zone, tt.labels...)
 			if ok != tt.want || !ok && got != "" {
 				t.Fatalf("got %q, %v, want %v", got, ok, tt.want)
 			}
@@ -105,7 +103,7 @@ func TestNameFitsAMessage(t *testing.T) {
 			if err != nil || back != got {
 				t.Errorf("%q comes back as %q, %v", got, back, err)
 			}
-			var parsed tree.Name
+			var parsed Name
 			if !parsed.Parse(got) {
 				t.Errorf("nobody can ask for %q", got)
 			}
@@ -113,9 +111,9 @@ func TestNameFitsAMessage(t *testing.T) {
 	}
 }
 
-// FuzzName makes names of any labels: what is made is what miekg/dns makes of the same octets, so that names of ours and names of
+// FuzzJoin makes names of any labels: what is made is what miekg/dns makes of the same octets, so that names of ours and names of
 // queries compare as texts; and what a message can carry is made.
-func FuzzName(f *testing.F) {
+func FuzzJoin(f *testing.F) {
 	for _, l := range []string{"web-0", "WEB", "a b", "a.b", `a\b`, `'@;()"`, "\x00\x1f\x7f\x80\xff", "\x012", "*", "_tcp", strings.Repeat("\xff", 63), strings.Repeat("a", 61)} {
 		f.Add("mgmt.example.org.", l, "nginx", "default")
 		f.Add("Test.", strings.Repeat("a", 63), strings.Repeat("b", 63), l)
@@ -140,7 +138,7 @@ func FuzzName(f *testing.F) {
 		}
 		wire = append(wire, tail[:n]...)
 		want, _, err := dns.UnpackDomainName(wire, 0)
-		got, ok := Name(zone, labels...)
+		got, ok := Join(zone, labels...)
 		if ok != (len(wire) <= 255) || ok && (err != nil || got != want) {
 			t.Fatalf("%q below %q, %d octets: got %q, %v, want %q, %v", labels, zone, len(wire), got, ok, want, err)
 		}
@@ -151,7 +149,7 @@ func FuzzName(f *testing.F) {
 		if n, err := dns.PackDomainName(got, again, 0, nil, false); err != nil || string(again[:n]) != string(wire) {
 			t.Fatalf("%q packs into %q, %v, want %q", got, again[:n], err, wire)
 		}
-		var parsed tree.Name
+		var parsed Name
 		if !parsed.Parse(got) || string(parsed.Label(0)) != strings.Map(asciiLower, c) && isASCII(c) {
 			t.Fatalf("%q is read back as %q", got, parsed.Label(0))
 		}

@@ -1,9 +1,6 @@
-package reply
+package dnsname
 
 import "strings"
-
-// maxName is the most octets of a domain name in a message, the root's included (RFC 1035 section 2.3.4).
-const maxName = 255
 
 // Under is the name of a label that ends in a dot, below zone.
 func Under(label, zone string) string {
@@ -13,9 +10,9 @@ func Under(label, zone string) string {
 	return label + zone
 }
 
-// Name is the name that labels lead to, from zone down, escaped as miekg/dns unpacks names. It reports false for one that is too
+// Join is the name that labels lead to, from zone down, escaped as miekg/dns unpacks names. It reports false for one that is too
 // long for a message: nobody can ask for it, so nothing may point at it. zone is counted as written, without escapes.
-func Name(zone string, labels ...string) (string, bool) {
+func Join(zone string, labels ...string) (string, bool) {
 	octets, size := len(zone)+1, len(zone)
 	for _, l := range labels {
 		octets += len(l) + 1

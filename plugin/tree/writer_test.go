@@ -16,7 +16,7 @@ func serviceKey(name string) object.Key { return object.NewKey(object.KindServic
 // A slice that gains or loses the headless label is deleted in one watch and added in the other, in any order.
 func TestSliceInTwoSourcesIsKeptByTheOther(t *testing.T) {
 	tr := plant(headless("default/nginx", 1))
-	a, b := tr.Source(""), tr.Source("")
+	a, b := tr.Writer(""), tr.Writer("")
 	there := wants{"web-0.default": "Peer 10.0.0.1", "web-0.nginx.default": "Peer 10.0.0.1", "nginx.default": "Service 10.0.0.1"}
 	sl := sliceOf("default/nginx-1", "nginx", 2, stateful("web-0", "10.0.0.1"))
 
@@ -33,7 +33,7 @@ func TestSliceInTwoSourcesIsKeptByTheOther(t *testing.T) {
 
 func TestOldEventChangesNothing(t *testing.T) {
 	tr := New()
-	a := tr.Source("")
+	a := tr.Writer("")
 	old := []object.Object{
 		clusterIP("default/api", 1, "10.96.0.1"), headless("default/other", 1), sliceOf("default/nginx-1", "other", 2, stateful("web-0", "10.0.0.1")),
 	}
@@ -57,10 +57,10 @@ func TestOldEventChangesNothing(t *testing.T) {
 	wants{"web-0.default": "Peer 10.0.0.3"}.check(t, tr)
 }
 
-// No watch of today gives one Service to two sources. But who does so must not lose it, and Set must not fall over it.
+// No watch of today gives one Service to two writers. But who does so must not lose it, and Set must not fall over it.
 func TestServiceInTwoSourcesIsKeptByTheOther(t *testing.T) {
 	tr := plant(sliceOf("default/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.1")))
-	a, b := tr.Source(""), tr.Source("")
+	a, b := tr.Writer(""), tr.Writer("")
 	a.Set(headless("default/nginx", 1))
 	b.Set(headless("default/nginx", 1))
 	a.Delete(serviceKey("nginx"), 2)
@@ -80,7 +80,7 @@ func TestServiceInTwoSourcesIsKeptByTheOther(t *testing.T) {
 
 func TestDeleteOfTheUnknownIsNothing(t *testing.T) {
 	tr := plant(headless("default/nginx", 1), sliceOf("default/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.1")))
-	s := tr.Source("")
+	s := tr.Writer("")
 	s.Delete(serviceKey("nginx"), 9)
 	s.Delete(sliceKey("nginx-1"), 9)
 	s.Delete(sliceKey("nginx"), 9) // a slice's name is another thing than a Service's
@@ -97,7 +97,7 @@ func TestNodesGoWithTheirLastObject(t *testing.T) {
 		named("web-2", "db", "10.0.0.4"), nameless("10.0.0.5"))
 	for range 2 { // the Service goes last, or its slice
 		tr := New()
-		s := tr.Source("")
+		s := tr.Writer("")
 		s.Set(nginx[0])
 		s.Set(nginx[1])
 		s.Set(sliceOf("default/ghost-1", "ghost", 3, deployed("g", "10.0.0.6")))

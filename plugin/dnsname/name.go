@@ -1,4 +1,5 @@
-package tree
+// Package dnsname reads and writes domain names. It is pure, and allocates nothing while it reads.
+package dnsname
 
 import (
 	"bytes"
@@ -16,9 +17,9 @@ type Name struct {
 }
 
 const (
-	maxName   = 255
+	maxName   = 255 // octets in a message, the root's included (RFC 1035 section 2.3.4)
 	maxLabels = 127
-	maxLabel  = 63
+	maxLabel  = 63 // octets
 )
 
 // Parse takes apart s, in presentation format as miekg/dns unpacks it: a name with or without the dot at its end. It
@@ -78,11 +79,26 @@ func unescape(s string) (c byte, used int) {
 
 func digit(c byte) bool { return '0' <= c && c <= '9' }
 
+// lower folds ASCII, as DNS does (RFC 4343 section 3).
 func lower(c byte) byte {
 	if 'A' <= c && c <= 'Z' {
 		return c + 'a' - 'A'
 	}
 	return c
+}
+
+// Lower is s in lower case, of ASCII alone. It never changes a name's length in octets.
+func Lower(s string) string {
+	for i := range len(s) {
+		if lower(s[i]) != s[i] {
+			b := []byte(s)
+			for ; i < len(b); i++ {
+				b[i] = lower(b[i])
+			}
+			return string(b)
+		}
+	}
+	return s
 }
 
 // Labels is the number of labels, 0 for the root.
