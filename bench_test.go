@@ -21,8 +21,8 @@ func BenchmarkBrowse(b *testing.B) {
 	}
 	tr.Writer("").Replace(list, 1)
 	h := open(b, "headless cluster.local {\nmanifests $CLUSTER\n}", new(nowhere))
-	h.stanzas[0].tree = tr
-	e := &explained{h: h}
+	h.plant(tr)
+	e := &explained{h: h, zone: "."}
 	_, total := e.Browse("peer", 0, 0, make(map[any]bool))
 	for _, q := range []string{"", "peer web42", "nothing"} {
 		b.Run(fmt.Sprintf("%d rows for %q", total, q), func(b *testing.B) {
@@ -38,7 +38,7 @@ func BenchmarkBrowse(b *testing.B) {
 func BenchmarkOutside(b *testing.B) {
 	h := open(b, tenOrigins(), new(nowhere))
 	const qname = "www.example.net."
-	b.Run("headless", func(b *testing.B) { serve(b, h, qname) })
+	b.Run("headless", func(b *testing.B) { serveAll(b, h, qname) })
 	b.Run("next alone", func(b *testing.B) { // CoreDNS's own part of the above
 		r, w, ctx := query(qname, dns.TypeA), new(nowhere), b.Context()
 		b.ReportAllocs()
@@ -47,10 +47,7 @@ func BenchmarkOutside(b *testing.B) {
 		}
 	})
 	b.Run("Zones.Matches", func(b *testing.B) {
-		zones := make(plugin.Zones, 0, len(h.origins))
-		for _, o := range h.origins {
-			zones = append(zones, o.zone)
-		}
+		zones := plugin.Zones(h.zones.Names())
 		b.ReportAllocs()
 		for b.Loop() {
 			if zones.Matches(qname) != "" {
@@ -60,7 +57,7 @@ func BenchmarkOutside(b *testing.B) {
 	})
 }
 
-func serve(b *testing.B, h *Headless, qname string) {
+func serveAll(b *testing.B, h *Headless, qname string) {
 	r, w, ctx := query(qname, dns.TypeA), new(nowhere), b.Context()
 	b.ReportAllocs()
 	for b.Loop() {

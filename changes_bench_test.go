@@ -56,7 +56,7 @@ func BenchmarkWhileChanging(b *testing.B) {
 	}
 	source.Replace(list, 1)
 	h := open(b, "headless cluster.local {\nmanifests $CLUSTER\n}", new(nowhere))
-	h.stanzas[0].tree = tr
+	h.plant(tr)
 
 	b.Run("at rest", func(b *testing.B) { percentiles(b, h) })
 	b.Run("1000 changes a second", func(b *testing.B) {

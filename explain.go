@@ -3,7 +3,6 @@ package headless
 import (
 	"context"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/coredns-headless/headless/plugin/dnsname"
 	"github.com/coredns-headless/headless/plugin/explain"
+	"github.com/coredns-headless/headless/plugin/zone"
 )
 
 // explains are the addresses that pages are served at, by all server blocks and generations of the Corefile.
@@ -31,14 +31,15 @@ type explained struct {
 	key    string   // of the server block, such as dns://.:53
 	listen string   // the part of it, and of *bind*, that other server blocks may share
 	before []string // the plugins that get a query before *headless*
-	zone   dnsname.Name
+	zone   string
+
+	server atomic.Pointer[dnsserver.Server]
 }
 
 // explain opens the pages that stanzas ask for.
 func (h *Headless) explain(c *caddy.Controller) error {
 	cfg := dnsserver.GetConfig(c)
-	e := &explained{h: h, key: c.Key, listen: fmt.Sprint(cfg.Transport, cfg.ListenHosts, cfg.Port)}
-	e.zone.Parse(cfg.Zone)
+	e := &explained{h: h, key: c.Key, listen: fmt.Sprint(cfg.Transport, cfg.ListenHosts, cfg.Port), zone: cfg.Zone}
 	for _, p := range cfg.Handlers() {
 		if p.Name() == name {
 			break
@@ -57,125 +58,140 @@ func (h *Headless) explain(c *caddy.Controller) error {
 		open = append(open, s.Explain.Address)
 		log.Infof("%s: names are explained at http://%s", e.key, at)
 	}
-	h.explains = len(open) > 0
+	if len(open) > 0 {
+		h.observe = e.observe
+	}
 	return nil
 }
 
 // Serves implements explain.Source.
 func (e *explained) Serves(name string) (listen string, labels int, ok bool) {
-	var n dnsname.Name
+	var n, zone dnsname.Name
 	if !n.Parse(dns.Fqdn(name)) {
 		return "", 0, false
 	}
-	_, ok = n.Below(&e.zone)
-	return e.listen, e.zone.Labels(), ok
+	zone.Parse(e.zone)
+	_, ok = n.Below(&zone)
+	return e.listen, zone.Labels(), ok
 }
 
-// Explain implements explain.Source. Whether *headless* answers is what decide does with a query, so that it cannot be anything else, and
-// the answer is that of all of CoreDNS.
+// Browse implements explain.Source.
+func (e *explained) Browse(q string, from, n int, seen map[any]bool) ([]zone.Row, int) {
+	return e.h.zones.Browse(e.key, e.zone, q, from, n, seen)
+}
+
+// Explain implements explain.Source. Whether *headless* answers is what Decide does with a query, so that it cannot be anything
+// else, and the answer is that of all of CoreDNS.
 func (e *explained) Explain(name, qtype string) explain.Report {
-	h := e.h
-	n := new(dnsname.Name)
-	n.Parse(dns.Fqdn(name))
-	r := explain.Report{Server: e.key, Name: printable(n), Type: qtype}
 	q := new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.StringToType[qtype])
-	m, seen, asked := h.ask(q)
+	r := explain.Report{Server: e.key, Name: printable(q.Question[0].Name), Type: qtype}
+	m, seen, asked := e.ask(q)
 	if seen != nil && *seen != q.Question[0] {
 		q.Question[0] = *seen
-		n.Parse(seen.Name)
-		r.Add("before headless it becomes %s %s, by one of the plugins %s", printable(n), dns.TypeToString[seen.Qtype], strings.Join(e.before, ", "))
+		r.Add("before headless it becomes %s %s, by one of the plugins %s",
+			printable(seen.Name), dns.TypeToString[seen.Qtype], strings.Join(e.before, ", "))
 	}
-	h.steps(&r, n, q.Question[0].Qtype)
-	v := h.decide(new(asker), q)
+	steps := e.h.zones.Explain(q.Question[0])
+	r.Origin, r.Node, r.Steps = steps.Origin, steps.Node, append(r.Steps, steps.List...)
 	answer := m
-	switch {
-	case asked && seen == nil:
+	if asked && seen == nil {
 		r.Add("headless is not asked")
 		r.Outcome = "answered before headless, by one of the plugins " + strings.Join(e.before, ", ") + ": "
-	case v.refused:
-		r.Outcome = "answered by headless: REFUSED, to whom transfer allows no transfer of the zone"
+	} else if decided, ok := e.outcome(&r, q, asked); !ok {
 		return r
-	case v.result == resultServfail && !v.doubt:
-		r.Outcome = "answered by headless: SERVFAIL until the first sync"
-		return r
-	case v.m != nil:
-		r.Outcome = "answered by headless: "
-		if !asked {
-			answer = v.m
-		}
-	case v.alias != nil:
-		r.Add("headless follows it to %s", v.alias.target)
-		r.Outcome = "answered by headless: "
-		if !asked {
-			r.Outcome += "ask CoreDNS anything, and then look again, since nobody did yet and it cannot ask itself"
-			return r
-		}
-	case h.Next == nil:
-		r.Outcome = "handed to the next plugin: there is none"
-		return r
-	default:
-		r.Outcome = "handed to the next plugin, " + h.Next.Name() + ": "
-		if v.doubt {
-			r.Outcome = "handed to the next plugin, whose denial becomes SERVFAIL until the first sync, " + h.Next.Name() + ": "
-		}
-		if !asked {
-			var text string
-			if answer, text = h.askNext(q); answer == nil {
-				r.Outcome += text
-				return r
-			}
-		}
+	} else if !asked {
+		answer = decided
 	}
 	r.Outcome += said(answer)
 	r.Records = texts(answer)
 	return r
 }
 
+// outcome says what headless does with a query, and returns the answer where CoreDNS was not asked for it. It reports false
+// where there is no answer to show.
+func (e *explained) outcome(r *explain.Report, q *dns.Msg, asked bool) (answer *dns.Msg, ok bool) {
+	d, next := e.h.zones.Decide(q), e.h.Next
+	switch {
+	case d.Result == zone.Refused:
+		r.Outcome = "answered by headless: REFUSED, to clients that transfer allows no transfer of the zone"
+		return nil, false
+	case d.Action == zone.Write && d.Msg == nil:
+		r.Outcome = "answered by headless: SERVFAIL until the first sync, or for a loop of ExternalName Services"
+		return nil, false
+	case d.Action == zone.Write:
+		r.Outcome = "answered by headless: "
+		return d.Msg, true
+	case d.Action == zone.Ask:
+		r.Add("headless follows it to %s", d.Target())
+		r.Outcome = "answered by headless: "
+		if !asked {
+			r.Outcome += "not known, because CoreDNS has had no query yet; send it one and look again"
+		}
+		return nil, asked
+	case next == nil:
+		r.Outcome = "passed to the next plugin: there is none"
+		return nil, false
+	}
+	r.Outcome = "passed to the next plugin, " + next.Name() + ": "
+	if d.Action == zone.NextUnlessDenied {
+		r.Outcome = "passed to the next plugin, whose denial becomes SERVFAIL until the first sync, " + next.Name() + ": "
+	}
+	if asked {
+		return nil, true
+	}
+	answer, text := askNext(next, q)
+	if answer == nil {
+		r.Outcome += text
+	}
+	return answer, answer != nil
+}
+
 // trace is of a query that explain makes: what of it came to *headless*.
 type trace struct {
-	h    *Headless
+	e    *explained
 	seen atomic.Pointer[dns.Question] // *cache* may go on with a query after it has answered
 }
 
 type traceKey struct{}
 
-// trace notes who asks, and what of a query that explain makes came so far.
-func (h *Headless) trace(ctx context.Context, r *dns.Msg) {
-	if h.server.Load() == nil {
+// observe notes which server a query is of, and what of a query that explain makes came so far.
+func (e *explained) observe(ctx context.Context, r *dns.Msg) {
+	if e.server.Load() == nil {
 		if s, ok := ctx.Value(dnsserver.Key{}).(*dnsserver.Server); ok {
-			h.server.Store(s)
+			e.server.Store(s)
 		}
 	}
-	if t, ok := ctx.Value(traceKey{}).(*trace); ok && t.h == h && len(r.Question) == 1 {
+	if t, ok := ctx.Value(traceKey{}).(*trace); ok && t.e == e && len(r.Question) == 1 {
 		q := r.Question[0]
 		t.seen.CompareAndSwap(nil, &q)
 	}
 }
 
-// ask asks all of CoreDNS as somebody on loopback does, and returns the answer and the question that came to *headless*, nil where none did.
-// It does not ask until somebody else has, since only queries tell plugins which server they are of, and no transfers, which are long.
-func (h *Headless) ask(q *dns.Msg) (m *dns.Msg, seen *dns.Question, asked bool) {
-	server := h.server.Load()
-	if server == nil || isTransfer(q.Question[0].Qtype) {
+// ask asks all of CoreDNS as a client on loopback does, and returns the answer and the question that came to *headless*, nil
+// where none did. It does not ask before another client has, since only queries tell plugins which server they are of, and
+// makes no transfers, which are long.
+func (e *explained) ask(q *dns.Msg) (m *dns.Msg, seen *dns.Question, asked bool) {
+	server := e.server.Load()
+	if qtype := q.Question[0].Qtype; server == nil || qtype == dns.TypeAXFR || qtype == dns.TypeIXFR {
 		return nil, nil, false
 	}
-	t := &trace{h: h}
+	t := &trace{e: e}
 	ctx, cancel := context.WithTimeout(context.Background(), nextTimeout)
 	defer cancel()
 	ctx = context.WithValue(ctx, dnsserver.Key{}, server)
 	ctx = context.WithValue(ctx, dnsserver.LoopKey{}, 0)
 	ctx = context.WithValue(ctx, traceKey{}, t)
-	w := nonwriter.New(new(asker))
+	w := nonwriter.New(new(localClient))
 	server.ServeDNS(ctx, w, q.Copy()) // plugins may change it
 	return w.Msg, t.seen.Load(), true
 }
 
 // askNext asks the next plugin, which returns an answer or in words what it did.
-func (h *Headless) askNext(q *dns.Msg) (*dns.Msg, string) {
+func askNext(next plugin.Handler, q *dns.Msg) (*dns.Msg, string) {
 	ctx, cancel := context.WithTimeout(context.Background(), nextTimeout)
 	defer cancel()
-	w := nonwriter.New(new(asker))
-	code, err := h.Next.ServeDNS(ctx, w, q)
+	w := nonwriter.New(new(localClient))
+	code, err := next.ServeDNS(ctx, w, q)
 	if err != nil {
 		return w.Msg, err.Error()
 	}
@@ -205,8 +221,10 @@ func texts(m *dns.Msg) (list []string) {
 	return list
 }
 
-// printable is a name with odd octets as \DDD.
-func printable(n *dnsname.Name) string {
+// printable is a domain name in lower case, with odd octets as \DDD.
+func printable(name string) string {
+	var n dnsname.Name
+	n.Parse(name)
 	labels := make([]string, 0, n.Labels())
 	for i := n.Labels() - 1; i >= 0; i-- {
 		labels = append(labels, string(n.Label(i)))
@@ -214,12 +232,3 @@ func printable(n *dnsname.Name) string {
 	text, _ := dnsname.Join(".", labels...) // it came out of a name
 	return text
 }
-
-// asker is a client that does not listen, over TCP so that it gets everything.
-type asker struct{ dns.ResponseWriter }
-
-// LocalAddr implements dns.ResponseWriter.
-func (*asker) LocalAddr() net.Addr { return &net.TCPAddr{IP: net.IPv6loopback} }
-
-// RemoteAddr implements dns.ResponseWriter.
-func (*asker) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv6loopback} }

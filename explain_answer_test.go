@@ -47,8 +47,8 @@ kubernetes`))
 		{"old.test", "A", "answered by headless: NOERROR\n  old.test. 5 IN A 10.244.0.11\n"},
 		{"external.a.test", "A", "headless follows it to www.example.com.\nanswered by headless: NOERROR\n  external.a.test. 5 IN CNAME www.example.com.\n"},
 		{"external.a.test", "A", "www.example.com. 3600 IN A 192.0.2.99"},
-		{"web-7.default.svc.cluster.local", "A", "handed to the next plugin, kubernetes: NXDOMAIN\n"},
-		{"a.test", "AXFR", "answered by headless: REFUSED, to whom transfer allows no transfer of the zone\n"},
+		{"web-7.default.svc.cluster.local", "A", "passed to the next plugin, kubernetes: NXDOMAIN\n"},
+		{"a.test", "AXFR", "answered by headless: REFUSED, to clients that transfer allows no transfer of the zone\n"},
 	} {
 		if text := get(tt.name, tt.qtype); !strings.Contains(text, tt.want) {
 			t.Errorf("%s %s: it does not say %q:\n%s", tt.name, tt.qtype, tt.want, text)

@@ -9,8 +9,8 @@ import (
 	"github.com/coredns/coredns/plugin"
 	"github.com/miekg/dns"
 
-	"github.com/coredns-headless/headless/plugin/explain"
 	"github.com/coredns-headless/headless/plugin/tree"
+	"github.com/coredns-headless/headless/plugin/zone"
 )
 
 // The last step says why, and the outcome is what a query gets.
@@ -23,7 +23,7 @@ func TestExplain(t *testing.T) {
     suffix shared.test default.svc.cluster.local
     fallthrough shared.test
 }`, new(behind))
-	const next = "handed to the next plugin, behind: NXDOMAIN"
+	const next = "passed to the next plugin, behind: NXDOMAIN"
 	tests := []struct{ name, qtype, step, outcome string }{
 		{"web-0.default.svc.cluster.local", "A", `"web-0" is the pod of an endpoint of Service "nginx": ready`, "answered by headless: NOERROR"},
 		{"WEB-0.default.svc.cluster.local.", "TXT", `"web-0" is the pod of an endpoint of Service "nginx": ready`, "answered by headless: NODATA"},
@@ -33,17 +33,17 @@ func TestExplain(t *testing.T) {
 		{"broker.default.svc.cluster.local", "A", `hostname "broker" is ambiguous`, next},
 		{"nimbus-0.worker.svc.cluster.local", "A", `namespace "worker" is left out`, next},
 		{"web-0.nginx.default.svc.cluster.local", "A", "kubernetes' own", next},
-		{"default.cluster.local", "A", "no name of a peer", next},
-		{"example.org", "A", "it lies in no cluster zone and in no suffix", next},
+		{"default.cluster.local", "A", "it is not a peer's name", next},
+		{"example.org", "A", "the name is in no cluster zone and in no suffix", next},
 		{"web-1.a.test", "AAAA", `"web-1" is the pod of an endpoint of Service "nginx": ready`, "answered by headless: NOERROR"},
 		{"web-9.a.test", "A", "no such peer: ", "answered by headless: NXDOMAIN"},
-		{"external.a.test", "A", "headless follows it to www.example.com.", "answered by headless: ask CoreDNS anything, and then look again, since nobody did yet and it cannot ask itself"},
-		{"dns.a.test", "A", "the name exists: another suffix, or a name server's name, lies below it", "answered by headless: NODATA"},
-		{"web-0.default.svc.cluster.local", "AXFR", "transfers of the zone are others'", next},
-		{"50.0.244.10.in-addr.arpa", "PTR", `in namespace "default" has it`, "answered by headless: NOERROR"},
-		{"51.0.244.10.in-addr.arpa", "PTR", "none of these names leads to this address, and to no other", next},
-		{"99.0.244.10.in-addr.arpa", "PTR", `no ready endpoint has it`, next},
-		{"11.0.244.10.in-addr.arpa", "PTR", `"web-1" of Service "nginx" in namespace "default" has it`, "answered by headless: NOERROR"},
+		{"external.a.test", "A", "headless follows it to www.example.com.", "answered by headless: not known, because CoreDNS has had no query yet; send it one and look again"},
+		{"dns.a.test", "A", "the name exists, because another suffix or a name server's name is below it", "answered by headless: NODATA"},
+		{"web-0.default.svc.cluster.local", "AXFR", "headless does not transfer the zone", next},
+		{"50.0.244.10.in-addr.arpa", "PTR", `in namespace "default" has this address`, "answered by headless: NOERROR"},
+		{"51.0.244.10.in-addr.arpa", "PTR", "none of these names resolves to this address alone", next},
+		{"99.0.244.10.in-addr.arpa", "PTR", `no ready endpoint has this address`, next},
+		{"11.0.244.10.in-addr.arpa", "PTR", `"web-1" of Service "nginx" in namespace "default" has this address`, "answered by headless: NOERROR"},
 	}
 	for _, tt := range tests {
 		r := (&explained{h: h}).Explain(tt.name, tt.qtype)
@@ -57,8 +57,8 @@ func TestExplain(t *testing.T) {
 	unsync(h)
 	for name, outcome := range map[string]string{
 		"web-0.default.svc.cluster.local": next,
-		"web-0.a.test":                    "answered by headless: SERVFAIL until the first sync",
-		"web-0.shared.test":               "handed to the next plugin, whose denial becomes SERVFAIL until the first sync, behind: NXDOMAIN",
+		"web-0.a.test":                    "answered by headless: SERVFAIL until the first sync, or for a loop of ExternalName Services",
+		"web-0.shared.test":               "passed to the next plugin, whose denial becomes SERVFAIL until the first sync, behind: NXDOMAIN",
 	} {
 		if r := (&explained{h: h}).Explain(name, "A"); !strings.Contains(r.Steps[len(r.Steps)-1], "is not synced yet") || r.Outcome != outcome {
 			t.Errorf("%s: %+v", name, r)
@@ -94,8 +94,8 @@ func TestExplainNamesOriginAndNode(t *testing.T) {
 }`, new(behind))
 	tests := []struct{ name, origin, node, step string }{
 		{"web-0.Default.svc.cluster.local", "cluster zone cluster.local.", "web-0.default.svc", ""},
-		{"x.pod.cluster.local", "cluster zone cluster.local.", "", "no name of a peer"},
-		{"web-0.nginx.a.test", "suffix a.test.", "web-0.nginx.default.svc", "stands for default.svc"},
+		{"x.pod.cluster.local", "cluster zone cluster.local.", "", "it is not a peer's name"},
+		{"web-0.nginx.a.test", "suffix a.test.", "web-0.nginx.default.svc", "target is default.svc"},
 		{"a.test", "suffix a.test.", "default.svc", "the apex"},
 		{"ns.dns.a.test", "suffix a.test.", "", "a name server"},
 		{"dns-version.k.test", "suffix k.test.", "", "version of the Kubernetes DNS specification"},
@@ -137,7 +137,7 @@ func TestBrowse(t *testing.T) {
 	}
 }
 
-func (e *explained) browse(q string, from, n int) ([]explain.Row, int) {
+func (e *explained) browse(q string, from, n int) ([]zone.Row, int) {
 	return e.Browse(q, from, n, make(map[any]bool))
 }
 
@@ -156,8 +156,7 @@ func TestBrowseLinksToWhatTheServerBlockIsAskedFor(t *testing.T) {
 		"w.test.":        {"", "", "nimbus-0.w.test."},
 		"k.test.":        {"web-1.default.k.test.", "nginx.default.k.test.", "nimbus-0.worker.k.test."},
 	} {
-		e := &explained{h: h}
-		e.zone.Parse(zone)
+		e := &explained{h: h, zone: zone}
 		for i, q := range []string{"peer web-1 default 10.244.0.11", "service nginx default", "peer nimbus-0 worker"} {
 			rows, _ := e.browse(q, 0, 10)
 			if len(rows) != 1 || rows[0].Link != want[i] {
@@ -184,7 +183,7 @@ func TestExplainWhileTheTreeChanges(t *testing.T) {
 	source := tr.Writer("")
 	source.Replace(rolling("web", 1), 1)
 	h := open(t, "headless cluster.local {\nmanifests $CLUSTER\nsuffix a.test default.svc.cluster.local\n}", new(behind))
-	h.stanzas[0].tree = tr
+	h.plant(tr)
 	e := &explained{h: h}
 	done := make(chan struct{})
 	go func() {

@@ -295,10 +295,10 @@ func TestExternalNameGoesAroundThroughCoreDNS(t *testing.T) {
 func TestExternalNameWaitsForItsTargetsNamespace(t *testing.T) {
 	h := openFor(t, "cluster.local", externalSuffixes, externals()...)
 	h.upstream = upstreamOf(nil)
-	s := h.stanzas[0]
-	s.tree = tree.New("default", "worker")
-	s.tree.Writer("worker")
-	s.tree.Writer("default").Replace(objectsOf(t, externals()...), 42)
+	tr := tree.New("default", "worker")
+	h.plant(tr)
+	tr.Writer("worker")
+	tr.Writer("default").Replace(objectsOf(t, externals()...), 42)
 	checkAll(t, h, []row{
 		{"synced", "short.m.test.", dns.TypeA, "@ $ CNAME web-1.m.test.\n> $ A 10.244.0.11"},
 		{"synced, at an apex", "short.test.", dns.TypeA, "@ $ A 10.244.0.11"},

@@ -122,16 +122,24 @@ func open(t testing.TB, stanzas string, next plugin.Handler) *Headless {
 		t.Fatal("setup added another plugin")
 	}
 	h.start()
+	h.serve(nil, nil)
 	t.Cleanup(func() { watches.Release(func(any) bool { return true }) })
 	return h
 }
 
 // unsync makes h forget all it has seen, as before the first sync.
 func unsync(h *Headless) {
+	tr := tree.New()
+	tr.Writer("")
+	h.plant(tr)
+}
+
+// plant gives the stanzas of h another tree.
+func (h *Headless) plant(tr *tree.Tree) {
 	for _, s := range h.stanzas {
-		s.tree = tree.New()
-		s.tree.Writer("")
+		s.tree = tr
 	}
+	h.serve(nil, nil)
 }
 
 // behind is the plugin behind: it says NXDOMAIN in a way that no other does, or what answer makes of the query.

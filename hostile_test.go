@@ -19,7 +19,7 @@ func TestNamespacesServicesAndPeersOfOddNames(t *testing.T) {
 		}
 	}
 	h := openFor(t, "cluster.local", "suffix k.test svc.cluster.local\nsuffix m.test default.svc.cluster.local", objects...)
-	h.listening([]string{"192.0.2.53"})
+	h.serve(hostAddrs([]string{"192.0.2.53"}), nil)
 	checkAll(t, h, []row{
 		{"a peer", "web-0.default.svc.cluster.local.", dns.TypeA, "@ $ A 10.244.0.1"},
 		{"a peer under a suffix", "web-0.m.test.", dns.TypeA, "@ $ A 10.244.0.1"},

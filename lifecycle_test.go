@@ -15,6 +15,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 	_ "github.com/coredns/coredns/plugin/bind" // loopback is enough
+	"github.com/coredns/coredns/plugin/transfer"
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
@@ -29,6 +30,7 @@ func init() {
 		c.OnStartup(func() error {
 			h, _ := dnsserver.GetConfig(c).Handler(name).(*Headless)
 			started = append(started, h)
+			transfers, _ = dnsserver.GetConfig(c).Handler("transfer").(*transfer.Transfer)
 			late()
 			return nil
 		})
@@ -45,6 +47,9 @@ func init() {
 
 // started are the handlers of the server blocks that have kubernetes in them, as they come up.
 var started []*Headless
+
+// transfers is *transfer* in the last of these server blocks.
+var transfers *transfer.Transfer
 
 // late is what a start takes time with, after headless's.
 var late = func() {}

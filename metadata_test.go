@@ -104,7 +104,7 @@ func TestMetadataIsLookedUpWhenAskedForAndOnce(t *testing.T) {
 	h := openFor(t, "cluster.local", "suffix m.test default.svc.cluster.local", moved...)
 	tr := tree.New()
 	source := tr.Writer("")
-	h.stanzas[0].tree = tr
+	h.plant(tr)
 	pod := func(name string) []object.Object {
 		return objectsOf(t, svc("default/nginx", none), eps("default/nginx", "v4", "", "10.0.0.1 host=h pod="+name))
 	}
@@ -144,7 +144,7 @@ func TestMetadataNamesAReadyPod(t *testing.T) {
 	for i := range 3 {
 		tr := tree.New()
 		tr.Writer("").Replace(append(slices.Clone(objects[i:]), objects[:i]...), 1)
-		h.stanzas[0].tree = tr
+		h.plant(tr)
 		for _, qname := range []string{"h.m.test.", "h.s.m.test.", "h.default.svc.cluster.local."} {
 			if got := values(t, labelled(h, query(qname, dns.TypeA))); got != "default/s/running" {
 				t.Errorf("turned by %d: %s is %s, and answers 10.0.0.2", i, qname, got)

@@ -6,19 +6,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/coredns-headless/headless/plugin/object"
+	"github.com/coredns-headless/headless/plugin/zone"
 )
 
-// The results of look-ups.
-const (
-	resultAnswer = iota
-	resultNoData
-	resultNXDomain
-	resultServfail
-	resultNext
-	results
-)
-
-var resultNames = [results]string{"answer", "nodata", "nxdomain", "servfail", "next"}
+// resultNames are those of zone.Result.
+var resultNames = [...]string{
+	zone.Answered: "answer", zone.NoData: "nodata", zone.NXDomain: "nxdomain", zone.ServFail: "servfail", zone.Passed: "next",
+}
 
 // lookups is bound to its labels when a Corefile is read: finding a counter by labels takes a lock.
 var lookups = promauto.NewCounterVec(prometheus.CounterOpts{
@@ -26,12 +20,12 @@ var lookups = promauto.NewCounterVec(prometheus.CounterOpts{
 	Help: "Look-ups below an origin of the plugin, by zone and result. next: handed on to the next plugin.",
 }, []string{"zone", "result"})
 
-// counters are those of a zone, by result.
-type counters [results]prometheus.Counter
+// counters are those of an origin, by zone.Result.
+type counters [len(resultNames)]prometheus.Counter
 
-func newCounters(zone string) (c counters) {
+func newCounters(origin string) (c counters) {
 	for i := range c {
-		c[i] = lookups.WithLabelValues(zone, resultNames[i])
+		c[i] = lookups.WithLabelValues(origin, resultNames[i])
 	}
 	return c
 }

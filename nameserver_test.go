@@ -21,7 +21,7 @@ var named = []string{
 func TestDefaultNameServerIsTheListener(t *testing.T) {
 	h := openFor(t, "cluster.local", "suffix m.test default.svc.cluster.local\nsuffix k.test svc.cluster.local\nsuffix nginx.test nginx.default.svc.cluster.local\n"+
 		"suffix s.test default.svc.cluster.local\nfallthrough s.test", named...)
-	h.listening([]string{"192.0.2.1", "2001:db8::1"})
+	h.serve(hostAddrs([]string{"192.0.2.1", "2001:db8::1"}), nil)
 	const glue = "\nadditional:\n> $ A 192.0.2.1\n> $ AAAA 2001:db8::1"
 	checkAll(t, h, []row{
 		{"NS", "m.test.", dns.TypeNS, "@ $ NS ns.dns.m.test." + glue},
@@ -53,7 +53,7 @@ func TestDefaultNameServerIsTheListener(t *testing.T) {
 		{"a shared suffix has none", "s.test.", dns.TypeNS, "next"},
 		{"nor its name", "ns.dns.s.test.", dns.TypeA, "@ $ A 10.244.0.1"},
 	})
-	h.listening([]string{"127.0.0.1"})
+	h.serve(hostAddrs([]string{"127.0.0.1"}), nil)
 	checkAll(t, h, []row{
 		{"loopback where nothing else is", "m.test.", dns.TypeNS, "@ $ NS ns.dns.m.test.\nadditional:\n> $ A 127.0.0.1"},
 		{"a family that it lacks", "ns.dns.m.test.", dns.TypeAAAA, noData("m.test.")},
@@ -83,7 +83,7 @@ func TestNameServersOfTheCorefile(t *testing.T) {
 		nameserver ns.example.org
 		nameserver nginx.test 192.0.2.3
 		nameserver a.b.deep.m.test 192.0.2.4`, named...)
-	h.listening([]string{"198.51.100.1"})
+	h.serve(hostAddrs([]string{"198.51.100.1"}), nil)
 	soa := func(zone, ns string) string { return strings.Replace(soa(h, zone), "ns.dns."+zone, ns, 1) }
 	const apex = "@ $ NS ns1.m.test.\n@ $ NS ns.example.org.\n@ $ NS nginx.test.\n@ $ NS a.b.deep.m.test."
 	checkAll(t, h, []row{

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
 
-	"github.com/coredns-headless/headless/plugin/dnsname"
+	"github.com/coredns-headless/headless/plugin/config"
 	"github.com/coredns-headless/headless/plugin/object"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
@@ -101,12 +101,13 @@ func eachCluster(t *testing.T, n uint64, f func(t *testing.T, h *Headless, objec
 		t.Run(name, func(t *testing.T) {
 			h := openFor(t, "cluster.local 10.0.0.0/8 fd00::/64", options, svc("a/s", none))
 			h.upstream = upstreamOf(nil)
-			h.listening([]string{"192.0.2.53", "2001:db8::53"})
+			h.serve(hostAddrs([]string{"192.0.2.53", "2001:db8::53"}), nil)
 			for seed, objects := range clusters {
 				tr := tree.New()
 				tr.IndexAddresses()
 				tr.Writer("").Replace(objects, 42)
-				h.stanzas[0].tree = tr
+				h.plant(tr)
+				h.serve(hostAddrs([]string{"192.0.2.53", "2001:db8::53"}), nil)
 				f(t, h, objects)
 				if t.Failed() {
 					t.Fatalf("seed %d", seed)
@@ -217,16 +218,15 @@ func candidates(h *Headless, objects []object.Object, addr netip.Addr) (list []s
 				if services[ns+"/"+label] != nil {
 					continue // the Service's name
 				}
-				for _, o := range h.stanzas[0].suffixes {
+				for _, x := range h.stanzas[0].Suffixes {
 					name := ""
-					switch {
-					case len(o.graft) == 0:
-						name = label + "." + ns + "." + o.zone
-					case string(o.graft[0]) == ns && (len(o.graft) == 1 || string(o.graft[1]) == sl.Service):
-						name = label + "." + o.zone
+					switch to := x.Target; {
+					case to.Namespace == "":
+						name = label + "." + ns + "." + x.Name
+					case to.Namespace == ns && (to.Service == "" || to.Service == sl.Service):
+						name = label + "." + x.Name
 					}
-					var n dnsname.Name
-					if at, _ := h.originOf(&n, name); name != "" && at == o {
+					if name != "" && suffixOf(h, name).Name == x.Name {
 						list = append(list, name)
 					}
 				}
@@ -292,14 +292,14 @@ func TestTransfersSayWhatAnswersSay(t *testing.T) {
 	slices.Sort(labels)
 	labels = slices.Compact(labels)
 	eachCluster(t, 3, func(t *testing.T, h *Headless, _ []object.Object) {
-		for _, o := range h.stanzas[0].suffixes {
-			if o.shared {
+		for _, x := range h.stanzas[0].Suffixes {
+			if x.Shared {
 				continue
 			}
-			sets := zoneOf(t, h, o.zone)
-			names := map[string]bool{o.zone: true}
-			at := []string{o.zone}
-			for range 3 - len(o.graft) {
+			sets := zoneOf(t, h, x.Name)
+			names := map[string]bool{x.Name: true}
+			at := []string{x.Name}
+			for range 3 - depth(x) {
 				var below []string
 				for _, name := range at {
 					for _, l := range labels {
@@ -322,8 +322,7 @@ func TestTransfersSayWhatAnswersSay(t *testing.T) {
 				}
 			}
 			for name := range names {
-				var n dnsname.Name
-				if at, _ := h.originOf(&n, name); at != o {
+				if suffixOf(h, name).Name != x.Name {
 					continue
 				}
 				for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeCNAME, dns.TypeTXT} {
@@ -332,16 +331,16 @@ func TestTransfersSayWhatAnswersSay(t *testing.T) {
 					}
 				}
 			}
-			srv(t, h, o, sets)
+			srv(t, h, x, sets)
 		}
 	})
 }
 
 // srv compares the SRV records of every Service that there can be.
-func srv(t *testing.T, h *Headless, o *origin, sets map[string][]string) {
+func srv(t *testing.T, h *Headless, x config.Suffix, sets map[string][]string) {
 	t.Helper()
-	under := []string{o.zone}
-	for _, pool := range [][]string{poolSpaces, poolServices}[len(o.graft):] {
+	under := []string{x.Name}
+	for _, pool := range [][]string{poolSpaces, poolServices}[depth(x):] {
 		var next []string
 		for _, u := range under {
 			for _, l := range pool {
@@ -353,8 +352,7 @@ func srv(t *testing.T, h *Headless, o *origin, sets map[string][]string) {
 	for _, u := range under {
 		for _, p := range []string{"_web._tcp.", "_web._udp.", "_sql._tcp.", "_sql._udp."} {
 			if diff := cmp.Diff(sets[p+u+" SRV"], set(h, p+u, dns.TypeSRV)); diff != "" {
-				var n dnsname.Name
-				if at, _ := h.originOf(&n, p+u); at == o {
+				if suffixOf(h, p+u).Name == x.Name {
 					t.Errorf("%s SRV (-transferred +answered):\n%s", p+u, diff)
 				}
 			}
@@ -362,8 +360,25 @@ func srv(t *testing.T, h *Headless, o *origin, sets map[string][]string) {
 	}
 }
 
-// originOf is origin for a name in presentation format.
-func (h *Headless) originOf(n *dnsname.Name, name string) (*origin, int) {
-	n.Parse(name)
-	return h.origin(n)
+// suffixOf is the suffix that a name lies in, the zero Suffix where it lies in none.
+func suffixOf(h *Headless, name string) config.Suffix {
+	for _, o := range h.zones.Origins() { // most labels first
+		if !dns.IsSubDomain(o.Name(), name) {
+			continue
+		}
+		for _, s := range h.stanzas {
+			for _, x := range s.Suffixes {
+				if x.Name == o.Name() {
+					return x
+				}
+			}
+		}
+		break
+	}
+	return config.Suffix{}
+}
+
+// depth is how many labels the target of a suffix has below the root.
+func depth(x config.Suffix) int {
+	return len(slices.DeleteFunc([]string{x.Target.Namespace, x.Target.Service}, func(l string) bool { return l == "" }))
 }

@@ -145,11 +145,11 @@ func TestPTROfNestedNetworksIsTheSmallest(t *testing.T) {
 
 func TestPTRBeforeTheFirstSync(t *testing.T) {
 	h := openFor(t, "cluster.local 10.244.0.0/16", "suffix k.test svc.cluster.local", pointed...)
-	s := h.stanzas[0]
-	s.tree = tree.New("default", "worker")
-	s.tree.IndexAddresses()
-	late := s.tree.Writer("worker")
-	now := s.tree.Writer("default")
+	tr := tree.New("default", "worker")
+	h.plant(tr)
+	tr.IndexAddresses()
+	late := tr.Writer("worker")
+	now := tr.Writer("default")
 	var worker, rest []object.Object
 	for _, o := range objectsOf(t, pointed...) {
 		switch o.Key().Namespace {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,11 +17,15 @@ import (
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/coredns/coredns/plugin/pkg/upstream"
 	"github.com/coredns/coredns/plugin/transfer"
+	"github.com/coredns/coredns/request"
+	"github.com/miekg/dns"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/coredns-headless/headless/plugin/config"
+	"github.com/coredns-headless/headless/plugin/tree"
 	"github.com/coredns-headless/headless/plugin/watch"
+	"github.com/coredns-headless/headless/plugin/zone"
 )
 
 var log = clog.NewWithPlugin(name)
@@ -37,33 +42,28 @@ func setup(c *caddy.Controller) error {
 	}
 	release(dead) // of a reload that failed while the plugin was not in the Corefile that stayed
 	h := &Headless{generation: generationOf(c), upstream: upstream.New().Lookup}
-	root := dnsserver.GetConfig(c).Root
+	cfg := dnsserver.GetConfig(c)
 	for _, s := range stanzas {
 		st := &stanza{Stanza: s}
-		if err := st.open(root); err != nil {
+		if err := st.open(cfg.Root); err != nil {
 			return plugin.Error(name, s.Source.At.Errorf("%w", err))
 		}
-		if err := h.generation.snapshot(st, root); err != nil {
+		if err := h.generation.snapshot(st, cfg.Root); err != nil {
 			return plugin.Error(name, s.Snapshot.At.Errorf("%w", err))
 		}
 		h.stanzas = append(h.stanzas, st)
-		h.origins = append(h.origins, newOrigins(st)...)
-		for _, n := range st.Networks {
-			h.networks = append(h.networks, newNetwork(st, n))
-		}
 	}
-	slices.SortStableFunc(h.origins, func(a, b *origin) int { return b.name.Labels() - a.name.Labels() })
-	slices.SortStableFunc(h.networks, func(a, b *network) int { return b.prefix.Bits() - a.prefix.Bits() })
+	h.serve(nil, nil)
+	h.bypass = h.zones.Bypass() // *cache* asks before this plugin starts
 
 	hook()
 	h.generation.starting.Add(1)
 	c.OnStartup(func() error {
-		h.zoneSOA, _ = dnsserver.GetConfig(c).Handler("kubernetes").(soaSource)
-		h.listening(dnsserver.GetConfig(c).ListenHosts)
 		h.start()
-		if t, ok := dnsserver.GetConfig(c).Handler("transfer").(*transfer.Transfer); ok {
-			h.tell = t.Notify
-			h.generation.serves = append(h.generation.serves, h.notify)
+		soa, _ := cfg.Handler("kubernetes").(soaSource)
+		h.serve(hostAddrs(cfg.ListenHosts), soa)
+		if t, ok := cfg.Handler("transfer").(*transfer.Transfer); ok {
+			h.generation.serves = append(h.generation.serves, func() { h.notify(t.Notify) })
 		}
 		return h.explain(c)
 	})
@@ -75,11 +75,61 @@ func setup(c *caddy.Controller) error {
 		release(dead)
 		return nil
 	})
-	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {
+	cfg.AddPlugin(func(next plugin.Handler) plugin.Handler {
 		h.Next = next
 		return h
 	})
 	return nil
+}
+
+// soaSource is the part of plugin.ServiceBackend that a SOA record is made of.
+type soaSource interface {
+	Serial(request.Request) uint32
+	MinTTL(request.Request) uint32
+}
+
+// serve makes the zones of the stanzas. Kubernetes is nil where the chain does not have it.
+func (h *Headless) serve(listening []netip.Addr, kubernetes soaSource) {
+	stanzas := make([]zone.Stanza, len(h.stanzas))
+	for i, s := range h.stanzas {
+		stanzas[i] = s.zones()
+	}
+	var soa zone.ClusterSOA
+	if kubernetes != nil {
+		soa = func(r *dns.Msg, zone string) (minTTL, serial uint32) {
+			state := request.Request{W: new(localClient), Req: r, Zone: zone}
+			return kubernetes.MinTTL(state), kubernetes.Serial(state)
+		}
+	}
+	h.zones = zone.New(stanzas, listening, soa)
+	h.counts = nil
+	for _, name := range h.zones.Names() {
+		h.counts = append(h.counts, newCounters(name))
+	}
+}
+
+// stanza is one stanza at work.
+type stanza struct {
+	config.Stanza
+	fresh *watch.Watch // what to start, unless the same watch runs already
+	keep  watch.Snapshot
+	key   string     // names that same watch
+	tree  *tree.Tree // set at start-up
+}
+
+func (s *stanza) zones() zone.Stanza {
+	z := zone.Stanza{
+		Tree: s.tree, Zones: s.Zones, Networks: s.Networks, NotReady: s.NotReady, TTL: s.TTL,
+	}
+	for _, x := range s.Suffixes {
+		z.Suffixes = append(z.Suffixes, zone.Suffix{
+			Name: x.Name, Namespace: x.Target.Namespace, Service: x.Target.Service, Shared: x.Shared,
+		})
+	}
+	for _, n := range s.Nameservers {
+		z.Nameservers = append(z.Nameservers, zone.Nameserver{Name: n.Name, Addrs: n.Addrs})
+	}
+	return z
 }
 
 // release ends what the generations selected by gone hold.

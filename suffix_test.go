@@ -113,10 +113,10 @@ func TestSuffixSaysSERVFAILBeforeTheFirstSync(t *testing.T) {
 
 func TestNamespacesSyncByThemselves(t *testing.T) {
 	h := open(t, authority, new(behind))
-	s := h.stanzas[0]
-	s.tree = tree.New("default", "worker")
-	s.tree.Writer("worker")
-	s.tree.Writer("default").Replace(nil, 42)
+	tr := tree.New("default", "worker")
+	h.plant(tr)
+	tr.Writer("worker")
+	tr.Writer("default").Replace(nil, 42)
 	checkAll(t, h, []row{
 		{"the namespace", "x.mgmt.pix.yun.com.", dns.TypeA, nxDomain("mgmt.pix.yun.com.")},
 		{"the namespace below the root", "x.default.k8s.example.org.", dns.TypeA, nxDomain("k8s.example.org.")},

@@ -51,7 +51,7 @@ func sent(t *testing.T, h *Headless, zone string, serial uint32) (first, last *d
 func TestTransferOfAWholeZone(t *testing.T) {
 	h := openFor(t, "cluster.local", "suffix m.test default.svc.cluster.local\nsuffix deep.m.test worker.svc.cluster.local\n"+
 		"suffix x.deep.m.test worker.svc.cluster.local", moved...)
-	h.listening([]string{"192.0.2.1"})
+	h.serve(hostAddrs([]string{"192.0.2.1"}), nil)
 	first, last, got := sent(t, h, "m.test.", 0)
 	want := []string{
 		"m.test. 7 IN NS ns.dns.m.test.",
@@ -131,10 +131,10 @@ func TestTransferIsTheAuthoritys(t *testing.T) {
 
 func TestTransferNeedsItsOwnNamespaceOnly(t *testing.T) {
 	h := openFor(t, "cluster.local", "suffix m.test default.svc.cluster.local\nsuffix w.test worker.svc.cluster.local\nsuffix k.test svc.cluster.local", moved...)
-	s := h.stanzas[0]
-	s.tree = tree.New("default", "worker")
-	s.tree.Writer("worker")
-	s.tree.Writer("default").Replace(objectsOf(t, moved...), 42)
+	tr := tree.New("default", "worker")
+	h.plant(tr)
+	tr.Writer("worker")
+	tr.Writer("default").Replace(objectsOf(t, moved...), 42)
 	sent(t, h, "m.test.", 0)
 	for _, zone := range []string{"w.test.", "k.test."} {
 		if _, err := h.Transfer(zone, 0); err == nil {
@@ -166,7 +166,7 @@ func TestIncrementalTransfers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			tr := tree.New()
 			tr.Writer("").Replace(objectsOf(t, moved...), tt.version)
-			h.stanzas[0].tree = tr
+			h.plant(tr)
 			first, last, lines := sent(t, h, "m.test.", tt.serial)
 			if first.Serial != uint32(tt.version) || last.Serial != first.Serial || tt.whole != (len(lines) > 0) {
 				t.Errorf("serial %d and %d around %d records", first.Serial, last.Serial, len(lines))
@@ -206,7 +206,7 @@ func TestSecondariesAreToldOfTheirZonesChanges(t *testing.T) {
 		"suffix s.test svc.cluster.local\nfallthrough s.test", moved...)
 	synctest.Test(t, func(t *testing.T) { tellsSecondaries(t, h) })
 	for zone, want := range map[string]int{"m.test.": 1, "w.test.": 1, "k.test.": 1, "s.test.": 0} {
-		if got := log.with("secondaries of "+zone, errUpstream.Error()); got != want {
+		if got := log.with("NOTIFY for "+zone+" failed", errUpstream.Error()); got != want {
 			t.Errorf("%d warnings of %s, want %d", got, zone, want)
 		}
 	}
@@ -214,13 +214,12 @@ func TestSecondariesAreToldOfTheirZonesChanges(t *testing.T) {
 
 func tellsSecondaries(t *testing.T, h *Headless) {
 	tr := tree.New("default", "worker")
-	h.stanzas[0].tree = tr
+	h.plant(tr)
 	ofDefault, ofWorker := tr.Writer("default"), tr.Writer("worker")
 	service := func(key string) object.Object { return objectsOf(t, svc(key, "clusterIP: 10.96.0.9"))[0] }
 	ofDefault.Replace([]object.Object{service("default/a")}, 1000)
 	n := new(notices)
-	h.tell = n.send
-	h.notify()
+	h.notify(n.send)
 	for _, step := range []struct {
 		what string
 		do   func()
@@ -256,16 +255,15 @@ func TestSecondariesAreToldAtMostOnceASecond(t *testing.T) {
 	h := openFor(t, "cluster.local", "suffix m.test default.svc.cluster.local", moved...)
 	synctest.Test(t, func(t *testing.T) {
 		tr := tree.New()
-		h.stanzas[0].tree = tr
+		h.plant(tr)
 		source := tr.Writer("")
 		source.Replace(nil, 1)
 		n := &notices{begun: time.Now()}
 		slow := sync.OnceFunc(func() { time.Sleep(notifyEvery * 19 / 10) })
-		h.tell = func(zone string) error {
+		h.notify(func(zone string) error {
 			slow()
 			return n.send(zone)
-		}
-		h.notify()
+		})
 		for i := range 60 {
 			source.Set(objectsOf(t, svc(fmt.Sprintf("default/s%d", i), none))[0])
 			time.Sleep(notifyEvery / 10)
@@ -282,16 +280,15 @@ func TestSilentSecondaryHoldsUpNoOtherZone(t *testing.T) {
 	h := openFor(t, "cluster.local", "suffix m.test default.svc.cluster.local\nsuffix w.test worker.svc.cluster.local", moved...)
 	synctest.Test(t, func(t *testing.T) {
 		tr := tree.New()
-		h.stanzas[0].tree = tr
+		h.plant(tr)
 		tr.Writer("").Replace(objectsOf(t, moved...), 1)
 		n, silent := &notices{begun: time.Now()}, make(chan struct{})
-		h.tell = func(zone string) error {
+		h.notify(func(zone string) error {
 			if zone == "m.test." {
 				<-silent
 			}
 			return n.send(zone)
-		}
-		h.notify()
+		})
 		time.Sleep(2 * notifyEvery)
 		synctest.Wait()
 		if diff := cmp.Diff([]string{"1s w.test."}, n.take(nil)); diff != "" {
@@ -360,7 +357,7 @@ func TestServerFeedsSecondaries(t *testing.T) {
 	if diff := cmp.Diff([]int{0, 1, 1}, before); diff != "" {
 		t.Errorf("who tells secondaries while an instance starts (-want +got):\n%s", diff)
 	}
-	err := started[0].tell("a.test.")
+	err := transfers.Notify("a.test.")
 	if got := <-told; got != "NOTIFY a.test." {
 		t.Errorf("the secondary got %s, %v", got, err)
 	}

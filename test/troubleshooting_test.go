@@ -96,7 +96,7 @@ func TestTroubleshooting(t *testing.T) {
 	zone := "." + ns + ".svc.cluster.local"
 	p.says(t, "first-0"+zone, "answered by headless: NOERROR")
 	p.says(t, "nobody"+zone, "no such peer")
-	p.says(t, "nobody"+zone, "handed to the next plugin, kubernetes: NXDOMAIN")
+	p.says(t, "nobody"+zone, "passed to the next plugin, kubernetes: NXDOMAIN")
 	p.says(t, "web-1"+zone, "; one in namespace")
 	p.says(t, "node-0"+zone, "is ambiguous: different pods of several Services have it")
 	p.says(t, "late-0.mgmt.example.com", "not ready: only the option not_ready lets it answer")

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+
+	"github.com/coredns-headless/headless/plugin/dnsname"
 )
 
 var whereItIs = regexp.MustCompile(`^Testfile:[1-9][0-9]* - Error during parsing: .`)
@@ -84,7 +86,7 @@ func checkNetworks(t *testing.T, list []netip.Prefix) {
 			t.Errorf("accepted network %v of %v", n, list)
 		}
 		name, err := dns.ReverseAddr(n.Addr().String())
-		if zone := ReverseZone(n); err != nil || !dns.IsSubDomain(zone, name) {
+		if zone := dnsname.Reverse(n); err != nil || !dns.IsSubDomain(zone, name) {
 			t.Errorf("%s is no zone of %v", zone, n)
 		}
 	}

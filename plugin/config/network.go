@@ -36,7 +36,7 @@ func (p *parser) network(z string) error {
 			return p.Errf("zone %q is no reverse zone of a network: %s", z, allowed)
 		}
 	}
-	zone := ReverseZone(n)
+	zone := dnsname.Reverse(n)
 	related := func(served string) bool { return dns.IsSubDomain(served, zone) || dns.IsSubDomain(zone, served) }
 	switch {
 	case n.Bits() == 0:
@@ -53,20 +53,4 @@ func (p *parser) network(z string) error {
 	}
 	p.s.Networks = append(p.s.Networks, n)
 	return nil
-}
-
-// ReverseZone is the smallest reverse zone that has all names of a network.
-func ReverseZone(n netip.Prefix) string {
-	name, err := dns.ReverseAddr(n.Addr().String())
-	if err != nil {
-		return "."
-	}
-	bits, width := n.Addr().BitLen(), 4
-	if n.Addr().Is4() {
-		width = 8
-	}
-	for range (bits - n.Bits() + width - 1) / width {
-		_, name, _ = strings.Cut(name, ".")
-	}
-	return name
 }

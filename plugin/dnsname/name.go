@@ -5,6 +5,9 @@ import (
 	"bytes"
 	"net/netip"
 	"strconv"
+	"strings"
+
+	"github.com/miekg/dns"
 )
 
 // A Name is a domain name taken apart for look-ups: in lower case, its labels as octets without escapes. It lives on the
@@ -153,4 +156,26 @@ func (n *Name) Network() (netip.Prefix, bool) {
 		return netip.PrefixFrom(netip.AddrFrom16(octets), 4*parts), true
 	}
 	return netip.Prefix{}, false
+}
+
+// Addr is the address that n is the reverse name of. It reports false for other names, and for IPv4 mapped into IPv6.
+func (n *Name) Addr() (netip.Addr, bool) {
+	whole, ok := n.Network()
+	return whole.Addr(), ok && whole.IsSingleIP() && !whole.Addr().Is4In6()
+}
+
+// Reverse is the smallest reverse zone that has all names of a network.
+func Reverse(n netip.Prefix) string {
+	name, err := dns.ReverseAddr(n.Addr().String())
+	if err != nil {
+		return "."
+	}
+	bits, width := n.Addr().BitLen(), 4
+	if n.Addr().Is4() {
+		width = 8
+	}
+	for range (bits - n.Bits() + width - 1) / width {
+		_, name, _ = strings.Cut(name, ".")
+	}
+	return name
 }

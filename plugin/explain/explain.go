@@ -17,6 +17,8 @@ import (
 
 	"github.com/miekg/dns"
 	"golang.org/x/time/rate"
+
+	"github.com/coredns-headless/headless/plugin/zone"
 )
 
 // Report is why a name resolves as it does in one server block.
@@ -38,14 +40,6 @@ func (r *Report) Add(format string, args ...any) {
 	r.Steps = append(r.Steps, fmt.Sprintf(format, args...))
 }
 
-// Row is a line of what can be browsed. Link is a name to explain, if there is one.
-type Row struct {
-	Kind string `json:"kind"`
-	Name string `json:"name"`
-	Link string `json:"link,omitempty"`
-	Text string `json:"text"`
-}
-
 // Source is a server block. Its methods are called by many goroutines at once.
 type Source interface {
 	// Serves reports whether the name lies in the server block's zone, how many labels that has, and where it listens: of those who listen
@@ -55,7 +49,7 @@ type Source interface {
 	Explain(name, qtype string) Report
 	// Browse lists rows with all words of q in them, n of them after the first from, and says how many there are in all. It leaves out what
 	// seen has, which other sources have listed, and adds what it lists.
-	Browse(q string, from, n int, seen map[any]bool) (rows []Row, total int)
+	Browse(q string, from, n int, seen map[any]bool) (rows []zone.Row, total int)
 }
 
 // page is how many rows a page has.
@@ -75,16 +69,16 @@ var pages = template.Must(template.New("page.html").Funcs(template.FuncMap{"add"
 
 // view is what is shown.
 type view struct {
-	Name    string   `json:"name,omitempty"`
-	Type    string   `json:"type,omitempty"`
-	Query   string   `json:"q,omitempty"`
-	Error   string   `json:"error,omitempty"`
-	Reports []Report `json:"reports,omitempty"`
-	Browse  bool     `json:"-"`
-	From    int      `json:"from,omitempty"`
-	Rows    []Row    `json:"rows,omitempty"`
-	Total   int      `json:"total,omitempty"`
-	Next    int      `json:"next,omitempty"` // where the next page begins, 0 on the last
+	Name    string     `json:"name,omitempty"`
+	Type    string     `json:"type,omitempty"`
+	Query   string     `json:"q,omitempty"`
+	Error   string     `json:"error,omitempty"`
+	Reports []Report   `json:"reports,omitempty"`
+	Browse  bool       `json:"-"`
+	From    int        `json:"from,omitempty"`
+	Rows    []zone.Row `json:"rows,omitempty"`
+	Total   int        `json:"total,omitempty"`
+	Next    int        `json:"next,omitempty"` // where the next page begins, 0 on the last
 	// Here is the path and query of this page, to which a format can be added.
 	Here string `json:"-"`
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/coredns-headless/headless/plugin/zone"
 )
 
 type fake struct {
@@ -22,9 +24,9 @@ func (f fake) Explain(name, qtype string) Report {
 	return Report{Server: "block" + f.listen, Name: name, Type: qtype, Steps: []string{f.text}, Outcome: "outcome", Records: []string{"record"}}
 }
 
-func (f fake) Browse(q string, from, n int, _ map[any]bool) (list []Row, total int) {
+func (f fake) Browse(q string, from, n int, _ map[any]bool) (list []zone.Row, total int) {
 	for i := max(from, 0); i < f.rows && len(list) < n; i++ {
-		list = append(list, Row{Kind: "peer", Name: fmt.Sprintf("%s-%d.", q, i), Link: "x"})
+		list = append(list, zone.Row{Kind: "peer", Name: fmt.Sprintf("%s-%d.", q, i), Link: "x"})
 	}
 	return list, f.rows
 }

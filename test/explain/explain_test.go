@@ -25,31 +25,31 @@ var outcomes = []struct {
 	},
 	{
 		test: "no such peer", name: "web-9.mgmt.pix.yun.com",
-		says: []string{"suffix mgmt.pix.yun.com., which stands for explain.svc", "no such peer", "answered by headless: NXDOMAIN", "IN SOA"},
+		says: []string{"suffix mgmt.pix.yun.com., whose target is explain.svc", "no such peer", "answered by headless: NXDOMAIN", "IN SOA"},
 	},
 	{
 		test: "not ready", name: "web-2.explain.svc.cluster.local", picture: "not-ready", dark: true,
-		says: []string{`"web-2" is the pod of an endpoint of Service "nginx": not ready: only the option not_ready lets it answer`, "handed to the next plugin, kubernetes: NXDOMAIN"},
+		says: []string{`"web-2" is the pod of an endpoint of Service "nginx": not ready: only the option not_ready lets it answer`, "passed to the next plugin, kubernetes: NXDOMAIN"},
 	},
 	{
 		test: "a Service wins", name: "api.explain.svc.cluster.local",
-		says: []string{`"api" is a Service there: ClusterIP [10.96.0.80]`, "a Service of that name wins", "handed to the next plugin, kubernetes: NOERROR", "IN A 10.96.0.80"},
+		says: []string{`"api" is a Service there: ClusterIP [10.96.0.80]`, "a Service of that name wins", "passed to the next plugin, kubernetes: NOERROR", "IN A 10.96.0.80"},
 	},
 	{
 		test: "an ambiguous hostname", name: "broker.explain.svc.cluster.local", picture: "ambiguous",
-		says: []string{`hostname "broker" is ambiguous`, "handed to the next plugin, kubernetes: NXDOMAIN"},
+		says: []string{`hostname "broker" is ambiguous`, "passed to the next plugin, kubernetes: NXDOMAIN"},
 	},
 	{
 		test: "a namespace left out", name: "rabbit-0.explain-other.svc.cluster.local",
-		says: []string{`namespace "explain-other" is left out: it is not among the option namespaces`, "handed to the next plugin, kubernetes: NXDOMAIN"},
+		says: []string{`namespace "explain-other" is left out: it is not among the option namespaces`, "passed to the next plugin, kubernetes: NXDOMAIN"},
 	},
 	{
 		test: "a hostname below its Service", name: "web-1.nginx.explain.svc.cluster.local",
-		says: []string{"kubernetes' own", "handed to the next plugin, kubernetes: NOERROR", "IN A 10.250.0.12"},
+		says: []string{"kubernetes' own", "passed to the next plugin, kubernetes: NOERROR", "IN A 10.250.0.12"},
 	},
 	{
 		test: "an ExternalName of kubernetes'", name: "files.explain.svc.cluster.local",
-		says: []string{"a Service of that name wins", "handed to the next plugin, kubernetes: NOERROR", "IN CNAME www.example.org.", "IN A 192.0.2.1"},
+		says: []string{"a Service of that name wins", "passed to the next plugin, kubernetes: NOERROR", "IN CNAME www.example.org.", "IN A 192.0.2.1"},
 	},
 	{
 		test: "an ExternalName below a suffix", name: "files.mgmt.pix.yun.com",
@@ -61,7 +61,7 @@ var outcomes = []struct {
 	},
 	{
 		test: "somebody else's name", name: "www.company.test",
-		says: []string{"it lies in no cluster zone and in no suffix", "handed to the next plugin, kubernetes: "},
+		says: []string{"the name is in no cluster zone and in no suffix", "passed to the next plugin, kubernetes: "},
 	},
 }
 

@@ -28,7 +28,7 @@ func TestPortForwardLeadsToExplain(t *testing.T) {
 		}
 		defer resp.Body.Close() // read only
 		text, err := io.ReadAll(resp.Body)
-		if err == nil && !strings.Contains(string(text), "handed to the next plugin, kubernetes: NOERROR") {
+		if err == nil && !strings.Contains(string(text), "passed to the next plugin, kubernetes: NOERROR") {
 			err = fmt.Errorf("explain says %s", text)
 		}
 		return err
