@@ -80,8 +80,8 @@ func (e *explained) Browse(q string, from, n int, seen map[any]bool) ([]zone.Row
 	return e.h.zones.Browse(e.key, e.zone, q, from, n, seen)
 }
 
-// Explain implements explain.Source. Whether *headless* answers is what Decide does with a query, so that it cannot be anything
-// else, and the answer is that of all of CoreDNS.
+// Explain implements explain.Source. Whether *headless* answers is what Decide does with a query, so that it cannot
+// be anything else, and the answer is that of all of CoreDNS.
 func (e *explained) Explain(name, qtype string) explain.Report {
 	q := new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.StringToType[qtype])
 	r := explain.Report{Server: e.key, Name: printable(q.Question[0].Name), Type: qtype}
@@ -107,8 +107,8 @@ func (e *explained) Explain(name, qtype string) explain.Report {
 	return r
 }
 
-// outcome says what headless does with a query, and returns the answer where CoreDNS was not asked for it. It reports false
-// where there is no answer to show.
+// outcome says what headless does with a query, and returns the answer where CoreDNS was not asked for it. It reports
+// false where there is no answer to show.
 func (e *explained) outcome(r *explain.Report, q *dns.Msg, asked bool) (answer *dns.Msg, ok bool) {
 	d, next := e.h.zones.Decide(q), e.h.Next
 	switch {
@@ -132,10 +132,11 @@ func (e *explained) outcome(r *explain.Report, q *dns.Msg, asked bool) (answer *
 		r.Outcome = "passed to the next plugin: there is none"
 		return nil, false
 	}
-	r.Outcome = "passed to the next plugin, " + next.Name() + ": "
+	unless := ""
 	if d.Action == zone.NextUnlessDenied {
-		r.Outcome = "passed to the next plugin, whose denial becomes SERVFAIL until the first sync, " + next.Name() + ": "
+		unless = ", whose denial becomes SERVFAIL until the first sync"
 	}
+	r.Outcome = "passed to the next plugin" + unless + ", " + next.Name() + ": "
 	if asked {
 		return nil, true
 	}
@@ -167,9 +168,9 @@ func (e *explained) observe(ctx context.Context, r *dns.Msg) {
 	}
 }
 
-// ask asks all of CoreDNS as a client on loopback does, and returns the answer and the question that came to *headless*, nil
-// where none did. It does not ask before another client has, since only queries tell plugins which server they are of, and
-// makes no transfers, which are long.
+// ask asks all of CoreDNS as a client on loopback does, and returns the answer and the question that came to
+// *headless*, nil where none did. It does not ask before another client has, since only queries tell plugins which
+// server they are of, and makes no transfers, which are long.
 func (e *explained) ask(q *dns.Msg) (m *dns.Msg, seen *dns.Question, asked bool) {
 	server := e.server.Load()
 	if qtype := q.Question[0].Qtype; server == nil || qtype == dns.TypeAXFR || qtype == dns.TypeIXFR {

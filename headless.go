@@ -71,8 +71,8 @@ func (h *Headless) count(d *zone.Decision, result zone.Result) {
 	}
 }
 
-// write sends the message of d, or lets the server reply. What WriteMsg says goes nowhere, as in the plugins of CoreDNS: the
-// client is gone then.
+// write sends the message of d, or lets the server reply. What WriteMsg says goes nowhere, as in the plugins of
+// CoreDNS: the client is gone then.
 func (h *Headless) write(w dns.ResponseWriter, d *zone.Decision) (int, error) {
 	h.count(d, d.Result)
 	if d.Msg == nil {
@@ -82,8 +82,8 @@ func (h *Headless) write(w dns.ResponseWriter, d *zone.Decision) (int, error) {
 	return dns.RcodeSuccess, nil // written, also where the rcode in it is another
 }
 
-// ask resolves the target of an ExternalName Service through CoreDNS, and returns nil where it has no answer. It bounds how
-// deep such look-ups lie in one another: no other plugin does.
+// ask resolves the target of an ExternalName Service through CoreDNS, and returns nil where it has no answer. It
+// bounds how deep such look-ups lie in one another: no other plugin does.
 func (h *Headless) ask(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, target string) *dns.Msg {
 	depth, _ := ctx.Value(dnsserver.LoopKey{}).(int)
 	if depth >= zone.MaxChain {

@@ -9,8 +9,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Metadata implements metadata.Provider: the namespace, the Service and the pod behind a name that is answered here. Nothing is
-// looked up unless somebody asks for one of them, and then once.
+// Metadata implements metadata.Provider: the namespace, the Service and the pod behind a name that is answered here.
+// Nothing is looked up unless somebody asks for one of them, and then once.
 func (h *Headless) Metadata(ctx context.Context, state request.Request) context.Context {
 	if state.Req.Opcode != dns.OpcodeQuery || state.QClass() != dns.ClassINET {
 		return ctx

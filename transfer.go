@@ -77,7 +77,8 @@ func (h *Headless) notify(send func(zone string) error) {
 // notifyEvery gathers changes: a zone's secondaries hear of it at most that often.
 const notifyEvery = time.Second
 
-// notify sends the secondaries of a suffix a NOTIFY (RFC 1996) of each change, from the first sync on, until ctx is done.
+// notify sends the secondaries of a suffix a NOTIFY (RFC 1996) of each change, from the first sync on, until ctx is
+// done.
 func notify(ctx context.Context, o *zone.Origin, send func(zone string) error) {
 	t := time.NewTicker(notifyEvery)
 	defer t.Stop()

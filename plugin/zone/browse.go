@@ -30,9 +30,9 @@ const (
 	kindPeer      = "peer"
 )
 
-// Browse lists rows with all words of q in them, n of them after the first from, and says how many there are in all. It
-// leaves out the trees in seen, which other Sets have listed, and adds those that it lists. The server block is called server,
-// and has only queries for names in zone.
+// Browse lists rows with all words of q in them, n of them after the first from, and says how many there are in all.
+// It leaves out the trees in seen, which other Sets have listed, and adds those that it lists. The server block is
+// called server, and has only queries for names in zone.
 func (s *Set) Browse(server, zone, q string, from, n int, seen map[any]bool) ([]Row, int) {
 	l := &listing{from: from, n: n}
 	for _, word := range strings.Fields(strings.ToLower(q)) {
@@ -77,7 +77,8 @@ func (s *Set) reaching(t *tree.Tree, zone string) []*Origin {
 	})
 }
 
-// link is a name of a Service, or of a peer of it, under the first of the origins that has it, and empty where none has.
+// link is a name of a Service, or of a peer of it, under the first of the origins that has it, and empty where none
+// has.
 func link(origins []*Origin, namespace, service, peer string) string {
 	for _, o := range origins {
 		labels := []string{namespace, cmp.Or(peer, service)}
@@ -128,8 +129,8 @@ func (l *listing) add(kind, name, link string, text ...string) {
 	}
 }
 
-// has counts the row with these parts and a in it if it is one of those searched for, and reports whether it is one of the
-// page's.
+// has counts the row with these parts and a in it if it is one of those searched for, and reports whether it is one
+// of the page's.
 func (l *listing) has(a netip.Addr, parts ...string) bool {
 	l.buf = l.buf[:0]
 	for _, p := range parts {
@@ -147,8 +148,10 @@ func (l *listing) has(a netip.Addr, parts ...string) bool {
 	return l.total > l.from && len(l.rows) < l.n
 }
 
+// types are the names of types of Services.
+var types = [...]string{object.Headless: "headless", object.ClusterIP: "ClusterIP", object.ExternalName: "ExternalName"}
+
 func (l *listing) addTree(t *tree.Tree, origins []*Origin) {
-	types := [...]string{object.Headless: "headless", object.ClusterIP: "ClusterIP", object.ExternalName: "ExternalName"}
 	for r := range t.Browse() {
 		switch {
 		case r.Service == "":
@@ -156,8 +159,10 @@ func (l *listing) addTree(t *tree.Tree, origins []*Origin) {
 		case r.Addr.IsValid():
 			l.addPeer(r, origins)
 		case l.has(r.Addr, kindService, r.Service, r.Namespace, types[r.Type]):
-			at := link(origins, r.Namespace, r.Service, "")
-			l.rows = append(l.rows, Row{Kind: kindService, Name: r.Service + "." + r.Namespace, Link: at, Text: types[r.Type]})
+			l.rows = append(l.rows, Row{
+				Kind: kindService, Name: r.Service + "." + r.Namespace, Text: types[r.Type],
+				Link: link(origins, r.Namespace, r.Service, ""),
+			})
 		}
 	}
 }
@@ -176,6 +181,8 @@ func (l *listing) addPeer(r tree.Row, origins []*Origin) {
 	} else if r.Host != "" && r.Host != r.Pod {
 		text += ", hostname " + r.Host
 	}
-	at := link(origins, r.Namespace, r.Service, label)
-	l.rows = append(l.rows, Row{Kind: kindPeer, Name: label + "." + r.Service + "." + r.Namespace, Link: at, Text: text})
+	l.rows = append(l.rows, Row{
+		Kind: kindPeer, Name: label + "." + r.Service + "." + r.Namespace, Text: text,
+		Link: link(origins, r.Namespace, r.Service, label),
+	})
 }

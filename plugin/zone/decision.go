@@ -69,8 +69,8 @@ func (d *Decision) deny(result Result, r *dns.Msg, soa *dns.SOA) {
 // fail lets the server reply: SERVFAIL, or REFUSED.
 func (d *Decision) fail(result Result) { d.Action, d.Result, d.Msg = Write, result, nil }
 
-// IsDenial reports whether a reply says that a name does not exist, or has nothing of the type asked for (RFC 2308 section
-// 2). One that is truncated says nothing yet: the client asks again over TCP. Nor does a referral.
+// IsDenial reports whether a reply says that a name does not exist, or has nothing of the type asked for (RFC 2308
+// section 2). One that is truncated says nothing yet: the client asks again over TCP. Nor does a referral.
 func IsDenial(m *dns.Msg) bool {
 	switch {
 	case m.Truncated:

@@ -13,15 +13,18 @@ import (
 
 // Steps say why a name is decided as it is.
 type Steps struct {
-	// Origin is the cluster zone, suffix or pod network that the name lies in, and Node what it means there; empty where it
-	// lies in none.
+	// Origin is the cluster zone, suffix or pod network that the name lies in, and Node what it means there; empty
+	// where it lies in none.
 	Origin, Node string
 	List         []string
 }
 
-func (s *Steps) add(format string, args ...any) { s.List = append(s.List, fmt.Sprintf(format, args...)) }
+func (s *Steps) add(format string, args ...any) {
+	s.List = append(s.List, fmt.Sprintf(format, args...))
+}
 
-// Explain says which origin the name of a question lies in, where that leads, and what is on the way. It decides nothing.
+// Explain says which origin the name of a question lies in, where that leads, and what is on the way. It decides
+// nothing.
 func (s *Set) Explain(q dns.Question) (steps Steps) {
 	n := new(dnsname.Name)
 	if !n.Parse(q.Name) {
@@ -51,10 +54,12 @@ func (s *Set) Explain(q dns.Question) (steps Steps) {
 func (o *Origin) explain(s *Steps, p *tree.Path, n *dnsname.Name, labels int, transfer bool) bool {
 	if o.guest {
 		s.Origin = "cluster zone " + o.zone
-		s.add("the name is in the cluster zone %s, where headless answers only for peers that no other plugin has a name for", o.zone)
+		s.add("the name is in the cluster zone %s, where headless answers only for peers that no other plugin has a name for",
+			o.zone)
 		switch {
 		case !o.guestPath(p, n, labels):
-			s.add("it is not a peer's name: those are PEER.NAMESPACE.svc.%s and POD.SERVICE.NAMESPACE.svc.%[1]s", o.zone)
+			s.add("it is not a peer's name: those are PEER.NAMESPACE.svc.%s and POD.SERVICE.NAMESPACE.svc.%[1]s",
+				o.zone)
 			return false
 		case transfer:
 			s.add("headless does not transfer the zone")

@@ -19,8 +19,8 @@ type chase struct {
 	r      *dns.Msg
 	target string // the next name
 	owner  string // of the next record
-	// flat says that addresses stand at owner, since a CNAME cannot stand at an apex (RFC 1034 section 3.6.2), or would tell a
-	// name of the cluster zone.
+	// flat says that addresses stand at owner, since a CNAME cannot stand at an apex (RFC 1034 section 3.6.2), or
+	// would tell a name of the cluster zone.
 	flat   bool
 	answer []dns.RR
 }
@@ -90,8 +90,8 @@ func (c *chase) end(d *Decision, found *tree.Answer, hidden bool) {
 	}
 }
 
-// deny answers the chain as far as it goes, and that there is nothing at its end; soa may be nil. RFC 6604: the rcode is that
-// of the end of the chain.
+// deny answers the chain as far as it goes, and that there is nothing at its end; soa may be nil. RFC 6604: the rcode
+// is that of the end of the chain.
 func (c *chase) deny(d *Decision, result Result, soa *dns.SOA) {
 	d.deny(result, c.r, soa)
 	d.Msg.Answer = slices.Clip(c.answer)
@@ -147,7 +147,8 @@ func (d *Decision) Finish(m *dns.Msg) Decision {
 	case m != nil && (m.Rcode == dns.RcodeSuccess || m.Rcode == dns.RcodeNameError):
 		c.finish(&out, m)
 	case m != nil && m.Rcode == dns.RcodeRefused && !c.flat:
-		// No plugin serves the target: whoever asks goes on from the CNAME, as with any authority (RFC 1034 section 4.3.2).
+		// No plugin serves the target: whoever asks goes on from the CNAME, as with any authority (RFC 1034 section
+		// 4.3.2).
 		out.answer(reply.Records(c.r, c.answer, nil))
 	default:
 		out.fail(ServFail)

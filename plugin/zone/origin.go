@@ -28,8 +28,8 @@ type Origin struct {
 	inZone   []*nameserver // those of them whose names lie in it and are answered here
 }
 
-// newGuest returns the origin of a cluster zone. All of the zone is one origin, though only what lies below svc.<zone> can be
-// ours: a suffix above the zone must not have the rest.
+// newGuest returns the origin of a cluster zone. All of the zone is one origin, though only what lies below
+// svc.<zone> can be ours: a suffix above the zone must not have the rest.
 func newGuest(s *stanza, zone string, index int) *Origin {
 	o := &Origin{zone: zone, stanza: s, index: index, guest: true}
 	o.name.Parse(zone)
@@ -75,8 +75,8 @@ func (o *Origin) below(other *Origin) bool {
 	return ok
 }
 
-// path sets p to where in the tree a name leads that has labels more than the origin. It reports false for one that leads
-// nowhere.
+// path sets p to where in the tree a name leads that has labels more than the origin. It reports false for one that
+// leads nowhere.
 func (o *Origin) path(p *tree.Path, n *dnsname.Name, labels int) bool {
 	p.N = copy(p.Labels[:], o.target)
 	for i := labels - 1; i >= 0; i-- {

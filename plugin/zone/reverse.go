@@ -52,10 +52,10 @@ func (s *Set) network(addr netip.Addr) *network {
 	return nil
 }
 
-// pointer is the one name that an address points back to: a peer's short name under the first suffix that has it, else its
-// name below its Service in the cluster zone. The name leads to that address and to no other, or software that checks would
-// refuse it. An address that several namespaces have gets no name: whoever may write EndpointSlices in one namespace could
-// otherwise name the pods of another.
+// pointer is the one name that an address points back to: a peer's short name under the first suffix that has it,
+// else its name below its Service in the cluster zone. The name leads to that address and to no other, or software
+// that checks would refuse it. An address that several namespaces have gets no name: whoever may write EndpointSlices
+// in one namespace could otherwise name the pods of another.
 func (s *Set) pointer(st *stanza, addr netip.Addr) (string, bool) {
 	holders := st.Tree.Holders(addr)
 	if severalNamespaces(holders) {
@@ -65,7 +65,8 @@ func (s *Set) pointer(st *stanza, addr netip.Addr) (string, bool) {
 		for _, holder := range holders {
 			labels := []string{holder.Namespace, holder.Label}
 			if len(o.target) > 0 {
-				if string(o.target[0]) != holder.Namespace || len(o.target) > 1 && string(o.target[1]) != holder.Service {
+				if string(o.target[0]) != holder.Namespace ||
+					len(o.target) > 1 && string(o.target[1]) != holder.Service {
 					continue
 				}
 				labels = labels[1:]

@@ -1,5 +1,5 @@
-// Package zone decides what a query means. It knows names, trees and messages, and does no I/O: whoever calls it writes the
-// message, calls the next plugin, or resolves a name.
+// Package zone decides what a query means. It knows names, trees and messages, and does no I/O: whoever calls it
+// writes the message, calls the next plugin, or resolves a name.
 package zone
 
 import (
@@ -41,7 +41,8 @@ type Nameserver struct {
 	Addrs []netip.Addr
 }
 
-// ClusterSOA tells what the plugin that serves a cluster zone says in its SOA record, both in seconds and as the zone's serial.
+// ClusterSOA tells what the plugin that serves a cluster zone says in its SOA record, both in seconds and as the
+// zone's serial.
 type ClusterSOA func(r *dns.Msg, zone string) (minTTL, serial uint32)
 
 // A Set has the origins of one server block. It does not change; the trees that it looks into do.
@@ -103,8 +104,9 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// Decide says what to do with a query. CoreDNS answers each query over UDP in a goroutine of its own, whose stack begins
-// small and is copied whenever it must grow. So Decide takes little of it, and has given that back before the caller goes on.
+// Decide says what to do with a query. CoreDNS answers each query over UDP in a goroutine of its own, whose stack
+// begins small and is copied whenever it must grow. So Decide takes little of it, and has given that back before the
+// caller goes on.
 //
 //go:noinline
 func (s *Set) Decide(r *dns.Msg) (d Decision) {
@@ -138,8 +140,9 @@ func (s *Set) origin(n *dnsname.Name) (o *Origin, labels int) {
 	return nil, 0
 }
 
-// Object finds what is behind a name that is answered here: the names of a namespace, a Service and a pod, the last two empty
-// where there is none. It looks nothing up until find is called, and reports false for a name outside all origins.
+// Object finds what is behind a name that is answered here: the names of a namespace, a Service and a pod, the last
+// two empty where there is none. It looks nothing up until find is called, and reports false for a name outside all
+// origins.
 func (s *Set) Object(name string) (find func() (namespace, service, pod string), ok bool) {
 	n := new(dnsname.Name)
 	if !n.Parse(name) {
@@ -155,8 +158,9 @@ func (s *Set) Object(name string) (find func() (namespace, service, pod string),
 	}, true
 }
 
-// Bypass are the zones that *cache* must not keep, so that a pod's new address shows at once. A suffix that another plugin
-// has a part of is not among them, since that wants the cache. None lies below another, as each costs every query.
+// Bypass are the zones that *cache* must not keep, so that a pod's new address shows at once. A suffix that another
+// plugin has a part of is not among them, since that wants the cache. None lies below another, as each costs every
+// query.
 func (s *Set) Bypass() []string {
 	var list []*Origin
 	for _, o := range s.origins { // most labels first

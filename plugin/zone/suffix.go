@@ -51,7 +51,8 @@ func (s *Set) decideSuffix(d *Decision, r *dns.Msg, o *Origin, c *scratch, label
 		o.decideAlias(d, r, a.External, labels == 0)
 		return
 	case a.Status == tree.Port && (qtype == dns.TypeSRV || qtype == dns.TypeANY):
-		if m := reply.Services(r, st.TTL, st.Tree.Targets(&c.path), targetName(r.Question[0].Name)); len(m.Answer) > 0 {
+		m := reply.Services(r, st.TTL, st.Tree.Targets(&c.path), targetName(r.Question[0].Name))
+		if len(m.Answer) > 0 {
 			d.answer(m)
 			return
 		}
@@ -79,8 +80,8 @@ func (o *Origin) decideApex(d *Decision, r *dns.Msg, labels int) bool {
 	return false
 }
 
-// decideFixed answers for names that the zone has beside the tree: its name servers, and dns-version below a suffix of a
-// whole cluster. It reports false for other names.
+// decideFixed answers for names that the zone has beside the tree: its name servers, and dns-version below a suffix
+// of a whole cluster. It reports false for other names.
 func (o *Origin) decideFixed(d *Decision, r *dns.Msg, n *dnsname.Name, labels int) bool {
 	q := r.Question[0]
 	var addrs []netip.Addr

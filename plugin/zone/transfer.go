@@ -19,9 +19,9 @@ var (
 	ErrNotSynced        = errors.New("not synced yet")
 )
 
-// Transfer yields the records of a suffix that is not shared, as a transfer sends them: from the SOA record to the SOA record.
-// A client that has the present serial, or a later one (RFC 1982), gets the SOA record alone; others get the whole zone, as
-// RFC 1995 section 4 lets a server do. A serial of 0 asks for the whole zone.
+// Transfer yields the records of a suffix that is not shared, as a transfer sends them: from the SOA record to the
+// SOA record. A client that has the present serial, or a later one (RFC 1982), gets the SOA record alone; others get
+// the whole zone, as RFC 1995 section 4 lets a server do. A serial of 0 asks for the whole zone.
 func (s *Set) Transfer(zone string, serial uint32) (iter.Seq[[]dns.RR], error) {
 	i := slices.IndexFunc(s.origins, func(o *Origin) bool { return o.zone == zone && o.Authority() })
 	if i < 0 {
@@ -77,7 +77,8 @@ func (s *Set) parent(o *Origin) *Origin {
 	return nil
 }
 
-// records are what answers at a name of the tree have. Names that other origins have, and those of name servers, are left out.
+// records are what answers at a name of the tree have. Names that other origins have, and those of name servers, are
+// left out.
 func (s *Set) records(o *Origin, e tree.Entry) []dns.RR {
 	name, ok := dnsname.Join(o.zone, e.Labels...)
 	if !ok {
@@ -104,9 +105,9 @@ func (s *Set) records(o *Origin, e tree.Entry) []dns.RR {
 	return rrs
 }
 
-// standIns are the addresses that stand for an ExternalName where a CNAME record would tell a name of the cluster zone. From
-// then on the zone has records that change with other parts of the cluster. What only an upstream knows is asked when a query
-// does.
+// standIns are the addresses that stand for an ExternalName where a CNAME record would tell a name of the cluster
+// zone. From then on the zone has records that change with other parts of the cluster. What only an upstream knows is
+// asked when a query does.
 func (o *Origin) standIns(target string) (addrs []netip.Addr) {
 	at := o.meaning(target, o.zone)
 	if !at.hidden {
