@@ -4,10 +4,9 @@ package headless
 
 import (
 	"context"
+	"strings"
 
-	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
-	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
 	"github.com/coredns-headless/headless/plugin/zone"
@@ -26,8 +25,7 @@ type Headless struct {
 	counts []counters // by Decision.Origin
 	bypass []string
 
-	// upstream resolves a name through CoreDNS itself.
-	upstream func(context.Context, request.Request, string, uint16) (*dns.Msg, error)
+	upstream *upstream
 	// observe sees every query, for *explain*; nil where no page explains this server block.
 	observe func(context.Context, *dns.Msg)
 
@@ -50,18 +48,32 @@ func (h *Headless) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	case zone.Write:
 		return h.write(w, &d)
 	case zone.Ask:
-		d = d.Finish(h.ask(ctx, w, r, d.Target()))
+		d = d.Finish(h.upstream.ask(ctx, w, r, d.Target()))
 		return h.write(w, &d)
 	case zone.NextUnlessDenied:
-		return h.nextUnlessDenied(ctx, w, r, &d)
+		return h.nextUnlessDenied(ctx, w, r, d)
 	default:
 		h.count(&d, zone.Passed)
 		return h.next(ctx, w, r)
 	}
 }
 
+// next passes a query to the next plugin. Where there is none it refuses the query, as *file* does. A look-up of our
+// own that no plugin serves is refused as well, where CoreDNS would say SERVFAIL.
 func (h *Headless) next(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
-	return plugin.NextOrFailure(name, h.Next, ctx, w, r)
+	if h.Next == nil {
+		return dns.RcodeRefused, nil
+	}
+	code, err := plugin.NextOrFailure(name, h.Next, ctx, w, r)
+	if isUnserved(err) && isAsking(ctx) {
+		return dns.RcodeRefused, nil
+	}
+	return code, err
+}
+
+// isUnserved reports whether a query came to the end of the chain: plugin.NextOrFailure says so in words alone.
+func isUnserved(err error) bool {
+	return err != nil && strings.HasSuffix(err.Error(), "no next plugin found")
 }
 
 // count counts a query whose name lies in an origin.
@@ -82,46 +94,34 @@ func (h *Headless) write(w dns.ResponseWriter, d *zone.Decision) (int, error) {
 	return dns.RcodeSuccess, nil // written, also where the rcode in it is another
 }
 
-// ask resolves the target of an ExternalName Service through CoreDNS, and returns nil where it has no answer. It
-// bounds how deep such look-ups lie in one another: no other plugin does.
-func (h *Headless) ask(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, target string) *dns.Msg {
-	depth, _ := ctx.Value(dnsserver.LoopKey{}).(int)
-	if depth >= zone.MaxChain {
-		return nil
-	}
-	ctx = context.WithValue(ctx, dnsserver.LoopKey{}, depth+1)
-	m, err := h.upstream(ctx, request.Request{W: w, Req: r}, target, r.Question[0].Qtype)
-	if err != nil {
-		return nil
-	}
-	return m
-}
-
 // nextUnlessDenied passes a query to the next plugin, and replaces a denial.
 func (h *Headless) nextUnlessDenied(
-	ctx context.Context, w dns.ResponseWriter, r *dns.Msg, d *zone.Decision,
+	ctx context.Context, w dns.ResponseWriter, r *dns.Msg, d zone.Decision,
 ) (int, error) {
-	u := &unlessDenied{ResponseWriter: w, instead: d.Msg}
-	code, err := h.next(ctx, u, r)
-	if u.denied {
-		h.count(d, d.Result)
+	u := &unlessDenied{ResponseWriter: w, d: &d}
+	code, err := plugin.NextOrFailure(name, h.Next, ctx, u, r)
+	if isUnserved(err) {
+		code, err = dns.RcodeSuccess, u.WriteMsg(new(dns.Msg).SetRcode(r, dns.RcodeNameError))
+	}
+	if u.replaced {
+		h.count(&d, d.Result)
 	} else {
-		h.count(d, zone.Passed)
+		h.count(&d, zone.Passed)
 	}
 	return code, err
 }
 
-// unlessDenied writes a message instead of a denial.
+// unlessDenied writes what a decision has instead of a denial.
 type unlessDenied struct {
 	dns.ResponseWriter
-	instead *dns.Msg
-	denied  bool
+	d        *zone.Decision
+	replaced bool
 }
 
 // WriteMsg implements dns.ResponseWriter.
 func (u *unlessDenied) WriteMsg(m *dns.Msg) error {
-	if zone.IsDenial(m) {
-		m, u.denied = u.instead, true
+	if instead := u.d.Instead(m); instead != nil {
+		m, u.replaced = instead, true
 	}
 	return u.ResponseWriter.WriteMsg(m)
 }

@@ -137,6 +137,16 @@ func (tt *row) check(t *testing.T, h *Headless) {
 	switch tt.want {
 	case "next":
 		goesOn(t, h, r)
+	case "NODATA, with their SOA":
+		b := h.Next.(*behind)
+		b.asked = 0
+		m := elsewhere(r)
+		m.Rcode = dns.RcodeSuccess
+		got, rcode, err := ask(h, r)
+		same(t, m, got)
+		if rcode != dns.RcodeSuccess || err != nil || b.asked != 1 {
+			t.Errorf("returned %s, %v; asked behind %d times", dns.RcodeToString[rcode], err, b.asked)
+		}
 	case "SERVFAIL", "REFUSED":
 		refuses(t, h, r, dns.StringToRcode[tt.want])
 	default:

@@ -80,15 +80,17 @@ func randomCluster(r *rand.Rand) []string {
 
 // layouts are ways to configure the plugin.
 var layouts = map[string]string{
-	"no suffix":          "",
-	"a namespace":        "suffix m.test a.svc.cluster.local",
-	"the root":           "suffix k.test svc.cluster.local",
-	"one in another":     "suffix k.test svc.cluster.local\nsuffix a.k.test b.svc.cluster.local\nsuffix web-0.a.k.test s.a.svc.cluster.local",
-	"Services":           "suffix s.test s.a.svc.cluster.local\nsuffix t.test t.b.svc.cluster.local\nsuffix m.test a.svc.cluster.local\nnot_ready",
-	"own name server":    "suffix m.test a.svc.cluster.local\nnameserver web-0.m.test 192.0.2.1\nnameserver ns.example.org",
-	"shared":             "suffix m.test a.svc.cluster.local\nfallthrough",
-	"not ready":          "suffix m.test a.svc.cluster.local\nnot_ready",
-	"not ready as guest": "not_ready",
+	"no suffix":           "",
+	"a namespace":         "suffix m.test a.svc.cluster.local",
+	"the root":            "suffix k.test svc.cluster.local",
+	"one in another":      "suffix k.test svc.cluster.local\nsuffix a.k.test b.svc.cluster.local\nsuffix web-0.a.k.test s.a.svc.cluster.local",
+	"Services":            "suffix s.test s.a.svc.cluster.local\nsuffix t.test t.b.svc.cluster.local\nsuffix m.test a.svc.cluster.local\nnot_ready",
+	"own name server":     "suffix m.test a.svc.cluster.local\nnameserver web-0.m.test 192.0.2.1\nnameserver ns.example.org",
+	"a server in another": "suffix k.test svc.cluster.local\nsuffix a.k.test b.svc.cluster.local\nnameserver web-0.a.k.test 192.0.2.1",
+	"a server at a peer":  "suffix k.test svc.cluster.local\nsuffix m.test a.svc.cluster.local\nnameserver web-0.s.a.k.test 192.0.2.1",
+	"shared":              "suffix m.test a.svc.cluster.local\nfallthrough",
+	"not ready":           "suffix m.test a.svc.cluster.local\nnot_ready",
+	"not ready as guest":  "not_ready",
 }
 
 // eachCluster runs f for random clusters in every layout.
@@ -100,7 +102,7 @@ func eachCluster(t *testing.T, n uint64, f func(t *testing.T, h *Headless, objec
 	for name, options := range layouts {
 		t.Run(name, func(t *testing.T) {
 			h := openFor(t, "cluster.local 10.0.0.0/8 fd00::/64", options, svc("a/s", none))
-			h.upstream = upstreamOf(nil)
+			h.upstream.lookup = upstreamOf(nil)
 			h.serve(hostAddrs([]string{"192.0.2.53", "2001:db8::53"}), nil)
 			for seed, objects := range clusters {
 				tr := tree.New()
@@ -284,6 +286,65 @@ func set(h *Headless, name string, qtype uint16) (list []string) {
 	}
 	slices.Sort(list)
 	return list
+}
+
+// Wherever an answer has an address at a name, in any section, asking for that name says so too: whatever other suffix or name
+// server has the name.
+func TestEveryAddressIsWhatAskingItsNameSays(t *testing.T) {
+	told := 0
+	eachCluster(t, 20, func(t *testing.T, h *Headless, _ []object.Object) {
+		for _, name := range slices.Concat(names(h, 1), names(h, 2)) {
+			for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeNS} {
+				told += checkAddresses(t, h, name, qtype)
+			}
+			for _, port := range []string{"_web._tcp.", "_sql._tcp."} {
+				told += checkAddresses(t, h, port+name, dns.TypeSRV)
+			}
+		}
+	})
+	if told < 2000 {
+		t.Errorf("only %d addresses in all", told)
+	}
+}
+
+// names are those with so many labels more than a suffix.
+func names(h *Headless, n int) (list []string) {
+	for _, x := range h.stanzas[0].Suffixes {
+		at := []string{x.Name}
+		for range n {
+			var below []string
+			for _, name := range at {
+				for _, l := range slices.Concat(poolSpaces, poolServices, poolPods, poolHosts) {
+					below = append(below, l+"."+name)
+				}
+			}
+			slices.Sort(below)
+			at = slices.Compact(below)
+		}
+		list = append(list, at...)
+	}
+	return list
+}
+
+// checkAddresses checks the addresses in the answer to one question, and returns how many it has at other names.
+func checkAddresses(t *testing.T, h *Headless, name string, qtype uint16) (elsewhere int) {
+	t.Helper()
+	m := own(t, h, query(name, qtype))
+	if m == nil {
+		return 0
+	}
+	for _, rr := range slices.Concat(m.Answer, m.Ns, m.Extra) {
+		owner, rrtype := rr.Header().Name, rr.Header().Rrtype
+		if owner == name || rrtype != dns.TypeA && rrtype != dns.TypeAAAA {
+			continue
+		}
+		elsewhere++
+		said := own(t, h, query(owner, rrtype))
+		if said == nil || !slices.ContainsFunc(said.Answer, func(x dns.RR) bool { return x.String() == rr.String() }) {
+			t.Errorf("%s %s says %s, and asking for that:\n%v", name, dns.TypeToString[qtype], rr, said)
+		}
+	}
+	return elsewhere
 }
 
 // A secondary answers as this server does: no more and no less.

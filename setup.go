@@ -15,7 +15,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
-	"github.com/coredns/coredns/plugin/pkg/upstream"
+	coreupstream "github.com/coredns/coredns/plugin/pkg/upstream"
 	"github.com/coredns/coredns/plugin/transfer"
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
@@ -41,7 +41,7 @@ func setup(c *caddy.Controller) error {
 		return plugin.Error(name, err)
 	}
 	release(dead) // of a reload that failed while the plugin was not in the Corefile that stayed
-	h := &Headless{generation: generationOf(c), upstream: upstream.New().Lookup}
+	h := &Headless{generation: generationOf(c), upstream: &upstream{lookup: coreupstream.New().Lookup}}
 	cfg := dnsserver.GetConfig(c)
 	for _, s := range stanzas {
 		st := &stanza{Stanza: s}

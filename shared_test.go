@@ -29,6 +29,8 @@ var handedOn = []row{
 	{"transfer", "mgmt.example.org.", dns.TypeAXFR, "next"},
 	{"incremental transfer", "mgmt.example.org.", dns.TypeIXFR, "next"},
 	{"transfer of a peer", "web-0.mgmt.example.org.", dns.TypeAXFR, "next"},
+	{"a name that no tree can have", "www.google.com.mgmt.example.org.", dns.TypeA, "next"},
+	{"a name that is too deep for any tree", "a.b.c.d.e.mgmt.example.org.", dns.TypeA, "next"},
 }
 
 func TestSharedSuffixAnswersServicesAndPeersAlone(t *testing.T) {
@@ -39,8 +41,8 @@ func TestSharedSuffixAnswersServicesAndPeersAlone(t *testing.T) {
 		{"a peer below a suffix for its Service", "web-0.storm.example.org.", dns.TypeA, "@ $ A 10.244.0.10"},
 		{"a Service", "nginx.mgmt.example.org.", dns.TypeA, "@ $ A 10.244.0.10\n@ $ A 10.244.0.11"},
 		{"a ClusterIP Service", "api.default.k8s.example.org.", dns.TypeAAAA, "@ $ AAAA fd00:96::a"},
-		{"a type that a peer lacks", "web-0.mgmt.example.org.", dns.TypeAAAA, noData("mgmt.example.org.")},
-		{"a type that a Service lacks", "ws.mgmt.example.org.", dns.TypeTXT, noData("mgmt.example.org.")},
+		{"a type that a peer lacks", "web-0.mgmt.example.org.", dns.TypeAAAA, "NODATA, with their SOA"},
+		{"a type that a Service lacks", "ws.mgmt.example.org.", dns.TypeTXT, "NODATA, with their SOA"},
 		{"a miss of a suffix that is not shared", "www.own.test.", dns.TypeA, nxDomain("own.test.")},
 		{"the apex of one that is not shared", "own.test.", dns.TypeA, noData("own.test.")},
 		{"a miss", "www.mgmt.example.org.", dns.TypeA, "next"},
@@ -48,7 +50,8 @@ func TestSharedSuffixAnswersServicesAndPeersAlone(t *testing.T) {
 		{"a miss below a Service", "x.nginx.mgmt.example.org.", dns.TypeA, "next"},
 		{"a peer that is not ready", "web-2.mgmt.example.org.", dns.TypeA, "next"},
 		{"too many labels", "a.b.c.d.mgmt.example.org.", dns.TypeA, "next"},
-		{"an empty non-terminal", "default.k8s.example.org.", dns.TypeA, "next"},
+		{"an empty non-terminal", "default.k8s.example.org.", dns.TypeA, "NODATA, with their SOA"},
+		{"a protocol", "_tcp.nginx.mgmt.example.org.", dns.TypeA, "NODATA, with their SOA"},
 		{"no namespace", "none.k8s.example.org.", dns.TypeA, "next"},
 	}, handedOn...))
 	unsync(h)
@@ -94,7 +97,7 @@ func TestSharedSuffixDoubtsDenialsBeforeTheFirstSync(t *testing.T) {
 			b := &behind{answer: tt.answer}
 			h := open(t, shared, b)
 			unsync(h)
-			for _, qname := range []string{"Www.mgmt.example.org.", "web-0.mgmt.example.org.", "nginx.mgmt.example.org.", "default.k8s.example.org.", "a.b.c.d.k8s.example.org."} {
+			for _, qname := range []string{"Www.mgmt.example.org.", "web-0.mgmt.example.org.", "nginx.mgmt.example.org.", "default.k8s.example.org.", "_a._b.c.d.k8s.example.org."} {
 				r := query(qname, dns.TypeA)
 				r.CheckingDisabled = true
 				got, rcode, err := ask(h, r)

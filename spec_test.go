@@ -153,7 +153,7 @@ var rules = []rule{
 
 func TestEveryRuleOfTheSpecification(t *testing.T) {
 	h := openFor(t, "cluster.local 10.244.0.0/16 10.3.0.0/16 fd00:244::/64", "suffix "+specZone+" svc.cluster.local", specified...)
-	h.upstream = upstreamOf(map[string]string{"www.example.com.": "@ 28715 IN A 192.0.2.53"})
+	h.upstream.lookup = upstreamOf(map[string]string{"www.example.com.": "@ 28715 IN A 192.0.2.53"})
 	for _, tt := range rules {
 		t.Run(tt.section+" "+tt.rule, func(t *testing.T) {
 			if !dns.IsSubDomain("arpa.", tt.qname) {

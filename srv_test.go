@@ -86,8 +86,8 @@ func TestSRVNamesThatExistWithoutIt(t *testing.T) {
 		{"the Service, grafted on", "db.test.", dns.TypeSRV, noData("db.test.")},
 		{"a peer", "db-0.db.m.test.", dns.TypeSRV, noData("m.test.")},
 		{"a short peer", "db-0.m.test.", dns.TypeSRV, noData("m.test.")},
-		{"a shared suffix: nothing ready", "_web._tcp.starting.shared.test.", dns.TypeSRV, noData("shared.test.")},
-		{"a shared suffix: a protocol", "_tcp.db.shared.test.", dns.TypeSRV, "next"},
+		{"a shared suffix: nothing ready", "_web._tcp.starting.shared.test.", dns.TypeSRV, "NODATA, with their SOA"},
+		{"a shared suffix: a protocol", "_tcp.db.shared.test.", dns.TypeSRV, "NODATA, with their SOA"},
 		{"a shared suffix: no port", "_x._tcp.db.shared.test.", dns.TypeSRV, "next"},
 	})
 	unsync(h)

@@ -103,12 +103,17 @@ func TestSuffixSaysSERVFAILBeforeTheFirstSync(t *testing.T) {
 	h := open(t, authority, new(behind))
 	unsync(h)
 	for _, qname := range []string{
-		"web-0.mgmt.pix.yun.com.", "x.mgmt.pix.yun.com.", "a.b.c.mgmt.pix.yun.com.", "mgmt.pix.yun.com.", "storm.example.org.", "k8s.example.org.",
+		"web-0.mgmt.pix.yun.com.", "x.mgmt.pix.yun.com.", "mgmt.pix.yun.com.", "storm.example.org.", "k8s.example.org.",
 	} {
 		for _, qtype := range []uint16{dns.TypeA, dns.TypeTXT, dns.TypeSOA} {
 			refuses(t, h, query(qname, qtype), dns.RcodeServerFailure)
 		}
 	}
+	checkAll(t, h, []row{
+		{"no port", "a.b.c.mgmt.pix.yun.com.", dns.TypeA, nxDomain("mgmt.pix.yun.com.")},
+		{"a port", "_a._b.c.mgmt.pix.yun.com.", dns.TypeSRV, "SERVFAIL"},
+		{"too deep", "a.b.c.d.e.mgmt.pix.yun.com.", dns.TypeA, nxDomain("mgmt.pix.yun.com.")},
+	})
 }
 
 func TestNamespacesSyncByThemselves(t *testing.T) {

@@ -1,6 +1,8 @@
 package zone
 
 import (
+	"slices"
+
 	"github.com/miekg/dns"
 
 	"github.com/coredns-headless/headless/plugin/reply"
@@ -15,7 +17,7 @@ const (
 	Next Action = iota
 	// Write writes Msg or, where that is nil, returns Rcode, so that the server replies.
 	Write
-	// NextUnlessDenied passes the query to the next plugin, and writes Msg if a denial comes back.
+	// NextUnlessDenied passes the query to the next plugin, and writes what Instead makes of its reply.
 	NextUnlessDenied
 	// Ask resolves Target through CoreDNS, and does what Finish makes of the answer.
 	Ask
@@ -37,7 +39,7 @@ const (
 // Decision says what to do with a query.
 type Decision struct {
 	Action Action
-	// Result is that of Write. NextUnlessDenied comes to it where Msg is written, else to Passed.
+	// Result is that of Write. NextUnlessDenied comes to it where Instead replaces the reply, else to Passed.
 	Result Result
 	// Origin is an index into Set.Names, -1 for a name outside all of them.
 	Origin int
@@ -69,17 +71,38 @@ func (d *Decision) deny(result Result, r *dns.Msg, soa *dns.SOA) {
 // fail lets the server reply: SERVFAIL, or REFUSED.
 func (d *Decision) fail(result Result) { d.Action, d.Result, d.Msg = Write, result, nil }
 
-// IsDenial reports whether a reply says that a name does not exist, or has nothing of the type asked for (RFC 2308
-// section 2). One that is truncated says nothing yet: the client asks again over TCP. Nor does a referral.
-func IsDenial(m *dns.Msg) bool {
+// nextUnless passes the query on. Msg is written instead of a denial; where it is nil, an NXDOMAIN becomes NODATA.
+func (d *Decision) nextUnless(result Result, instead *dns.Msg) {
+	d.Action, d.Result, d.Msg = NextUnlessDenied, result, instead
+}
+
+// Instead is what to write instead of m, the reply of the next plugin, and nil where m stands. Before the first sync a
+// denial of any kind becomes SERVFAIL. Of a name that exists here, an NXDOMAIN becomes NODATA with the SOA record that
+// came with it. One that is truncated says nothing yet, since the client asks again over TCP, and one behind a CNAME
+// is about another name.
+func (d *Decision) Instead(m *dns.Msg) *dns.Msg {
 	switch {
 	case m.Truncated:
-		return false
-	case m.Rcode == dns.RcodeNameError:
-		return true
-	case m.Rcode != dns.RcodeSuccess || len(m.Answer) > 0:
-		return false
+		return nil
+	case d.Result == ServFail:
+		if isDenial(m) {
+			return d.Msg
+		}
+		return nil
+	case m.Rcode != dns.RcodeNameError || len(m.Answer) > 0:
+		return nil
+	case d.Msg != nil:
+		return d.Msg
 	}
+	noData := m.Copy()
+	noData.Rcode = dns.RcodeSuccess
+	noData.Ns = slices.DeleteFunc(noData.Ns, func(rr dns.RR) bool { return rr.Header().Rrtype != dns.TypeSOA })
+	return noData
+}
+
+// isDenial reports whether a reply says that a name does not exist, or has nothing of the type asked for (RFC 2308
+// section 2). A referral does not.
+func isDenial(m *dns.Msg) bool {
 	referral := len(m.Ns) > 0 && m.Ns[0].Header().Rrtype == dns.TypeNS && !m.Authoritative
-	return !referral
+	return m.Rcode == dns.RcodeNameError || m.Rcode == dns.RcodeSuccess && len(m.Answer) == 0 && !referral
 }

@@ -54,7 +54,7 @@ func (s *Set) Explain(q dns.Question) (steps Steps) {
 func (o *Origin) explain(s *Steps, p *tree.Path, n *dnsname.Name, labels int, transfer bool) bool {
 	if o.guest {
 		s.Origin = "cluster zone " + o.zone
-		s.add("the name is in the cluster zone %s, where headless answers only for peers that no other plugin has a name for",
+		s.add("the name is in the cluster zone %s, where headless answers only names of peers that no other plugin has",
 			o.zone)
 		switch {
 		case !o.guestPath(p, n, labels):

@@ -2,6 +2,7 @@ package zone
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 
@@ -17,7 +18,7 @@ const MaxChain = 8
 type chase struct {
 	origin *Origin
 	r      *dns.Msg
-	target string // the next name
+	target string // the name to ask CoreDNS for
 	owner  string // of the next record
 	// flat says that addresses stand at owner, since a CNAME cannot stand at an apex (RFC 1034 section 3.6.2), or
 	// would tell a name of the cluster zone.
@@ -33,28 +34,32 @@ type meaning struct {
 	hidden bool // it lies in a cluster zone, not below the origin's target
 }
 
-// decideAlias answers at the name of an ExternalName Service.
-func (o *Origin) decideAlias(d *Decision, r *dns.Msg, target string, flat bool) {
+// decideAlias answers at the name of an ExternalName Service, which chain has led to. Behind a CNAME it begins again
+// at the new name (RFC 1034 section 4.3.2), so that an answer says of that name what asking it says. Names in a
+// cluster zone are not told, so those it looks up in the tree.
+func (s *Set) decideAlias(d *Decision, r *dns.Msg, o *Origin, chain []string, target string, flat bool) {
 	c := &chase{origin: o, r: r, target: target, owner: r.Question[0].Name, flat: flat}
 	fam := family(r.Question[0].Qtype)
-	seen := make([]string, 0, 1)
+	chain = append(slices.Clip(chain), strings.ToLower(c.owner))
 	for {
 		at := o.meaning(c.target, spelled(r, o.zone))
-		loops := slices.Contains(seen, c.target) || len(seen) == MaxChain
 		c.flat = c.flat || at.hidden
-		if !c.flat && !loops {
-			c.answer = append(c.answer, reply.CNAME(c.owner, o.stanza.TTL, at.name))
-			c.owner = at.name
-		}
-		switch {
-		case c.flat && loops:
-			d.fail(ServFail)
-			return
-		case fam == tree.NoFamily && len(c.answer) == 0:
+		step := strings.ToLower(at.name)
+		switch long := len(chain) > MaxChain; {
+		case fam == tree.NoFamily && c.flat:
 			d.deny(NoData, r, o.soa(r))
 			return
-		case loops, fam == tree.NoFamily:
-			d.answer(reply.Records(r, c.answer, nil))
+		case fam == tree.NoFamily:
+			d.answer(reply.Records(r, []dns.RR{reply.CNAME(c.owner, o.stanza.TTL, at.name)}, nil))
+			return
+		case slices.Contains(chain, step), long && c.flat:
+			d.fail(ServFail)
+			return
+		case long: // the client goes on from here
+			d.answer(reply.Records(r, nil, nil))
+			return
+		case !at.hidden:
+			s.follow(d, c, at.name, chain)
 			return
 		case !at.known:
 			d.Action, d.chase = Ask, c
@@ -65,15 +70,50 @@ func (o *Origin) decideAlias(d *Decision, r *dns.Msg, target string, flat bool) 
 		}
 		found := o.stanza.Tree.Find(&at.path, tree.Query{Family: fam, NotReady: o.stanza.NotReady})
 		if found.Status != tree.Alias {
-			c.end(d, &found, at.hidden)
+			c.end(d, &found)
 			return
 		}
-		seen, c.target = append(seen, c.target), found.External
+		chain, c.target = append(chain, step), found.External
 	}
 }
 
-// end answers with what the tree has at the end of the chain.
-func (c *chase) end(d *Decision, found *tree.Answer, hidden bool) {
+// follow answers with what a query for name gets, where this Set answers it, and else asks CoreDNS.
+func (s *Set) follow(d *Decision, c *chase, name string, chain []string) {
+	if !c.flat {
+		c.answer = append(c.answer, reply.CNAME(c.owner, c.origin.stanza.TTL, name))
+		c.owner = name
+	}
+	c.target = name
+	next := s.decide(question(c.r, name, c.r.Question[0].Qtype), chain)
+	switch {
+	case next.Action == Ask:
+		c.target = next.chase.target
+		if !c.flat {
+			c.owner, c.flat = next.chase.owner, next.chase.flat
+			c.answer = append(c.answer, next.chase.answer...)
+		}
+		d.Action, d.chase = Ask, c
+	case next.Action != Write:
+		d.Action, d.chase = Ask, c
+	case next.Msg == nil:
+		d.fail(next.Result)
+	case c.flat:
+		c.finish(d, next.Msg)
+	default:
+		*d = next
+		d.Origin = c.origin.index
+		d.Msg.Question[0] = c.r.Question[0]
+		d.Msg.Answer = slices.Concat(c.answer, d.Msg.Answer)
+	}
+}
+
+// question is a query for another name, on behalf of the client that sent r.
+func question(r *dns.Msg, name string, qtype uint16) *dns.Msg {
+	return &dns.Msg{MsgHdr: r.MsgHdr, Question: []dns.Question{{Name: name, Qtype: qtype, Qclass: dns.ClassINET}}}
+}
+
+// end answers with what the tree has of a name in the cluster zone.
+func (c *chase) end(d *Decision, found *tree.Answer) {
 	o := c.origin
 	switch {
 	case len(found.Addrs) > 0:
@@ -81,10 +121,8 @@ func (c *chase) end(d *Decision, found *tree.Answer, hidden bool) {
 			c.answer = append(c.answer, reply.Address(c.owner, o.stanza.TTL, addr))
 		}
 		d.answer(reply.Records(c.r, c.answer, nil))
-	case found.Status == tree.None && hidden:
+	case found.Status == tree.None:
 		d.Action, d.chase = Ask, c // *kubernetes* may have it
-	case found.Status == tree.None && !c.flat:
-		c.deny(d, NXDomain, o.soa(c.r))
 	default:
 		c.deny(d, NoData, o.soa(c.r))
 	}

@@ -100,6 +100,8 @@ type scratch struct {
 	name dnsname.Name
 	path tree.Path
 	buf  [maxBuffered]netip.Addr
+
+	chain []string // the names that led here
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
@@ -109,12 +111,16 @@ var scratches = sync.Pool{New: func() any { return new(scratch) }}
 // caller goes on.
 //
 //go:noinline
-func (s *Set) Decide(r *dns.Msg) (d Decision) {
+func (s *Set) Decide(r *dns.Msg) Decision { return s.decide(r, nil) }
+
+// decide is Decide for a name that a chain of aliases has led to.
+func (s *Set) decide(r *dns.Msg, chain []string) (d Decision) {
 	d = Decision{Result: Passed, Origin: -1}
 	if r.Opcode != dns.OpcodeQuery || len(r.Question) != 1 || r.Question[0].Qclass != dns.ClassINET {
 		return d
 	}
 	c := scratches.Get().(*scratch)
+	c.chain = chain
 	if c.name.Parse(r.Question[0].Name) {
 		switch o, labels := s.origin(&c.name); {
 		case o == nil && len(s.networks) > 0:
@@ -126,6 +132,7 @@ func (s *Set) Decide(r *dns.Msg) (d Decision) {
 			s.decideSuffix(&d, r, o, c, labels)
 		}
 	}
+	c.chain = nil
 	scratches.Put(c)
 	return d
 }

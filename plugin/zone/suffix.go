@@ -1,6 +1,7 @@
 package zone
 
 import (
+	"net"
 	"net/netip"
 
 	"github.com/miekg/dns"
@@ -16,7 +17,7 @@ const dnsVersion = "1.1.0"
 // decideSuffix answers everything below a suffix, or leaves the rest to the plugin that it is shared with.
 func (s *Set) decideSuffix(d *Decision, r *dns.Msg, o *Origin, c *scratch, labels int) {
 	d.Origin = o.index
-	st, qtype := o.stanza, r.Question[0].Qtype
+	qtype := r.Question[0].Qtype
 	leads := o.path(&c.path, &c.name, labels)
 	switch {
 	case isTransfer(qtype) && !o.shared:
@@ -24,15 +25,16 @@ func (s *Set) decideSuffix(d *Decision, r *dns.Msg, o *Origin, c *scratch, label
 		return
 	case o.shared && (labels == 0 || isTransfer(qtype)):
 		return
-	case !o.synced(&c.path) && o.shared:
-		d.Action, d.Result, d.Msg = NextUnlessDenied, ServFail, new(dns.Msg).SetRcode(r, dns.RcodeServerFailure)
+	case qtype == dns.TypeDS && labels == 0: // the parent zone has it (RFC 4035 section 3.1.4.1)
+		d.nextUnless(NoData, reply.Negative(r, dns.RcodeSuccess, o.soa(r)))
 		return
 	case !o.synced(&c.path):
-		d.fail(ServFail)
+		s.decideUnsynced(d, r, o, c, leads)
 		return
 	case !o.shared && o.decideApex(d, r, labels), !o.shared && o.decideFixed(d, r, &c.name, labels):
 		return
 	}
+	st := o.stanza
 	var a tree.Answer
 	if leads {
 		a = st.Tree.Find(&c.path, tree.Query{Family: suffixFamily(qtype), NotReady: st.NotReady, Buf: c.buf[:0]})
@@ -42,25 +44,47 @@ func (s *Set) decideSuffix(d *Decision, r *dns.Msg, o *Origin, c *scratch, label
 		a = tree.Answer{Status: tree.EmptyNonTerminal}
 	}
 	switch {
-	case o.shared && (a.Status == tree.None || a.Status == tree.EmptyNonTerminal):
-		return
 	case len(a.Addrs) > 0:
 		d.answer(reply.Addresses(r, st.TTL, a.Addrs))
 		return
 	case a.Status == tree.Alias:
-		o.decideAlias(d, r, a.External, labels == 0)
+		s.decideAlias(d, r, o, c.chain, a.External, labels == 0)
 		return
 	case a.Status == tree.Port && (qtype == dns.TypeSRV || qtype == dns.TypeANY):
-		m := reply.Services(r, st.TTL, st.Tree.Targets(&c.path), targetName(r.Question[0].Name))
-		if len(m.Answer) > 0 {
+		if m := s.services(r, o, st.Tree.Targets(&c.path)); len(m.Answer) > 0 {
 			d.answer(m)
 			return
 		}
+	case a.Status == tree.None && o.shared:
+		return
 	case a.Status == tree.None:
 		d.deny(NXDomain, r, o.soa(r))
 		return
 	}
+	if o.shared {
+		d.nextUnless(NoData, nil)
+		return
+	}
 	d.deny(NoData, r, o.soa(r))
+}
+
+// decideUnsynced decides before the first sync. A name that no tree can have does not exist, whatever there will be.
+func (s *Set) decideUnsynced(d *Decision, r *dns.Msg, o *Origin, c *scratch, leads bool) {
+	never := (!leads || !canExist(&c.path)) && o.nameserver(&c.name) == nil && !s.above(&c.name)
+	switch {
+	case never && o.shared:
+	case never:
+		d.deny(NXDomain, r, o.soa(r))
+	case o.shared:
+		d.nextUnless(ServFail, new(dns.Msg).SetRcode(r, dns.RcodeServerFailure))
+	default:
+		d.fail(ServFail)
+	}
+}
+
+// canExist reports whether some tree can have a name at p. Four labels are those of a port, _name._protocol.
+func canExist(p *tree.Path) bool {
+	return p.N < 4 || p.Labels[2][0] == '_' && p.Labels[3][0] == '_'
 }
 
 // decideApex answers SOA and NS at the apex, and ANY with the former. It reports false for other queries.
@@ -119,6 +143,57 @@ func targetName(service string) func(string) (string, bool) {
 		}
 		return dnsname.Join(service, peer)
 	}
+}
+
+// services replies with SRV records. A target whose name another origin or a name server has gets the addresses of
+// that one.
+func (s *Set) services(r *dns.Msg, o *Origin, targets []tree.Target) *dns.Msg {
+	name := targetName(r.Question[0].Name)
+	var n dnsname.Name
+	if service, _ := name(""); n.Parse(service) && s.above(&n) {
+		for i := range targets {
+			if target, ok := name(targets[i].Peer); ok && !s.owns(o, target) {
+				targets[i].Addrs = s.addrs(r, target)
+			}
+		}
+	}
+	return reply.Services(r, o.stanza.TTL, targets, name)
+}
+
+// owns reports whether the tree tells what o answers at a name.
+func (s *Set) owns(o *Origin, name string) bool {
+	var n dnsname.Name
+	n.Parse(name)
+	at, _ := s.origin(&n)
+	return at == o && o.nameserver(&n) == nil
+}
+
+// addrs are the addresses that a query for a name gets here, in order.
+func (s *Set) addrs(r *dns.Msg, name string) (list []netip.Addr) {
+	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
+		d := s.decide(question(r, name, qtype), nil)
+		if d.Action != Write || d.Result != Answered {
+			continue
+		}
+		for _, rr := range d.Msg.Answer {
+			switch rr := rr.(type) {
+			case *dns.A:
+				list = appendAddr(list, rr.A)
+			case *dns.AAAA:
+				list = appendAddr(list, rr.AAAA)
+			default:
+				return nil // RFC 2782: a target is no alias
+			}
+		}
+	}
+	return list
+}
+
+func appendAddr(list []netip.Addr, ip net.IP) []netip.Addr {
+	if a, ok := netip.AddrFromSlice(ip); ok {
+		list = append(list, a.Unmap())
+	}
+	return list
 }
 
 // above reports whether an origin, or a name server's name, lies below n.
