@@ -35,9 +35,9 @@ func codes(text string) []string {
 	return slices.Compact(list)
 }
 
-// Each option of the README's Syntax stands in a Corefile of the README, which a test starts.
+// Each option in the reference's Syntax is in a Corefile of the reference, which TestReferenceCorefiles starts.
 func TestEveryOptionHasAnExample(t *testing.T) {
-	blocks, err := Blocks("README.md")
+	blocks, err := Blocks("docs/reference.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,10 +53,10 @@ func TestEveryOptionHasAnExample(t *testing.T) {
 	options := regexp.MustCompile(`(?m)^   ( [a-z_]+)`).FindAllStringSubmatch(syntax.String(), -1)
 	for _, o := range options {
 		if !strings.Contains(corefiles.String(), "\n      "+o[1]) {
-			t.Errorf("no Corefile of the README has%s", o[1])
+			t.Errorf("no Corefile of docs/reference.md has%s", o[1])
 		}
 	}
 	if len(options) == 0 {
-		t.Error("README's Syntax has no options")
+		t.Error("the Syntax of docs/reference.md has no options")
 	}
 }
