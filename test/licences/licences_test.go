@@ -21,8 +21,8 @@ var write = flag.Bool("write", false, "write docs/licences.md anew")
 
 const heading = `# Licences
 
-The modules whose packages CoreDNS links because of this plugin, and their licences. CoreDNS has most of them anyway. The
-go.mod of your CoreDNS decides the versions. ` + "`make licences`" + ` writes this list, and a
+The modules whose packages CoreDNS links because of this plugin, and their licences. CoreDNS has most of them anyway.
+The go.mod of your CoreDNS decides the versions. ` + "`make licences`" + ` writes this list, and a
 test compares it with go.mod.
 
 | module | version | licence |
