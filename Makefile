@@ -117,9 +117,9 @@ screenshots: ## pictures of explain's pages, to docs/explain
 licences: ## what a CoreDNS links because of the plugin, and its licences, to docs/licences.md
 	cd test && $(GO) test -count=1 ./licences -args -write
 
-man: ## the manual page, from README.md, to man/coredns-headless.7
+man: ## the manual page, from docs/reference.md, to man/coredns-headless.7
 	@cd test && $(GO) run ./cmd/parts go-md2man
-	@awk -f man/readme.awk README.md | .cache/bin/go-md2man >$(MAN)
+	@awk -f man/reference.awk docs/reference.md | .cache/bin/go-md2man >$(MAN)
 
 examples/cluster.yaml: ## dump the tests' cluster anew, as kubectl prints it
 	cd test && $(GO) run ./cmd/parts

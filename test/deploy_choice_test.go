@@ -16,7 +16,7 @@ import (
 // TestDeployCorefiles and TestDeployStubs run what it was written into.
 func TestAddressAndSuffixAreChosenInOnePlace(t *testing.T) {
 	t.Parallel()
-	const address, suffix = "10.43.0.53", "mgmt.example.com"
+	const address, suffix = "10.43.0.53", "pods.example.com"
 	dir := t.TempDir()
 	if err := os.CopyFS(filepath.Join(dir, "deploy"), os.DirFS(deployed("."))); err != nil {
 		t.Fatal(err)
@@ -26,7 +26,7 @@ func TestAddressAndSuffixAreChosenInOnePlace(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatal(err, string(out))
 	}
-	back := strings.NewReplacer(address, "10.96.0.53", suffix, "mgmt.pix.yun.com")
+	back := strings.NewReplacer(address, "10.96.0.53", suffix, "pods.example.org")
 	changed := 0
 	err := fs.WalkDir(os.DirFS(dir), "deploy", func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
@@ -35,7 +35,7 @@ func TestAddressAndSuffixAreChosenInOnePlace(t *testing.T) {
 		now, was := readFile(t, filepath.Join(dir, path)), readFile(t, filepath.Join(parts.Root(), path))
 		folder := filepath.Base(filepath.Dir(path))
 		chosen := folder == "stub" || strings.HasPrefix(folder, "suffix")
-		if chosen && (strings.Contains(now, "10.96.0.53") || strings.Contains(now, "pix.yun.com")) {
+		if chosen && (strings.Contains(now, "10.96.0.53") || strings.Contains(now, "example.org")) {
 			t.Errorf("%s still has what was there before:\n%s", path, now)
 		}
 		if now != was {

@@ -122,8 +122,8 @@ func TestDeployCorefiles(t *testing.T) {
 	server.Need(t, "dig", "bind9-dnsutils")
 	web := addresses(t, "default", "nginx")["web-1"]
 	suffix := startSuffix(t, deployFile(t, "suffix/Corefile"))
-	want(t, suffix, "web-1.mgmt.pix.yun.com", web)
-	want(t, suffix, "ns.dns.mgmt.pix.yun.com", "10.96.0.53")
+	want(t, suffix, "web-1.pods.example.org", web)
+	want(t, suffix, "ns.dns.pods.example.org", "10.96.0.53")
 	for name, text := range map[string]string{"kube-system": deployFile(t, "kube-system/Corefile"), "Helm": helmCorefile(t)} {
 		t.Run(name, func(t *testing.T) {
 			s := server.New(t)
@@ -132,10 +132,10 @@ func TestDeployCorefiles(t *testing.T) {
 			s.Start(t, ours(t, text, cluster.Kubeconfig))
 			s.WaitReady(t)
 			want(t, s, "web-1.default.svc.cluster.local", web)
-			want(t, s, "web-1.mgmt.pix.yun.com", web)
+			want(t, s, "web-1.pods.example.org", web)
 			want(t, s, "web-1.nginx.default.svc.cluster.local", web)
 			showsAtOnce(t, s)
-			if text := page(t, pages, "web-1.mgmt.pix.yun.com"); !strings.Contains(text, "answered by headless") {
+			if text := page(t, pages, "web-1.pods.example.org"); !strings.Contains(text, "answered by headless") {
 				t.Errorf("explain says\n%s", text)
 			}
 		})
@@ -153,8 +153,8 @@ func wantForwarded(t *testing.T, to *server.Server, web string) {
 			s.Start(t, strings.NewReplacer(":53 {", ":PORT {\n    bind 127.0.0.1\n    ready READY", "prometheus :9253", "prometheus METRICS",
 				" 10.96.0.53", " 127.0.0.1:"+to.Port).Replace(text))
 			s.WaitReady(t)
-			want(t, s, "web-1.mgmt.pix.yun.com", web)
-			wantStatus(t, s, "NXDOMAIN", "web-7.mgmt.pix.yun.com")
+			want(t, s, "web-1.pods.example.org", web)
+			wantStatus(t, s, "NXDOMAIN", "web-7.pods.example.org")
 		})
 	}
 }
@@ -254,8 +254,8 @@ func TestDeployStubs(t *testing.T) {
 	for name, start := range map[string]func(*testing.T, string, string) *server.Server{"unbound.conf": includedInUnbound, "named.conf": includedInNamed, "dnsmasq.conf": includedInDnsmasq} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, deployFile(t, "stub/"+name), suffix.Port)
-			want(t, s, "web-1.mgmt.pix.yun.com", web)
-			wantStatus(t, s, "NXDOMAIN", "web-7.mgmt.pix.yun.com")
+			want(t, s, "web-1.pods.example.org", web)
+			wantStatus(t, s, "NXDOMAIN", "web-7.pods.example.org")
 		})
 	}
 	var dns corev1.ConfigMap
@@ -263,7 +263,7 @@ func TestDeployStubs(t *testing.T) {
 	if err := yaml.UnmarshalStrict([]byte(deployFile(t, "stub/kube-dns.yaml")), &dns); err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal([]byte(dns.Data["stubDomains"]), &domains); err != nil || !slices.Equal(domains["mgmt.pix.yun.com"], []string{"10.96.0.53"}) {
+	if err := json.Unmarshal([]byte(dns.Data["stubDomains"]), &domains); err != nil || !slices.Equal(domains["pods.example.org"], []string{"10.96.0.53"}) {
 		t.Errorf("stubDomains: %v %v", err, domains)
 	}
 }
@@ -312,12 +312,12 @@ func includedInNamed(t *testing.T, text, upstream string) *server.Server {
     listen-on port ` + port + ` { 127.0.0.1; };
     listen-on-v6 { none; };
     recursion yes;
-    validate-except { "mgmt.pix.yun.com"; };
-    deny-answer-addresses { 10.0.0.0/8; } except-from { "mgmt.pix.yun.com"; };
+    validate-except { "pods.example.org"; };
+    deny-answer-addresses { 10.0.0.0/8; } except-from { "pods.example.org"; };
 };
 controls { };
 ` + strings.Replace(text, "10.96.0.53", "127.0.0.1 port "+upstream, 1)
-	for _, option := range []string{`validate-except { "mgmt.pix.yun.com"; };`, `deny-answer-addresses { 10.0.0.0/8; } except-from { "mgmt.pix.yun.com"; };`} {
+	for _, option := range []string{`validate-except { "pods.example.org"; };`, `deny-answer-addresses { 10.0.0.0/8; } except-from { "pods.example.org"; };`} {
 		if !strings.Contains(deployFile(t, "stub/named.conf"), "//     "+option) {
 			t.Errorf("named.conf does not say what belongs into its options: %s", option)
 		}

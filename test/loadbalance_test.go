@@ -52,7 +52,7 @@ func firstAddresses(t *testing.T, s *server.Server) map[string]bool {
 	t.Helper()
 	first := make(map[string]bool)
 	for n := 0; n < 50 && len(first) < 2; n++ {
-		m, err := asker.Once("127.0.0.1:"+s.Port, asker.Question{Name: "nginx.mgmt.pix.yun.com"})
+		m, err := asker.Once("127.0.0.1:"+s.Port, asker.Question{Name: "nginx.pods.example.org"})
 		if err != nil || len(m.Answer) < 2 {
 			t.Fatalf("%v\n%v", err, m)
 		}
@@ -65,11 +65,11 @@ func firstAddresses(t *testing.T, s *server.Server) map[string]bool {
 	return first
 }
 
-// Every Corefile that the README shows has it, too.
-func TestReadmeCorefilesHaveLoadbalance(t *testing.T) {
-	for _, b := range blocks(t, "README.md", "corefile") {
+// Every Corefile that the reference shows has it, too.
+func TestReferenceCorefilesHaveLoadbalance(t *testing.T) {
+	for _, b := range blocks(t, reference, "corefile") {
 		if !strings.Contains(b.Text, balanced) {
-			t.Errorf("README.md:%d has no loadbalance", b.Line)
+			t.Errorf("%s:%d has no loadbalance", reference, b.Line)
 		}
 	}
 }

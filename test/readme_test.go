@@ -12,10 +12,8 @@ import (
 	"github.com/coredns-headless/headless/test/server"
 )
 
-func readme(t *testing.T) string {
-	t.Helper()
-	return documentText(t, "README.md")
-}
+// reference is the document that has all names and options, and a Corefile for each of them.
+const reference = "docs/reference.md"
 
 // documentText is that of a file of the project.
 func documentText(t *testing.T, path string) string {
@@ -27,15 +25,15 @@ func documentText(t *testing.T, path string) string {
 	return string(text)
 }
 
-// readmeBlock is the first block of a language below a heading.
-func readmeBlock(t *testing.T, heading, language string) string {
+// referenceBlock is the first block of a language below a heading of the reference.
+func referenceBlock(t *testing.T, heading, language string) string {
 	t.Helper()
-	for _, b := range blocks(t, "README.md", language) {
+	for _, b := range blocks(t, reference, language) {
 		if b.Heading == heading {
 			return b.Text
 		}
 	}
-	t.Fatalf("README has no block of %s below %q", language, heading)
+	t.Fatalf("%s has no block of %s below %q", reference, language, heading)
 	return ""
 }
 
@@ -49,8 +47,8 @@ func blocks(t *testing.T, path, language string) []documents.Block {
 	return slices.DeleteFunc(list, func(b documents.Block) bool { return b.Language != language })
 }
 
-// Every Corefile of the README starts and answers, with ports, addresses and credentials of this test.
-func TestReadmeCorefiles(t *testing.T) {
+// Every Corefile of the reference starts and answers, with ports, addresses and credentials of this test.
+func TestReferenceCorefiles(t *testing.T) {
 	t.Parallel()
 	server.Need(t, "dig", "bind9-dnsutils")
 	web := addresses(t, "default", "nginx")
@@ -58,16 +56,16 @@ func TestReadmeCorefiles(t *testing.T) {
 		name  string
 		addrs []string
 	}{
-		{"web-1.mgmt.pix.yun.com", []string{web["web-1"]}},
+		{"web-1.pods.example.org", []string{web["web-1"]}}, // with transfers
+		{"web-1.pods.example.org", []string{web["web-1"]}},
 		{"web-1.company.test", []string{web["web-1"]}},
 		{"rabbit-0.brokers.example.org", nil},              // no such Service in this cluster: NXDOMAIN
-		{"web-1.mgmt.pix.yun.com", []string{"10.244.0.6"}}, // of the dump that make run has
-		{"web-1.mgmt.pix.yun.com", []string{web["web-1"]}},
-		{"web-1.mgmt.pix.yun.com", []string{web["web-1"]}}, // with transfers
+		{"web-1.pods.example.org", []string{"10.244.0.6"}}, // of the dump that make run has
+		{"web-1.pods.example.org", []string{web["web-1"]}},
 	}
-	corefiles := blocks(t, "README.md", "corefile")
+	corefiles := blocks(t, reference, "corefile")
 	if len(corefiles) != len(asked) {
-		t.Fatalf("%d Corefiles in the README, the test knows %d", len(corefiles), len(asked))
+		t.Fatalf("%d Corefiles in %s, the test knows %d", len(corefiles), reference, len(asked))
 	}
 	for i, b := range corefiles {
 		s := server.New(t)
@@ -93,7 +91,7 @@ func TestSiteCorefile(t *testing.T) {
 	t.Parallel()
 	for _, part := range sections(t, "docs/coredns.io/headless.md") {
 		for _, text := range part.corefiles {
-			want(t, part.start(t, text), "web-1.mgmt.pix.yun.com", addresses(t, "default", "nginx")["web-1"])
+			want(t, part.start(t, text), "web-1.pods.example.org", addresses(t, "default", "nginx")["web-1"])
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/coredns-headless/headless/test/server"
 )
 
-// `make run` answers the dig lines that it prints and README's second command as both say, and ends with Ctrl-C.
+// `make run` answers the dig lines that it prints, and the README's second command, and ends with Ctrl-C.
 func TestReadmeFirstCommands(t *testing.T) {
 	server.Need(t, "dig", "bind9-dnsutils")
 	t.Parallel()
@@ -122,7 +122,7 @@ func makeRun(t *testing.T, args ...string) (digs []string, page string) {
 	return digs, "http://127.0.0.1:" + explain + "/"
 }
 
-// The commands of the README and of docs/explain.md say of `make run` what stands there.
+// The commands of the reference and of docs/explain.md, asked of `make run`, print what the documents say.
 func TestExplainCommands(t *testing.T) {
 	server.Need(t, "curl", "curl")
 	t.Parallel()
@@ -135,7 +135,7 @@ func TestExplainCommands(t *testing.T) {
 		return string(out)
 	}
 	here := strings.NewReplacer("http://127.0.0.1:8053/", page)
-	commands := strings.Split(strings.TrimSpace(readmeBlock(t, "Explain", "sh")), "\n")
+	commands := strings.Split(strings.TrimSpace(referenceBlock(t, "Explain", "sh")), "\n")
 	if out := curl(here.Replace(commands[0])); !strings.Contains(out, "answered by headless: NOERROR") {
 		t.Errorf("%s\n%s", commands[0], out)
 	}
@@ -172,11 +172,11 @@ func TestBinary(t *testing.T) {
 	}
 }
 
-// The README's steps work in a CoreDNS source tree: the module's own files, as no other can be had here.
+// The reference's steps work in a CoreDNS source tree: the module's own files, as no other can be had here.
 func TestBuildInACoreDNSSourceTree(t *testing.T) {
 	server.All(t) // which compile CoreDNS anew
 	t.Parallel()
-	steps := readmeBlock(t, "Building", "sh")
+	steps := referenceBlock(t, "Building", "sh")
 	dir := filepath.Join(t.TempDir(), "coredns")
 	source, err := parts.CoreDNS.ModuleDir("github.com/coredns/coredns")
 	if err != nil {
@@ -185,7 +185,7 @@ func TestBuildInACoreDNSSourceTree(t *testing.T) {
 	// The plugin is not where go get could find it yet: it comes from here.
 	get := "go get github.com/coredns-headless/headless\n"
 	if !strings.Contains(steps, get) {
-		t.Fatalf("the README's steps lack %q:\n%s", get, steps)
+		t.Fatalf("the steps of %s lack %q:\n%s", reference, get, steps)
 	}
 	steps = strings.Replace(steps, get, "go mod edit -replace github.com/coredns-headless/headless="+parts.Root()+"\n"+strings.TrimSuffix(get, "\n")+"@v0.0.0\n", 1)
 	script := "set -ex; cp -r " + source + " " + dir + "; chmod -R u+w " + dir + "; cd " + dir + "\n" + steps

@@ -7,7 +7,7 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// A model answers from all objects there are, slowly, in the words of README.md. It shares nothing with the tree but the types of
+// A model answers from all objects there are, slowly, in the words of docs/reference.md. It shares nothing with the tree but the types of
 // questions and answers.
 type model struct {
 	services []*object.Service

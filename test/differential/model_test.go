@@ -12,7 +12,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// model answers as README.md says, by looking at every object for every query.
+// model answers as docs/reference.md says, by looking at every object for every query.
 type model struct {
 	objects
 	variation

@@ -17,7 +17,7 @@ func TestEveryBlockIsRun(t *testing.T) {
 	tests := functions(t)
 	for _, path := range files(t, ".md") {
 		if path == "README.zh.md" || path == "CONTRIBUTING.md" {
-			continue // README.md's blocks, and what whoever changes the project runs anyway
+			continue // the blocks of README.md, which are run there, and commands of developers
 		}
 		blocks, err := Blocks(path)
 		if err != nil {

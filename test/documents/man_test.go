@@ -10,7 +10,7 @@ import (
 	"github.com/coredns-headless/headless/test/server"
 )
 
-// The manual page is what `make man` makes of the README, and mandoc warns of nothing in it.
+// The manual page is what `make man` makes of docs/reference.md, and mandoc has no warning about it.
 func TestManualPage(t *testing.T) {
 	server.Need(t, "mandoc", "mandoc")
 	page := filepath.Join(t.TempDir(), "coredns-headless.7")
@@ -24,7 +24,7 @@ func TestManualPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(made) != read(t, "man/coredns-headless.7") {
-		t.Error("man/coredns-headless.7 is not what README.md gives: run make man")
+		t.Error("man/coredns-headless.7 differs from docs/reference.md: run make man")
 	}
 	if out, err := exec.Command("mandoc", "-T", "lint", "-W", "warning", page).CombinedOutput(); err != nil {
 		t.Errorf("mandoc: %v\n%s", err, out)

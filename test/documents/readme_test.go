@@ -35,9 +35,28 @@ func codes(text string) []string {
 	return slices.Compact(list)
 }
 
-// Each option of the README's Syntax stands in a Corefile of the README, which a test starts.
+// The README is an overview, and the lines of all documents fit a window, except in tables and blocks.
+func TestLinesAndLengths(t *testing.T) {
+	for _, path := range []string{"README.md", "README.zh.md"} {
+		if n := strings.Count(read(t, path), "\n"); n > 150 {
+			t.Errorf("%s has %d lines, at most 150 are allowed", path, n)
+		}
+	}
+	for _, path := range files(t, ".md") {
+		if strings.HasPrefix(path, "docs/reliability/") {
+			continue // reports that commands write
+		}
+		for line := range strings.Lines(fenced.ReplaceAllString(read(t, path), "")) {
+			if len([]rune(strings.TrimSuffix(line, "\n"))) >= 120 && !strings.HasPrefix(line, "|") {
+				t.Errorf("%s has a line of 120 columns or more: %s", path, line)
+			}
+		}
+	}
+}
+
+// Each option in the reference's Syntax is in a Corefile of the reference, which TestReferenceCorefiles starts.
 func TestEveryOptionHasAnExample(t *testing.T) {
-	blocks, err := Blocks("README.md")
+	blocks, err := Blocks("docs/reference.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,10 +72,10 @@ func TestEveryOptionHasAnExample(t *testing.T) {
 	options := regexp.MustCompile(`(?m)^   ( [a-z_]+)`).FindAllStringSubmatch(syntax.String(), -1)
 	for _, o := range options {
 		if !strings.Contains(corefiles.String(), "\n      "+o[1]) {
-			t.Errorf("no Corefile of the README has%s", o[1])
+			t.Errorf("no Corefile of docs/reference.md has%s", o[1])
 		}
 	}
 	if len(options) == 0 {
-		t.Error("README's Syntax has no options")
+		t.Error("the Syntax of docs/reference.md has no options")
 	}
 }

@@ -84,7 +84,7 @@ func deleteAccount(t *testing.T) {
 	}
 }
 
-// bind gives the service account the rights that the README asks for, until the test ends or unbind is called.
+// bind gives the service account the rights that docs/reference.md asks for, until the test ends or unbind is called.
 func bind(t *testing.T) (unbind func()) {
 	t.Helper()
 	rbac := cluster.Client.RbacV1()

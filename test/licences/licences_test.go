@@ -21,8 +21,9 @@ var write = flag.Bool("write", false, "write docs/licences.md anew")
 
 const heading = `# Licences
 
-The modules whose packages a CoreDNS links because of this plugin, and the licences in them. A CoreDNS has most of them anyway, and its own
-go.mod has the last word on the versions. ` + "`make licences`" + ` writes this list; a test compares it with go.mod.
+The modules whose packages CoreDNS links because of this plugin, and their licences. CoreDNS has most of them anyway.
+The go.mod of your CoreDNS decides the versions. ` + "`make licences`" + ` writes this list, and a
+test compares it with go.mod.
 
 | module | version | licence |
 | --- | --- | --- |

@@ -26,7 +26,7 @@ func TestChangeTheCoreDNSOfKubeSystem(t *testing.T) {
 	c.during("a wrong change, and the way back", func() { wrong(t, commands) })
 	c.during("the change", func() { commands.do(t, 0) })
 	commands.print(t, 1, address)
-	for _, name := range []string{"web-1", "web-1.mgmt.pix.yun.com"} {
+	for _, name := range []string{"web-1", "web-1.pods.example.org"} {
 		for _, command := range lookups(name) {
 			finds(t, "web-0", address, command...)
 		}
@@ -39,7 +39,7 @@ func TestChangeTheCoreDNSOfKubeSystem(t *testing.T) {
 		rolledOut(t)
 	})
 	knowsNot(t, address, "web-1")
-	knowsNot(t, address, "web-1.mgmt.pix.yun.com")
+	knowsNot(t, address, "web-1.pods.example.org")
 	if out, err := kubeadm(); err != nil {
 		t.Error(err, out)
 	}
@@ -58,7 +58,7 @@ func wrong(t *testing.T, commands blocks) {
 			t.Fatal(err)
 		}
 	}
-	write([]byte("    headless cluster.local {\n       sufix mgmt.pix.yun.com\n    }\n"))
+	write([]byte("    headless cluster.local {\n       sufix pods.example.org\n    }\n"))
 	deadline := func(seconds string) { // how long kubectl waits before it says that the Deployment has stopped
 		cluster.Do(t, "-n", "kube-system", "patch", "deployment", "coredns", "-p", `{"spec": {"progressDeadlineSeconds": `+seconds+`}}`)
 	}
@@ -75,7 +75,7 @@ func wrong(t *testing.T, commands blocks) {
 
 // A CoreDNS of its own answers a suffix that kubeadm's forwards to it, and leaves nothing behind.
 func TestCoreDNSBesideTheClusters(t *testing.T) {
-	const name = "web-1.mgmt.pix.yun.com"
+	const name = "web-1.pods.example.org"
 	stock(t)
 	apply(t, "storm")
 	ready(t, "statefulset/web")

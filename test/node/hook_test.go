@@ -27,11 +27,11 @@ func TestPostStartHookOfTheMigrationPage(t *testing.T) {
 	for _, command := range lookups("web-1") {
 		finds(t, "web-0", address, command...)
 	}
-	if found("web-0", address, "getent", "hosts", "web-1.mgmt.pix.yun.com") == nil {
+	if found("web-0", address, "getent", "hosts", "web-1.pods.example.org") == nil {
 		t.Error("the suffix works without the plugin")
 	}
 	serve(t, corefile)
-	for _, name := range []string{"web-1", "web-1.mgmt.pix.yun.com"} {
+	for _, name := range []string{"web-1", "web-1.pods.example.org"} {
 		wait(t, func() error { return found("web-0", address, "getent", "hosts", name) })
 	}
 }

@@ -26,7 +26,7 @@ func TestRecreate(t *testing.T) {
 	for _, command := range lookups("web-1") {
 		finds(t, "web-0", now, command...)
 	}
-	for _, command := range lookups("web-1.mgmt.pix.yun.com") {
+	for _, command := range lookups("web-1.pods.example.org") {
 		finds(t, "web-0", now, command...)
 	}
 	asTold(t, "recreate")

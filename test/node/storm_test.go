@@ -32,7 +32,7 @@ func TestStorm(t *testing.T) {
 	for _, command := range lookups("web-1") {
 		finds(t, "web-0", address, command...)
 	}
-	for _, command := range lookups("web-1.mgmt.pix.yun.com") {
+	for _, command := range lookups("web-1.pods.example.org") {
 		finds(t, "web-0", address, command...)
 	}
 	finds(t, "web-0", address, "nslookup", "web-1.nginx.default.svc.cluster.local") // as before

@@ -195,7 +195,7 @@ func TestMetricsFollowConventionsAndAlertsUseThem(t *testing.T) {
 			used = append(used, target.Expr)
 		}
 	}
-	document, err := os.ReadFile(filepath.Join(parts.Root(), "README.md"))
+	document, err := os.ReadFile(filepath.Join(parts.Root(), "docs", "reference.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

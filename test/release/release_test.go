@@ -31,8 +31,8 @@ func TestRelease(t *testing.T) {
 	said := shell(t, folder, "sha256sum --check --strict SHA256SUMS")
 
 	line, version := pluginLine(t, read(t, folder, "plugin.cfg"))
-	if _, command, _ := strings.Cut(string(read(t, root, "README.md")), "\nsed -i 's|^k8s_external:k8s_external$|"); !strings.HasPrefix(command, line+`\n&|' plugin.cfg`) {
-		t.Errorf("README adds another line to plugin.cfg than %s", line)
+	if _, command, _ := strings.Cut(string(read(t, root, "docs", "reference.md")), "\nsed -i 's|^k8s_external:k8s_external$|"); !strings.HasPrefix(command, line+`\n&|' plugin.cfg`) {
+		t.Errorf("docs/reference.md adds another line to plugin.cfg than %s", line)
 	}
 	amd64, arm64 := "headless-"+version+"-linux-amd64", "headless-"+version+"-linux-arm64"
 	files := []string{"SHA256SUMS", amd64 + ".tar.gz", arm64 + ".tar.gz", "plugin.cfg"}

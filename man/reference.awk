@@ -1,11 +1,12 @@
-# Makes of README.md what go-md2man makes a manual page of, in the form of CoreDNS's own: the headings in capitals, nothing before the
-# first. Tables become lists, as they would take 120 columns: the name, and below it each example with type and reply.
-BEGIN { print "% \"COREDNS-HEADLESS\" 7 \"2026-11-24\" \"CoreDNS\" \"CoreDNS Plugins\"" }
+# Converts docs/reference.md to the input of go-md2man, in the form of CoreDNS's own manual pages: headings in capitals,
+# and nothing before the first of them. Tables would take 120 columns, so they become lists: the name, and below it each
+# example with its type and reply.
+BEGIN { print "% \"COREDNS-HEADLESS\" 7 \"2026-11-28\" \"CoreDNS\" \"CoreDNS Plugins\"" }
 /^## / { begun = 1 }
 !begun { next }
 /^```/ { fenced = !fenced }
 fenced { print; next }
-{ # a link is its text: where it leads is beside the page no more
+{ # a link becomes its text: the manual page is installed without the files around it
 	while (match($0, /\[[^][]*\]\([^)]*\)/)) {
 		text = substr($0, RSTART + 1, RLENGTH)
 		sub(/\]\(.*/, "", text)
