@@ -1,8 +1,11 @@
 package headless
 
 import (
+	"context"
 	"testing"
 
+	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/etcd/msg"
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 )
@@ -37,23 +40,33 @@ func TestGuestAnswersPeers(t *testing.T) {
 	})
 }
 
-// kubernetes is what the handler of that name says of its zones.
-type kubernetes struct{ serial, ttl uint32 }
+// fakeBackend is what the handler called kubernetes says of its zones.
+type fakeBackend struct {
+	serial, ttl uint32
+	names       []string
+}
 
-func (k kubernetes) Serial(request.Request) uint32 { return k.serial }
-func (k kubernetes) MinTTL(request.Request) uint32 { return k.ttl }
+func (k fakeBackend) Serial(request.Request) uint32 { return k.serial }
+func (k fakeBackend) MinTTL(request.Request) uint32 { return k.ttl }
+
+func (k fakeBackend) Reverse(context.Context, request.Request, bool, plugin.Options) (list []msg.Service, err error) {
+	for _, name := range k.names {
+		list = append(list, msg.Service{Host: name})
+	}
+	return list, nil
+}
 
 // plugin.SOA makes the records of *kubernetes*: its TTL is at most 300 s, its minimum is not bounded.
 func TestGuestDeniesTypesWithTheSOAOfKubernetes(t *testing.T) {
 	h := open(t, guest, new(behind))
 	for _, tt := range []struct {
 		name string
-		k    kubernetes
+		k    fakeBackend
 		want string
 	}{
-		{name: "default", k: kubernetes{serial: 1234567890, ttl: 5}, want: "cluster.local. 5 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 1234567890 7200 1800 86400 5"},
-		{name: "kubeadm's", k: kubernetes{serial: 7, ttl: 30}, want: "cluster.local. 30 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 7 7200 1800 86400 30"},
-		{name: "long", k: kubernetes{serial: 8, ttl: 3600}, want: "cluster.local. 300 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 8 7200 1800 86400 3600"},
+		{name: "default", k: fakeBackend{serial: 1234567890, ttl: 5}, want: "cluster.local. 5 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 1234567890 7200 1800 86400 5"},
+		{name: "kubeadm's", k: fakeBackend{serial: 7, ttl: 30}, want: "cluster.local. 30 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 7 7200 1800 86400 30"},
+		{name: "long", k: fakeBackend{serial: 8, ttl: 3600}, want: "cluster.local. 300 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 8 7200 1800 86400 3600"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h.serve(nil, tt.k)

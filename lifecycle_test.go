@@ -15,6 +15,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 	_ "github.com/coredns/coredns/plugin/bind" // loopback is enough
+	"github.com/coredns/coredns/plugin/etcd/msg"
 	"github.com/coredns/coredns/plugin/transfer"
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
@@ -59,6 +60,10 @@ type fakeKubernetes struct{ plugin.ServiceBackend }
 func (fakeKubernetes) Name() string                  { return "kubernetes" }
 func (fakeKubernetes) Serial(request.Request) uint32 { return 2026112100 }
 func (fakeKubernetes) MinTTL(request.Request) uint32 { return 30 }
+
+func (fakeKubernetes) Reverse(context.Context, request.Request, bool, plugin.Options) ([]msg.Service, error) {
+	return nil, nil
+}
 
 func (fakeKubernetes) ServeDNS(_ context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	return dns.RcodeSuccess, w.WriteMsg(elsewhere(r))

@@ -169,3 +169,31 @@ func TestPTRBeforeTheFirstSync(t *testing.T) {
 	late.Replace(nil, 44)
 	checkAll(t, h, []row{{"gone", nimbus, dns.TypePTR, "next"}})
 }
+
+// *kubernetes* knows the endpoints of every Service: where it has a name of another namespace, that stands. Whoever may write
+// EndpointSlices could else give a PTR record to a pod that no headless Service of its own namespace has.
+func TestPTRLeavesAnAddressToTheNamespaceThatKubernetesNames(t *testing.T) {
+	h := openFor(t, "cluster.local 10.244.0.0/16", "suffix k.test svc.cluster.local", pointed...)
+	const ten = "10.0.244.10.in-addr.arpa."
+	for _, tt := range []struct {
+		name  string
+		names []string
+		want  string
+	}{
+		{name: "none", want: "@ $ PTR web-0.default.k.test."},
+		{name: "its own", names: []string{"web-0.nginx.default.svc.cluster.local"}, want: "@ $ PTR web-0.default.k.test."},
+		{name: "of a Service of its own", names: []string{"api.default.svc.cluster.local."}, want: "@ $ PTR web-0.default.k.test."},
+		{name: "another's", names: []string{"10-244-0-10.api.shop.svc.cluster.local."}, want: "next"},
+		{name: "both", names: []string{"web-0.nginx.default.svc.cluster.local.", "x.y.shop.svc.cluster.local."}, want: "next"},
+		{name: "in no cluster zone", names: []string{"host.example.org."}, want: "next"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h.serve(nil, fakeBackend{names: tt.names})
+			checkAll(t, h, []row{{"", ten, dns.TypePTR, tt.want}})
+			r := (&explained{h: h}).Explain(ten, "PTR")
+			if says := strings.Contains(strings.Join(r.Steps, "\n"), "a name of another namespace"); says != (tt.want == "next") {
+				t.Errorf("explained by %q", r.Steps)
+			}
+		})
+	}
+}

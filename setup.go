@@ -17,8 +17,6 @@ import (
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	coreupstream "github.com/coredns/coredns/plugin/pkg/upstream"
 	"github.com/coredns/coredns/plugin/transfer"
-	"github.com/coredns/coredns/request"
-	"github.com/miekg/dns"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -60,8 +58,8 @@ func setup(c *caddy.Controller) error {
 	h.generation.starting.Add(1)
 	c.OnStartup(func() error {
 		h.start()
-		soa, _ := cfg.Handler("kubernetes").(soaSource)
-		h.serve(hostAddrs(cfg.ListenHosts), soa)
+		behind, _ := cfg.Handler("kubernetes").(backend)
+		h.serve(hostAddrs(cfg.ListenHosts), behind)
 		if t, ok := cfg.Handler("transfer").(*transfer.Transfer); ok {
 			h.generation.serves = append(h.generation.serves, func() { h.notify(t.Notify) })
 		}
@@ -82,26 +80,17 @@ func setup(c *caddy.Controller) error {
 	return nil
 }
 
-// soaSource is the part of plugin.ServiceBackend that a SOA record is made of.
-type soaSource interface {
-	Serial(request.Request) uint32
-	MinTTL(request.Request) uint32
-}
-
-// serve makes the zones of the stanzas. Kubernetes is nil where the chain does not have it.
-func (h *Headless) serve(listening []netip.Addr, kubernetes soaSource) {
+// serve makes the zones of the stanzas. Behind is nil where the chain does not have *kubernetes*.
+func (h *Headless) serve(listening []netip.Addr, behind backend) {
 	stanzas := make([]zone.Stanza, len(h.stanzas))
 	for i, s := range h.stanzas {
 		stanzas[i] = s.zones()
 	}
-	var soa zone.ClusterSOA
-	if kubernetes != nil {
-		soa = func(r *dns.Msg, zone string) (minTTL, serial uint32) {
-			state := request.Request{W: new(localClient), Req: r, Zone: zone}
-			return kubernetes.MinTTL(state), kubernetes.Serial(state)
-		}
+	if behind == nil {
+		h.zones = zone.New(stanzas, listening, nil)
+	} else {
+		h.zones = zone.New(stanzas, listening, kubernetes{behind})
 	}
-	h.zones = zone.New(stanzas, listening, soa)
 	h.counts = nil
 	for _, name := range h.zones.Names() {
 		h.counts = append(h.counts, newCounters(name))

@@ -118,7 +118,9 @@ func TestExternalNameThatNoPluginServes(t *testing.T) {
 	end := func(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 		return plugin.NextOrFailure("last", nil, ctx, w, r)
 	}
-	fails := func(context.Context, dns.ResponseWriter, *dns.Msg) (int, error) { return dns.RcodeServerFailure, errUpstream }
+	fails := func(context.Context, dns.ResponseWriter, *dns.Msg) (int, error) {
+		return dns.RcodeServerFailure, errUpstream
+	}
 	const told = "@ $ CNAME www.example.com."
 	for _, tt := range []struct {
 		name string

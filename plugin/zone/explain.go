@@ -32,7 +32,7 @@ func (s *Set) Explain(q dns.Question) (steps Steps) {
 	}
 	o, labels := s.origin(n)
 	if o == nil {
-		s.explainReverse(&steps, n)
+		s.explainReverse(&steps, n, question(new(dns.Msg), q.Name, dns.TypePTR))
 		return steps
 	}
 	var p tree.Path
@@ -98,7 +98,7 @@ func treeName(p tree.Path) string {
 	return strings.TrimSuffix(text, ".")
 }
 
-func (s *Set) explainReverse(steps *Steps, n *dnsname.Name) {
+func (s *Set) explainReverse(steps *Steps, n *dnsname.Name, r *dns.Msg) {
 	addr, ok := n.Addr()
 	if !ok {
 		steps.add("the name is in no cluster zone and in no suffix")
@@ -111,15 +111,15 @@ func (s *Set) explainReverse(steps *Steps, n *dnsname.Name) {
 	}
 	steps.Origin = "pod network " + nw.prefix.String()
 	steps.add("it means the address %s, in the pod network %s", addr, nw.prefix)
-	s.explainHolders(steps, nw.stanza, addr)
+	s.explainHolders(steps, nw.stanza, addr, r)
 }
 
-func (s *Set) explainHolders(steps *Steps, st *stanza, addr netip.Addr) {
+func (s *Set) explainHolders(steps *Steps, st *stanza, addr netip.Addr, r *dns.Msg) {
 	holders := st.Tree.Holders(addr)
 	for _, x := range holders {
 		steps.add("%q of Service %q in namespace %q has this address", x.Label, x.Service, x.Namespace)
 	}
-	_, named := s.pointer(st, addr)
+	_, named := s.pointer(st, addr, r)
 	switch {
 	case len(holders) == 0 && !st.Tree.AllSynced():
 		steps.add("not synced yet: headless does not know which peer has it")
@@ -127,6 +127,8 @@ func (s *Set) explainHolders(steps *Steps, st *stanza, addr netip.Addr) {
 		steps.add("no ready endpoint has this address")
 	case severalNamespaces(holders):
 		steps.add("ambiguous: peers in several namespaces have it, so there is no PTR record")
+	case s.isOfAnother(st, holders[0].Namespace, r):
+		steps.add("the next plugins have a name of another namespace for it, which stands")
 	case !named:
 		steps.add("none of these names resolves to this address alone, so there is no PTR record")
 	}

@@ -36,10 +36,10 @@ func (s *Set) decideGuest(d *Decision, r *dns.Msg, o *Origin, c *scratch, labels
 func (s *Set) guestSOA(r *dns.Msg, zone string, st *stanza) *dns.SOA {
 	apex := spelled(r, zone)
 	ns := dnsname.Under("ns.dns.", apex)
-	if s.soa == nil {
+	if s.behind == nil {
 		return reply.SOA(apex, ns, st.TTL, st.Tree.Serial(new(tree.Path)))
 	}
-	minTTL, serial := s.soa(r, apex)
+	minTTL, serial := s.behind.SOA(r, apex)
 	soa := reply.SOA(apex, ns, minTTL, serial)
 	soa.Hdr.Ttl = min(soa.Hdr.Ttl, 300) // seconds, as plugin.SOA of CoreDNS
 	return soa

@@ -32,7 +32,7 @@ func (s *Set) decideReverse(d *Decision, r *dns.Msg, c *scratch) {
 		return
 	}
 	d.Origin = nw.index
-	name, ok := s.pointer(nw.stanza, addr)
+	name, ok := s.pointer(nw.stanza, addr, r)
 	switch {
 	case !ok:
 	case qtype == dns.TypePTR:
@@ -52,13 +52,13 @@ func (s *Set) network(addr netip.Addr) *network {
 	return nil
 }
 
-// pointer is the one name that an address points back to: a peer's short name under the first suffix that has it,
-// else its name below its Service in the cluster zone. The name leads to that address and to no other, or software
-// that checks would refuse it. An address that several namespaces have gets no name: whoever may write EndpointSlices
-// in one namespace could otherwise name the pods of another.
-func (s *Set) pointer(st *stanza, addr netip.Addr) (string, bool) {
+// pointer is the one name that an address points back to, which r asks for: a peer's short name under the first suffix that
+// has it, else its name below its Service in the cluster zone. The name leads to that address and to no other, or software
+// that checks would refuse it. An address that several namespaces have gets no name: whoever may write EndpointSlices in one
+// namespace could otherwise name the pods of another. *kubernetes* also knows Services that are not headless.
+func (s *Set) pointer(st *stanza, addr netip.Addr, r *dns.Msg) (string, bool) {
 	holders := st.Tree.Holders(addr)
-	if severalNamespaces(holders) {
+	if len(holders) == 0 || severalNamespaces(holders) || s.isOfAnother(st, holders[0].Namespace, r) {
 		return "", false
 	}
 	for _, o := range st.suffixes {
@@ -84,6 +84,25 @@ func (s *Set) pointer(st *stanza, addr netip.Addr) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// isOfAnother reports whether the plugin behind has a name outside the namespace for the address that r asks the name of.
+func (s *Set) isOfAnother(st *stanza, namespace string, r *dns.Msg) bool {
+	if s.behind == nil {
+		return false
+	}
+	var n dnsname.Name
+	return slices.ContainsFunc(s.behind.Names(r), func(name string) bool {
+		if !n.Parse(name) {
+			return true
+		}
+		for _, z := range st.zones {
+			if at, ok := n.Below(&z.name); ok && at > 1 && string(n.Label(at-1)) == "svc" {
+				return string(n.Label(at-2)) != namespace
+			}
+		}
+		return true
+	})
 }
 
 func severalNamespaces(holders []tree.Holder) bool {

@@ -41,9 +41,13 @@ type Nameserver struct {
 	Addrs []netip.Addr
 }
 
-// ClusterSOA tells what the plugin that serves a cluster zone says in its SOA record, both in seconds and as the
-// zone's serial.
-type ClusterSOA func(r *dns.Msg, zone string) (minTTL, serial uint32)
+// Behind is the plugin of the chain that serves the cluster zones, *kubernetes*.
+type Behind interface {
+	// SOA is what its SOA record of a zone says: the minimum TTL in seconds, and the serial.
+	SOA(r *dns.Msg, zone string) (minTTL, serial uint32)
+	// Names are the domain names that it has for the address that r asks the name of.
+	Names(r *dns.Msg) []string
+}
 
 // A Set has the origins of one server block. It does not change; the trees that it looks into do.
 type Set struct {
@@ -51,7 +55,7 @@ type Set struct {
 	origins  []*Origin  // most labels first: the longest match is the first
 	networks []*network // longest prefix first
 	names    []string   // of all of them
-	soa      ClusterSOA // nil where no plugin of the chain serves the cluster zones
+	behind   Behind     // nil where no plugin of the chain serves the cluster zones
 }
 
 // stanza is a Stanza and what it was made into.
@@ -61,8 +65,8 @@ type stanza struct {
 }
 
 // New returns the Set of stanzas. Listening are the addresses of name servers that the Corefile does not name.
-func New(stanzas []Stanza, listening []netip.Addr, soa ClusterSOA) *Set {
-	s := &Set{soa: soa}
+func New(stanzas []Stanza, listening []netip.Addr, behind Behind) *Set {
+	s := &Set{behind: behind}
 	index := func(name string) int {
 		s.names = append(s.names, name)
 		return len(s.names) - 1

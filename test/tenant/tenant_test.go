@@ -244,7 +244,8 @@ func crowd(t *testing.T, c kubernetes.Interface, address string) {
 	}
 }
 
-// An address has a name as long as one namespace claims it. Who claims another's takes the name away, and cannot give it another one.
+// An address has a name as long as one namespace claims it. A tenant who claims another's takes the name away, and cannot give it
+// another one: nor to a pod behind a Service that is not headless.
 func TestTenantGivesNoPTROfOthers(t *testing.T) {
 	address := start(t)
 	c := client(t)
@@ -276,17 +277,25 @@ func TestTenantGivesNoPTROfOthers(t *testing.T) {
 	free, claimed := web.Addr(8).String(), web.Addr(9).String()
 	named(free, "web-8.victim.k.test.")
 	named(claimed, "web-9.victim.k.test.")
-	if _, err := c.DiscoveryV1().EndpointSlices(own).Create(t.Context(), slice("claim", "mine", endpoints(own, "aaa="+claimed, "own=10.66.1.1")), metav1.CreateOptions{}); err != nil {
+	const behindAPI = "10.66.2.2"
+	theirs := slice("api-1", "api", endpoints(others, "api-0="+behindAPI))
+	if _, err := cluster.Client.DiscoveryV1().EndpointSlices(others).Create(t.Context(), theirs, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	claim := slice("claim", "mine", endpoints(own, "aaa="+claimed, "own=10.66.1.1", "bank="+behindAPI))
+	if _, err := c.DiscoveryV1().EndpointSlices(own).Create(t.Context(), claim, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	named("10.66.1.1", "own.tenant.k.test.")
-	m, err := ask.Once(address, ask.Question{Name: reverse(claimed), Type: dns.TypePTR})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, rr := range m.Answer { // *kubernetes* tells all that claim it; headless none
-		if ptr := rr.(*dns.PTR); strings.HasSuffix(ptr.Ptr, ".test.") {
-			t.Errorf("headless says that %s is %s", claimed, ptr.Ptr)
+	for _, addr := range []string{claimed, behindAPI} {
+		m, err := ask.Once(address, ask.Question{Name: reverse(addr), Type: dns.TypePTR})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rr := range m.Answer { // *kubernetes* tells all that claim it; headless none
+			if ptr := rr.(*dns.PTR); strings.HasSuffix(ptr.Ptr, ".test.") {
+				t.Errorf("headless says that %s is %s", addr, ptr.Ptr)
+			}
 		}
 	}
 	named(free, "web-8.victim.k.test.")
