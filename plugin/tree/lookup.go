@@ -211,7 +211,7 @@ func (s *service) isHostname(leaf []entry[*endpoint], x []byte, h uint64) bool {
 	if c.byHost(leaf, x, h, s, nil); c.ready {
 		return true
 	}
-	addr, ok := object.UnDashed(x)
+	addr, ok := object.ParseDashed(x)
 	if !ok {
 		return false
 	}
