@@ -82,7 +82,7 @@ func TestSourceThatIsNoGoodNamesTheLineOfTheCorefile(t *testing.T) {
 			name: "no service account", input: "\nheadless cluster.local", line: 2,
 			want: "no service account of a pod here (unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined): allowed are kubeconfig KUBECONFIG, and manifests PATH",
 		},
-		{name: "a mistake in the stanza", input: "headless cluster.local {\nttl 9000\n}", line: 2, want: `ttl "9000": allowed are 0 to 3600 seconds`},
+		{name: "a mistake in the stanza", input: "headless cluster.local {\nttl 9000\n}", line: 2, want: "ttl must be in range [0, 3600]: 9000"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

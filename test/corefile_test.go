@@ -11,9 +11,9 @@ import (
 	"github.com/coredns-headless/headless/test/parts"
 )
 
-// A wrong Corefile ends CoreDNS with one line that says where the mistake is and what is allowed. All mistakes are in
-// the tests of plugin/config; these are one that the stanza shows, and one each that the server, the files and the
-// surroundings show.
+// CoreDNS refuses a wrong Corefile with one line that says where the mistake is and what is valid. The tests of
+// plugin/config have all mistakes. Of these, one is in the stanza, and one each in the server block, a file and the
+// environment.
 func TestWrongCorefiles(t *testing.T) {
 	bin, err := parts.CoreDNS.Path()
 	if err != nil {
@@ -28,12 +28,17 @@ func TestWrongCorefiles(t *testing.T) {
 	for name, c := range map[string]struct {
 		server, option string
 		line           string // the position
-		allowed        string
+		says           string
 	}{
-		"unknown option":          {option: "endpoint_pod_names", line: "Corefile:3", allowed: "allowed are explain, fallthrough, kubeconfig, manifests, "},
-		"out of the server block": {server: "cluster.local", option: "suffix mgmt.com default.svc.cluster.local", line: "Corefile:3", allowed: "allowed is what lies in cluster.local."},
-		"broken manifests":        {option: "manifests broken.yaml", line: "Corefile:3", allowed: "document 1, line 4: "},
-		"no cluster":              {option: "not_ready", line: "Corefile:2", allowed: "allowed are kubeconfig KUBECONFIG, and manifests PATH"},
+		"unknown option": {option: "endpoint_pod_names", line: "Corefile:3", says: "unknown property 'endpoint_pod_names'"},
+		"out of the server block": {
+			server: "cluster.local", option: "suffix mgmt.com default.svc.cluster.local",
+			line: "Corefile:3", says: "suffix 'mgmt.com.' is not in the server block's zones (cluster.local.)",
+		},
+		"broken manifests": {option: "manifests broken.yaml", line: "Corefile:3", says: "document 1, line 4: "},
+		"no cluster": {
+			option: "not_ready", line: "Corefile:2", says: "allowed are kubeconfig KUBECONFIG, and manifests PATH",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.server == "" {
@@ -52,8 +57,8 @@ func TestWrongCorefiles(t *testing.T) {
 				t.Fatalf("CoreDNS took\n%s", text)
 			}
 			lines := regexp.MustCompile(`(?m)^.*(headless|Error).*$`).FindAllString(string(out), -1)
-			if len(lines) != 1 || !strings.Contains(lines[0], c.line) || !strings.Contains(lines[0], c.allowed) {
-				t.Errorf("want one line with %q and %q, got\n%s\nfor\n%s", c.line, c.allowed, out, text)
+			if len(lines) != 1 || !strings.Contains(lines[0], c.line) || !strings.Contains(lines[0], c.says) {
+				t.Errorf("want one line with %q and %q, got\n%s\nfor\n%s", c.line, c.says, out, text)
 			}
 		})
 	}

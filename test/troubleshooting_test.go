@@ -95,13 +95,13 @@ func TestTroubleshooting(t *testing.T) {
 	p := newPatient(t, cluster.Kubeconfig, "suffix mgmt.example.com "+ns+".svc.cluster.local")
 	zone := "." + ns + ".svc.cluster.local"
 	p.says(t, "first-0"+zone, "answered by headless: NOERROR")
-	p.says(t, "nobody"+zone, "no such peer")
+	p.says(t, "nobody"+zone, "has the name or host name")
 	p.says(t, "nobody"+zone, "passed to the next plugin, kubernetes: NXDOMAIN")
 	p.says(t, "web-1"+zone, "; one in namespace")
 	p.says(t, "node-0"+zone, "is ambiguous: different pods of several Services have it")
-	p.says(t, "late-0.mgmt.example.com", "not ready: only the option not_ready lets it answer")
-	p.says(t, "db"+zone, "a Service of that name wins")
-	p.says(t, "rabbit-0.db"+zone, "without peers")
+	p.says(t, "late-0.mgmt.example.com", "not ready, and answered only with the option not_ready")
+	p.says(t, "db"+zone, "a Service wins over a peer of that name")
+	p.says(t, "rabbit-0.db"+zone, "and no peers")
 
 	want(t, p.Server, "db"+zone, db.Spec.ClusterIP)
 	want(t, p.Server, "db.second"+zone, "10.77.1.3")
@@ -112,7 +112,7 @@ func TestTroubleshooting(t *testing.T) {
 	}
 	want(t, newPatient(t, cluster.Kubeconfig, "not_ready").Server, "late-0"+zone, "10.77.1.4")
 
-	newPatient(t, cluster.Kubeconfig, "namespaces "+ns).says(t, "web-1.default.svc.cluster.local", "is left out: it is not among the option namespaces")
+	newPatient(t, cluster.Kubeconfig, "namespaces "+ns).says(t, "web-1.default.svc.cluster.local", "is not watched: the option namespaces does not list it")
 	lost := newPatient(t, unreachable(t), "startup_timeout 1s")
 	lost.says(t, "web-1.default.svc.cluster.local", "is not synced yet")
 	tells(t, "connection refused")

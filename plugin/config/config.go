@@ -1,4 +1,4 @@
-// Package config reads the stanzas of a Corefile. It is pure: it opens no file and asks nobody.
+// Package config parses the headless stanzas of a Corefile. It opens no file and makes no request.
 package config
 
 import (
@@ -10,53 +10,57 @@ import (
 	"github.com/coredns/caddy"
 )
 
-// Stanza is one headless stanza of a Corefile, checked. Names of zones are fully qualified and in lower case.
+// Stanza is one valid headless stanza. Domain names in it are fully qualified and in lower case.
 type Stanza struct {
-	// Zones are the cluster zones.
+	// Zones are the cluster zones, at least one.
 	Zones []string
-	// Networks are the pod networks whose reverse names are answered.
+	// Networks are the pod networks whose reverse zones are served.
 	Networks []netip.Prefix
 	Suffixes []Suffix
-	// Nameservers are those of the suffixes; none means ns.dns.SUFFIX with the listener's addresses.
+	// Nameservers are the name servers of the suffixes. If there are none, the plugin uses ns.dns.SUFFIX and the
+	// addresses it listens on.
 	Nameservers []Nameserver
-	NotReady    bool
-	// Namespaces are the only ones watched, sorted; none means all.
+	// NotReady is the option not_ready.
+	NotReady bool
+	// Namespaces are the namespaces to watch, sorted. If there are none, all are watched.
 	Namespaces []string
-	// TTL of every record, in seconds.
-	TTL uint32
-	// Source says where the objects come from.
-	Source         Source
-	Snapshot       Snapshot
-	Explain        Explain
+	// TTL is the TTL of all records, in seconds.
+	TTL      uint32
+	Source   Source
+	Snapshot Snapshot
+	Explain  Explain
+	// StartupTimeout is how long the plugin waits for the first sync before it reports ready without it.
 	StartupTimeout time.Duration
 	// At is where the stanza begins.
 	At Position
 }
 
-// Source says where a stanza's objects come from: a kubeconfig, manifests, or the service account where neither is given.
+// Source is where the objects come from: the API server of a kubeconfig, or manifests. If neither is set, it is the
+// API server of the cluster that the pod runs in.
 type Source struct {
 	Kubeconfig, Context string
-	Manifests           []string
-	At                  Position
+	Manifests           []string // files and directories
+	// At is where the option is, or where the stanza begins if neither option is set.
+	At Position
 }
 
-// Snapshot is the file that keeps what is known of a cluster; none has an empty Path.
+// Snapshot is the option snapshot.
 type Snapshot struct {
-	Path string
+	Path string // of a file; empty if the option is not set
 	At   Position
 }
 
-// Explain is where to say why names resolve; nowhere has an empty Address.
+// Explain is the option explain.
 type Explain struct {
-	Address string
+	Address string // IP:port to listen on; empty if the option is not set
 	At      Position
 }
 
-// Suffix is a domain that the plugin answers under.
+// Suffix is a domain that the plugin is authoritative for.
 type Suffix struct {
 	Name   string
 	Target Target
-	// Shared says that a later plugin serves the rest of the domain (fallthrough).
+	// Shared is set by fallthrough: another plugin serves the other names of the domain.
 	Shared bool
 	At     Position
 }
@@ -64,23 +68,24 @@ type Suffix struct {
 // Nameserver is a name server of the suffixes.
 type Nameserver struct {
 	Name string
-	// Addrs are given for a name inside a suffix, and for no other.
+	// Addrs are the glue addresses. A name inside a suffix that is not shared has at least one, any other name has
+	// none.
 	Addrs []netip.Addr
 	At    Position
 }
 
-// Target is a node of the tree of names: the root, a namespace or a Service.
+// Target is what a suffix is grafted onto: a Service, a namespace if Service is empty, or the root if both are.
 type Target struct {
 	Namespace, Service string
 }
 
-// Position is a place in a Corefile.
+// Position is a line of a Corefile.
 type Position struct {
 	File string
 	Line int
 }
 
-// Errorf makes an error of the form that caddy's Dispenser makes, for a place that was read before.
+// Errorf returns an error in the form of caddy's Dispenser.Errf, for a position that the parser has passed.
 func (p Position) Errorf(format string, args ...any) error {
 	return fmt.Errorf("%s:%d - Error during parsing: %w", p.File, p.Line, fmt.Errorf(format, args...))
 }
@@ -90,15 +95,19 @@ func (p Position) String() string { return fmt.Sprintf("%s:%d", p.File, p.Line) 
 func position(c *caddy.Controller) Position { return Position{File: c.File(), Line: c.Line()} }
 
 const (
-	defaultTTL     = 5               // seconds, as *kubernetes*
-	maxTTL         = 3600            // seconds, as *kubernetes*
-	defaultTimeout = 5 * time.Second // as *kubernetes*
+	// The plugin kubernetes has the same defaults and the same maximum.
+	defaultTTL     = 5    // seconds
+	maxTTL         = 3600 // seconds
+	defaultTimeout = 5 * time.Second
+
 	defaultExplain = "127.0.0.1:8053"
-	// maxSuffix leaves room for hostmaster.SUFFIX in a SOA record, and for a peer's name.
-	maxSuffix = 190
+
+	// maxZone is the maximum length of a zone or suffix. It leaves room for a label of 63 octets, and for the
+	// hostmaster.ZONE of the SOA record.
+	maxZone = 190 // octets
 )
 
-// Parse reads all headless stanzas of a server block.
+// Parse parses all headless stanzas of a server block.
 func Parse(c *caddy.Controller) ([]Stanza, error) {
 	served := origins(c.ServerBlockKeys)
 	var list []Stanza
@@ -115,37 +124,29 @@ func Parse(c *caddy.Controller) ([]Stanza, error) {
 	return list, nil
 }
 
-// checkTogether checks the last stanza of list against those before it.
+// checkTogether checks the last stanza of list against the ones before it.
 func checkTogether(list []Stanza) error {
 	last := list[len(list)-1]
 	for _, s := range list[:len(list)-1] {
 		for _, z := range s.Zones {
-			for _, mine := range last.Zones {
-				if z == mine {
-					return last.At.Errorf("cluster zone %q is served by the stanza at %s already: it belongs to one cluster, put all options there", z, s.At)
-				}
-			}
-			for _, mine := range last.Suffixes {
-				if err := checkSuffixZone(mine, z); err != nil {
-					return err
-				}
+			if slices.Contains(last.Zones, z) {
+				return last.At.Errorf("cluster zone %s already has a stanza at %s; set all its options there",
+					quote(z), s.At)
 			}
 		}
 		for _, n := range s.Networks {
 			if slices.Contains(last.Networks, n) {
-				return last.At.Errorf("pod network %q is served by the stanza at %s already: it belongs to one cluster", n, s.At)
+				return last.At.Errorf("network '%s' is already listed at %s; a pod network has one cluster", n, s.At)
 			}
 		}
-		for _, theirs := range s.Suffixes {
-			for _, z := range last.Zones {
-				if err := checkSuffixZone(theirs, z); err != nil {
-					return err
-				}
+		for _, x := range last.Suffixes {
+			if err := checkSuffix(x, s.Zones, s.Suffixes); err != nil {
+				return err
 			}
-			for _, mine := range last.Suffixes {
-				if err := checkTwice(mine, theirs); err != nil {
-					return err
-				}
+		}
+		for _, x := range s.Suffixes {
+			if err := checkSuffix(x, last.Zones, nil); err != nil {
+				return err
 			}
 		}
 	}

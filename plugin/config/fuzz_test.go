@@ -14,19 +14,26 @@ import (
 
 var whereItIs = regexp.MustCompile(`^Testfile:[1-9][0-9]* - Error during parsing: .`)
 
-// FuzzStanza feeds anything to Parse: it never panics, an error says where it is, and what is accepted keeps its promises.
+// FuzzStanza feeds anything to Parse: it never panics, an error says where it is, and what is accepted keeps its
+// promises.
 func FuzzStanza(f *testing.F) {
 	for _, seed := range []string{
 		"headless", "headless cluster.local", "headless . {\n}", "headless 10.0.0.0/12", "headless {", "headless }",
 		inBlock("suffix mgmt.pix.yun.com default.svc.cluster.local", "fallthrough", "not_ready"),
 		inBlock("suffix a.test svc.cluster.local", "suffix b.test a.b.svc.cluster.local", "fallthrough b.test"),
 		inBlock("namespaces a b", "ttl 30", "kubeconfig x y", "startup_timeout 3s"),
-		inBlock("manifests a b", "kubeconfig x"), inBlock("ttl -1"), inBlock("suffix \"\" \"\""), inBlock("suffix \"a\n\" \\000.svc.cluster.local"),
-		"headless a {\n}\nheadless a", "headless a:53", "headless dns://a", "headless \"\"", "headless a.b..c", "headless \\.svc.a",
-		"headless a 10.96.0.0/12 fd00::/63 244.10.in-addr.arpa 0.0.d.f.ip6.arpa", "headless a 10.0.0.1/8", "headless a 1.2.3.4.5.in-addr.arpa",
-		"headless a.local 10.0.0.0/8\nheadless b.local 10.1.0.0/16", inBlock("suffix a.test svc.cluster.local", "nameserver ns.a.test 192.0.2.1 ::1"),
-		inBlock("nameserver ns.b.test", "suffix a.test svc.cluster.local", "nameserver 192.0.2.1"), inBlock("suffix a.test svc.cluster.local", "nameserver b.test ::"),
-		inBlock("suffix {\n}"), inBlock("suffix a.test .svc.cluster.local"), inBlock("fallthrough \"\""), "headless é.test",
+		inBlock("manifests a b", "kubeconfig x"), inBlock("ttl -1"), inBlock("suffix \"\" \"\""),
+		inBlock("suffix \"a\n\" \\000.svc.cluster.local"),
+		"headless a {\n}\nheadless a", "headless a:53", "headless dns://a", "headless \"\"", "headless a.b..c",
+		"headless \\.svc.a",
+		"headless a 10.96.0.0/12 fd00::/63 244.10.in-addr.arpa 0.0.d.f.ip6.arpa", "headless a 10.0.0.1/8",
+		"headless a 1.2.3.4.5.in-addr.arpa",
+		"headless a.local 10.0.0.0/8\nheadless b.local 10.1.0.0/16",
+		inBlock("suffix a.test svc.cluster.local", "nameserver ns.a.test 192.0.2.1 ::1"),
+		inBlock("nameserver ns.b.test", "suffix a.test svc.cluster.local", "nameserver 192.0.2.1"),
+		inBlock("suffix a.test svc.cluster.local", "nameserver b.test ::"),
+		inBlock("suffix {\n}"), inBlock("suffix a.test .svc.cluster.local"), inBlock("fallthrough \"\""),
+		"headless é.test",
 	} {
 		f.Add(seed, "dns://.:53")
 		f.Add(seed, "cluster.local.")
@@ -67,7 +74,8 @@ func FuzzStanza(f *testing.F) {
 // checkNameserver wants addresses exactly where nobody else tells them.
 func checkNameserver(t *testing.T, s *Stanza, n Nameserver) {
 	t.Helper()
-	inside := slices.ContainsFunc(s.Suffixes, func(s Suffix) bool { return !s.Shared && dns.IsSubDomain(s.Name, n.Name) })
+	inside := slices.ContainsFunc(s.Suffixes,
+		func(s Suffix) bool { return !s.Shared && dns.IsSubDomain(s.Name, n.Name) })
 	if inside != (len(n.Addrs) > 0) || n.At.Line == 0 {
 		t.Errorf("accepted nameserver %+v of %+v", n, s.Suffixes)
 	}

@@ -20,7 +20,8 @@ func addrs(list ...string) []netip.Addr {
 
 // inSuffixes is a stanza for the suffixes a.test, in line 2, and b.test, then options from line 4.
 func inSuffixes(options ...string) string {
-	return inBlock(append([]string{"suffix a.test default.svc.cluster.local", "suffix b.test svc.cluster.local"}, options...)...)
+	return inBlock(append([]string{"suffix a.test default.svc.cluster.local", "suffix b.test svc.cluster.local"},
+		options...)...)
 }
 
 func TestNameserversAreRead(t *testing.T) {
@@ -39,8 +40,11 @@ func TestNameserversAreRead(t *testing.T) {
 			want: []Nameserver{{Name: "ns.a.test.", Addrs: addrs("192.0.2.1"), At: line(4)}},
 		},
 		{
-			name: "several addresses, in their order", input: inSuffixes("nameserver ns.a.test 192.0.2.2 2001:db8::1 192.0.2.1"),
-			want: []Nameserver{{Name: "ns.a.test.", Addrs: addrs("192.0.2.2", "2001:db8::1", "192.0.2.1"), At: line(4)}},
+			name:  "several addresses, in their order",
+			input: inSuffixes("nameserver ns.a.test 192.0.2.2 2001:db8::1 192.0.2.1"),
+			want: []Nameserver{
+				{Name: "ns.a.test.", Addrs: addrs("192.0.2.2", "2001:db8::1", "192.0.2.1"), At: line(4)},
+			},
 		},
 		{
 			name:  "addresses without duplicates, however they are written",
@@ -52,8 +56,14 @@ func TestNameserversAreRead(t *testing.T) {
 			want: []Nameserver{{Name: "ns.a.test.", Addrs: addrs("127.0.0.1", "::1"), At: line(4)}},
 		},
 		{
-			name: "several, inside and outside, in their order", input: inSuffixes("nameserver z.example.org", "not_ready", "nameserver ns.b.test 192.0.2.1", "nameserver a.example.org."),
-			want: []Nameserver{{Name: "z.example.org.", At: line(4)}, {Name: "ns.b.test.", Addrs: addrs("192.0.2.1"), At: line(6)}, {Name: "a.example.org.", At: line(7)}},
+			name: "several, inside and outside, in their order",
+			input: inSuffixes("nameserver z.example.org", "not_ready", "nameserver ns.b.test 192.0.2.1",
+				"nameserver a.example.org."),
+			want: []Nameserver{
+				{Name: "z.example.org.", At: line(4)},
+				{Name: "ns.b.test.", Addrs: addrs("192.0.2.1"), At: line(6)},
+				{Name: "a.example.org.", At: line(7)},
+			},
 		},
 		{
 			name: "upper case", input: inSuffixes("nameserver NS.A.Test. 192.0.2.1"),
@@ -72,16 +82,19 @@ func TestNameserversAreRead(t *testing.T) {
 			want: []Nameserver{{Name: "test.", At: line(4)}},
 		},
 		{
-			name: "before the suffixes", input: inBlock("nameserver ns.a.test 192.0.2.1", "suffix a.test svc.cluster.local"),
-			want: []Nameserver{{Name: "ns.a.test.", Addrs: addrs("192.0.2.1"), At: line(2)}},
+			name:  "before the suffixes",
+			input: inBlock("nameserver ns.a.test 192.0.2.1", "suffix a.test svc.cluster.local"),
+			want:  []Nameserver{{Name: "ns.a.test.", Addrs: addrs("192.0.2.1"), At: line(2)}},
 		},
 		{
-			name: "inside a shared suffix, whose other names are told elsewhere", input: inSuffixes("fallthrough a.test", "nameserver ns.a.test"),
-			want: []Nameserver{{Name: "ns.a.test.", At: line(5)}},
+			name:  "inside a shared suffix, whose other names are told elsewhere",
+			input: inSuffixes("fallthrough a.test", "nameserver ns.a.test"),
+			want:  []Nameserver{{Name: "ns.a.test.", At: line(5)}},
 		},
 		{
-			name: "inside the suffix that is not shared", input: inSuffixes("nameserver ns.b.test 192.0.2.1", "fallthrough a.test"),
-			want: []Nameserver{{Name: "ns.b.test.", Addrs: addrs("192.0.2.1"), At: line(4)}},
+			name:  "inside the suffix that is not shared",
+			input: inSuffixes("nameserver ns.b.test 192.0.2.1", "fallthrough a.test"),
+			want:  []Nameserver{{Name: "ns.b.test.", Addrs: addrs("192.0.2.1"), At: line(4)}},
 		},
 	}
 	for _, tt := range tests {
@@ -99,7 +112,12 @@ func TestNameserversAreRead(t *testing.T) {
 
 // Each stanza has its own: another cluster's suffixes may be delegated elsewhere.
 func TestNameserversAreTheirStanzas(t *testing.T) {
-	list, err := parse(inSuffixes("nameserver ns.example.org")+"\nheadless other.local {\nsuffix c.test svc.other.local\nnameserver ns.example.org\n}\nheadless third.local", "dns://.:53")
+	list, err := parse(inSuffixes("nameserver ns.example.org")+`
+headless other.local {
+suffix c.test svc.other.local
+nameserver ns.example.org
+}
+headless third.local`, "dns://.:53")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,62 +133,164 @@ func TestNameserversAreTheirStanzas(t *testing.T) {
 
 func TestWrongNameserverIsRefused(t *testing.T) {
 	const (
-		usage     = ": allowed is nameserver NAME [ADDRESS...]"
-		noName    = " is no domain name" + usage
-		noSuffix  = " has no suffix to serve: allowed with a suffix that is not shared"
-		inside    = " lies inside a suffix, nobody else can tell its addresses: allowed is nameserver NAME ADDRESS..."
-		outside   = " lies outside the suffixes, its addresses are told elsewhere: allowed is nameserver NAME"
-		inCluster = " lies inside a cluster zone, which those who ask for suffixes cannot reach: allowed is a name outside"
-		families  = ": allowed are addresses of IPv4 and IPv6"
-		twice     = " stands twice: allowed is to give all its addresses at once"
+		noName    = ": must be a domain name; usage: nameserver NAME [ADDRESS...]"
+		noSuffix  = " needs a suffix that fallthrough does not cover"
+		inside    = " is inside a suffix and needs an address; usage: nameserver NAME ADDRESS..."
+		outside   = " is outside the suffixes and takes no address; usage: nameserver NAME"
+		inCluster = " must be outside the cluster zones"
+		address   = ": must be an IP address without a zone, and not 0.0.0.0 or ::"
+		twice     = " is listed twice; put all its addresses on one line"
 	)
 	long := strings.Repeat("a", 64) + ".test"
 	check(t, []mistake{
-		{name: "nothing", input: inSuffixes("nameserver"), want: at(4) + "nameserver has 0 arguments: allowed is nameserver NAME [ADDRESS...]"},
-		{name: "an IPv4 address for a name", input: inSuffixes("nameserver 192.0.2.1"), want: at(4) + `nameserver "192.0.2.1"` + noName},
-		{name: "an IPv6 address for a name", input: inSuffixes("nameserver 2001:db8::1"), want: at(4) + `nameserver "2001:db8::1"` + noName},
-		{name: "an address with a dot at the end", input: inSuffixes("nameserver 192.0.2.1."), want: at(4) + `nameserver "192.0.2.1."` + noName},
-		{name: "a network for a name", input: inSuffixes("nameserver 192.0.0.0/8"), want: at(4) + `nameserver "192.0.0.0/8"` + noName},
-		{name: "a name with a length", input: inSuffixes("nameserver ns.example.org/24"), want: at(4) + `nameserver "ns.example.org/24"` + noName},
-		{name: "an address before the name", input: inSuffixes("nameserver 192.0.2.1 ns.a.test"), want: at(4) + `nameserver "192.0.2.1"` + noName},
-		{name: "root", input: inSuffixes("nameserver ."), want: at(4) + `nameserver "."` + noName},
-		{name: "empty", input: inSuffixes(`nameserver ""`), want: at(4) + `nameserver ""` + noName},
-		{name: "no domain name", input: inSuffixes("nameserver ns..test"), want: at(4) + `nameserver "ns..test"` + noName},
-		{name: "a label too long", input: inSuffixes("nameserver " + long), want: at(4) + `nameserver "` + long + `"` + noName},
-		{name: "with a port", input: inSuffixes("nameserver ns.example.org:53"), want: at(4) + `nameserver "ns.example.org:53"` + noName},
-		{name: "address no address", input: inSuffixes("nameserver ns.a.test 192.0.2.256"), want: at(4) + `nameserver address "192.0.2.256"` + families},
-		{name: "address with a port", input: inSuffixes("nameserver ns.a.test 192.0.2.1:53"), want: at(4) + `nameserver address "192.0.2.1:53"` + families},
-		{name: "address with a zone", input: inSuffixes("nameserver ns.a.test fe80::1%eth0"), want: at(4) + `nameserver address "fe80::1%eth0"` + families},
-		{name: "address that is a name", input: inSuffixes("nameserver ns.a.test ns2.a.test"), want: at(4) + `nameserver address "ns2.a.test"` + families},
-		{name: "address that is a network", input: inSuffixes("nameserver ns.a.test 192.0.2.0/24"), want: at(4) + `nameserver address "192.0.2.0/24"` + families},
-		{name: "address empty", input: inSuffixes(`nameserver ns.a.test ""`), want: at(4) + `nameserver address ""` + families},
-		{name: "the address of nobody", input: inSuffixes("nameserver ns.a.test 0.0.0.0"), want: at(4) + `nameserver address "0.0.0.0"` + families},
-		{name: "the IPv6 address of nobody", input: inSuffixes("nameserver ns.a.test ::"), want: at(4) + `nameserver address "::"` + families},
-		{name: "the address of nobody in IPv6", input: inSuffixes("nameserver ns.a.test ::ffff:0.0.0.0"), want: at(4) + `nameserver address "::ffff:0.0.0.0"` + families},
-		{name: "a bad address behind good ones", input: inSuffixes("not_ready", "nameserver ns.a.test 192.0.2.1 2001:db8::1 x"), want: at(5) + `nameserver address "x"` + families},
-		{name: "twice", input: inSuffixes("nameserver ns.a.test 192.0.2.1", "ttl 5", "nameserver NS.a.test. 192.0.2.2"), want: at(6) + `nameserver "NS.a.test."` + twice},
-		{name: "twice outside", input: inSuffixes("nameserver ns.example.org", "nameserver ns.example.org"), want: at(5) + `nameserver "ns.example.org"` + twice},
-		{name: "inside without addresses", input: inSuffixes("nameserver ns.A.test"), want: at(4) + `nameserver "ns.a.test."` + inside},
-		{name: "inside the second suffix without addresses", input: inSuffixes("nameserver ns.dns.b.test"), want: at(4) + `nameserver "ns.dns.b.test."` + inside},
-		{name: "the suffix itself without addresses", input: inSuffixes("nameserver b.test"), want: at(4) + `nameserver "b.test."` + inside},
-		{name: "outside with addresses", input: inSuffixes("nameserver ns.example.org 192.0.2.1"), want: at(4) + `nameserver "ns.example.org."` + outside},
-		{name: "beside with addresses", input: inSuffixes("nameserver nsa.test 192.0.2.1"), want: at(4) + `nameserver "nsa.test."` + outside},
 		{
-			name: "inside a shared suffix with addresses", input: inSuffixes("fallthrough a.test", "nameserver ns.a.test 192.0.2.1"),
-			want: at(5) + `nameserver "ns.a.test."` + outside,
+			name: "nothing", input: inSuffixes("nameserver"),
+			want: at(4) + "wrong argument count for 'nameserver'; usage: nameserver NAME [ADDRESS...]",
 		},
-		{name: "in the cluster zone", input: inSuffixes("nameserver ns.Cluster.local"), want: at(4) + `nameserver "ns.cluster.local."` + inCluster},
-		{name: "the cluster zone itself", input: inSuffixes("nameserver cluster.local"), want: at(4) + `nameserver "cluster.local."` + inCluster},
 		{
-			name: "in the cluster zone below a suffix above it", input: inBlock("suffix local svc.cluster.local", "nameserver ns.cluster.local 192.0.2.1"),
-			want: at(3) + `nameserver "ns.cluster.local."` + inCluster,
+			name: "an IPv4 address for a name", input: inSuffixes("nameserver 192.0.2.1"),
+			want: at(4) + "invalid nameserver '192.0.2.1'" + noName,
 		},
-		{name: "no suffix", input: inBlock("ttl 5", "nameserver ns.example.org"), want: at(3) + `nameserver "ns.example.org."` + noSuffix},
-		{name: "every suffix shared", input: inSuffixes("nameserver ns.example.org", "fallthrough"), want: at(4) + `nameserver "ns.example.org."` + noSuffix},
-		{name: "the first wrong one is told of", input: inSuffixes("nameserver ns.example.org", "nameserver ns.a.test", "nameserver ns.b.test"), want: at(5) + `nameserver "ns.a.test."` + inside},
 		{
-			name: "of the second stanza", input: inSuffixes() + "\nheadless other.local {\nsuffix c.test svc.other.local\nnameserver ns.c.test\n}",
-			want: at(7) + `nameserver "ns.c.test."` + inside,
+			name: "an IPv6 address for a name", input: inSuffixes("nameserver 2001:db8::1"),
+			want: at(4) + "invalid nameserver '2001:db8::1'" + noName,
+		},
+		{
+			name: "an address with a dot at the end", input: inSuffixes("nameserver 192.0.2.1."),
+			want: at(4) + "invalid nameserver '192.0.2.1.'" + noName,
+		},
+		{
+			name: "a network for a name", input: inSuffixes("nameserver 192.0.0.0/8"),
+			want: at(4) + "invalid nameserver '192.0.0.0/8'" + noName,
+		},
+		{
+			name: "a name with a length", input: inSuffixes("nameserver ns.example.org/24"),
+			want: at(4) + "invalid nameserver 'ns.example.org/24'" + noName,
+		},
+		{
+			name: "an address before the name", input: inSuffixes("nameserver 192.0.2.1 ns.a.test"),
+			want: at(4) + "invalid nameserver '192.0.2.1'" + noName,
+		},
+		{name: "root", input: inSuffixes("nameserver ."), want: at(4) + "invalid nameserver '.'" + noName},
+		{name: "empty", input: inSuffixes(`nameserver ""`), want: at(4) + "invalid nameserver ''" + noName},
+		{
+			name: "no domain name", input: inSuffixes("nameserver ns..test"),
+			want: at(4) + "invalid nameserver 'ns..test'" + noName,
+		},
+		{
+			name: "a label too long", input: inSuffixes("nameserver " + long),
+			want: at(4) + "invalid nameserver '" + long + "'" + noName,
+		},
+		{
+			name: "with a port", input: inSuffixes("nameserver ns.example.org:53"),
+			want: at(4) + "invalid nameserver 'ns.example.org:53'" + noName,
+		},
+		{
+			name: "address no address", input: inSuffixes("nameserver ns.a.test 192.0.2.256"),
+			want: at(4) + "invalid nameserver address '192.0.2.256'" + address,
+		},
+		{
+			name: "address with a port", input: inSuffixes("nameserver ns.a.test 192.0.2.1:53"),
+			want: at(4) + "invalid nameserver address '192.0.2.1:53'" + address,
+		},
+		{
+			name: "address with a zone", input: inSuffixes("nameserver ns.a.test fe80::1%eth0"),
+			want: at(4) + "invalid nameserver address 'fe80::1%eth0'" + address,
+		},
+		{
+			name: "address that is a name", input: inSuffixes("nameserver ns.a.test ns2.a.test"),
+			want: at(4) + "invalid nameserver address 'ns2.a.test'" + address,
+		},
+		{
+			name: "address that is a network", input: inSuffixes("nameserver ns.a.test 192.0.2.0/24"),
+			want: at(4) + "invalid nameserver address '192.0.2.0/24'" + address,
+		},
+		{
+			name: "address empty", input: inSuffixes(`nameserver ns.a.test ""`),
+			want: at(4) + "invalid nameserver address ''" + address,
+		},
+		{
+			name: "the address of nobody", input: inSuffixes("nameserver ns.a.test 0.0.0.0"),
+			want: at(4) + "invalid nameserver address '0.0.0.0'" + address,
+		},
+		{
+			name: "the IPv6 address of nobody", input: inSuffixes("nameserver ns.a.test ::"),
+			want: at(4) + "invalid nameserver address '::'" + address,
+		},
+		{
+			name: "the address of nobody in IPv6", input: inSuffixes("nameserver ns.a.test ::ffff:0.0.0.0"),
+			want: at(4) + "invalid nameserver address '::ffff:0.0.0.0'" + address,
+		},
+		{
+			name:  "a bad address behind good ones",
+			input: inSuffixes("not_ready", "nameserver ns.a.test 192.0.2.1 2001:db8::1 x"),
+			want:  at(5) + "invalid nameserver address 'x'" + address,
+		},
+		{
+			name:  "twice",
+			input: inSuffixes("nameserver ns.a.test 192.0.2.1", "ttl 5", "nameserver NS.a.test. 192.0.2.2"),
+			want:  at(6) + "nameserver 'NS.a.test.'" + twice,
+		},
+		{
+			name: "twice outside", input: inSuffixes("nameserver ns.example.org", "nameserver ns.example.org"),
+			want: at(5) + "nameserver 'ns.example.org'" + twice,
+		},
+		{
+			name: "inside without addresses", input: inSuffixes("nameserver ns.A.test"),
+			want: at(4) + "nameserver 'ns.a.test.'" + inside,
+		},
+		{
+			name: "inside the second suffix without addresses", input: inSuffixes("nameserver ns.dns.b.test"),
+			want: at(4) + "nameserver 'ns.dns.b.test.'" + inside,
+		},
+		{
+			name: "the suffix itself without addresses", input: inSuffixes("nameserver b.test"),
+			want: at(4) + "nameserver 'b.test.'" + inside,
+		},
+		{
+			name: "outside with addresses", input: inSuffixes("nameserver ns.example.org 192.0.2.1"),
+			want: at(4) + "nameserver 'ns.example.org.'" + outside,
+		},
+		{
+			name: "beside with addresses", input: inSuffixes("nameserver nsa.test 192.0.2.1"),
+			want: at(4) + "nameserver 'nsa.test.'" + outside,
+		},
+		{
+			name:  "inside a shared suffix with addresses",
+			input: inSuffixes("fallthrough a.test", "nameserver ns.a.test 192.0.2.1"),
+			want:  at(5) + "nameserver 'ns.a.test.'" + outside,
+		},
+		{
+			name: "in the cluster zone", input: inSuffixes("nameserver ns.Cluster.local"),
+			want: at(4) + "nameserver 'ns.cluster.local.'" + inCluster,
+		},
+		{
+			name: "the cluster zone itself", input: inSuffixes("nameserver cluster.local"),
+			want: at(4) + "nameserver 'cluster.local.'" + inCluster,
+		},
+		{
+			name:  "in the cluster zone below a suffix above it",
+			input: inBlock("suffix local svc.cluster.local", "nameserver ns.cluster.local 192.0.2.1"),
+			want:  at(3) + "nameserver 'ns.cluster.local.'" + inCluster,
+		},
+		{
+			name: "no suffix", input: inBlock("ttl 5", "nameserver ns.example.org"),
+			want: at(3) + "nameserver 'ns.example.org.'" + noSuffix,
+		},
+		{
+			name: "every suffix shared", input: inSuffixes("nameserver ns.example.org", "fallthrough"),
+			want: at(4) + "nameserver 'ns.example.org.'" + noSuffix,
+		},
+		{
+			name:  "the first wrong one is told of",
+			input: inSuffixes("nameserver ns.example.org", "nameserver ns.a.test", "nameserver ns.b.test"),
+			want:  at(5) + "nameserver 'ns.a.test.'" + inside,
+		},
+		{
+			name: "of the second stanza",
+			input: inSuffixes() +
+				"\nheadless other.local {\nsuffix c.test svc.other.local\nnameserver ns.c.test\n}",
+			want: at(7) + "nameserver 'ns.c.test.'" + inside,
 		},
 	})
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -13,49 +12,49 @@ import (
 	"github.com/miekg/dns"
 )
 
-// parser reads one stanza.
+// parser parses one stanza.
 type parser struct {
 	*caddy.Controller
-	served []string // the server block's zones
+	served []string // zones of the server block
 	s      Stanza
 
-	seen    map[string]Position // options that may stand once
-	shared  *fallThrough
-	targets []string // of s.Suffixes, as written
+	seen    map[string]Position // options so far
+	shared  *fallThrough        // nil without the option
+	targets []string            // of s.Suffixes, as written
 }
 
+// fallThrough is the option fallthrough.
 type fallThrough struct {
 	zones []string
 	at    Position
 }
 
-// option is one option of a stanza.
+// option describes one option of a stanza.
 type option struct {
-	usage string
-	// min and max are numbers of arguments; max < 0 is any.
-	min, max int
-	repeats  bool
+	usage    string
+	min, max int  // number of arguments; max < 0 means any
+	repeats  bool // the option may be set more than once
 	read     func(*parser, []string) error
 }
 
-var options map[string]option
-
-func init() { // not a literal: the readers refer to it
-	options = map[string]option{
-		"suffix":          {usage: "suffix SUFFIX TARGET", min: 2, max: 2, repeats: true, read: (*parser).suffix},
-		"nameserver":      {usage: "nameserver NAME [ADDRESS...]", min: 1, max: -1, repeats: true, read: (*parser).nameserver},
-		"not_ready":       {usage: "not_ready, without arguments", read: (*parser).notReady},
-		"namespaces":      {usage: "namespaces NAMESPACE...", min: 1, max: -1, repeats: true, read: (*parser).namespaces},
-		"ttl":             {usage: "ttl SECONDS", min: 1, max: 1, read: (*parser).ttl},
-		"fallthrough":     {usage: "fallthrough [ZONES...]", max: -1, read: (*parser).fallthroughTo},
-		"kubeconfig":      {usage: "kubeconfig KUBECONFIG [CONTEXT]", min: 1, max: 2, read: (*parser).kubeconfig},
-		"manifests":       {usage: "manifests PATH...", min: 1, max: -1, repeats: true, read: (*parser).manifests},
-		"snapshot":        {usage: "snapshot FILE", min: 1, max: 1, read: (*parser).snapshot},
-		"explain":         {usage: "explain [ADDRESS]", max: 1, read: (*parser).explain},
-		"startup_timeout": {usage: "startup_timeout DURATION, such as 5s", min: 1, max: 1, read: (*parser).startupTimeout},
-	}
+// options are all options by name.
+var options = map[string]option{
+	"suffix": {usage: "suffix SUFFIX TARGET", min: 2, max: 2, repeats: true, read: (*parser).suffix},
+	"nameserver": {
+		usage: "nameserver NAME [ADDRESS...]", min: 1, max: -1, repeats: true, read: (*parser).nameserver,
+	},
+	"not_ready":       {usage: "not_ready", read: (*parser).notReady},
+	"namespaces":      {usage: "namespaces NAMESPACE...", min: 1, max: -1, repeats: true, read: (*parser).namespaces},
+	"ttl":             {usage: "ttl TTL", min: 1, max: 1, read: (*parser).ttl},
+	"fallthrough":     {usage: "fallthrough [ZONES...]", max: -1, read: (*parser).fallthroughTo},
+	"kubeconfig":      {usage: "kubeconfig KUBECONFIG [CONTEXT]", min: 1, max: 2, read: (*parser).kubeconfig},
+	"manifests":       {usage: "manifests PATH...", min: 1, max: -1, repeats: true, read: (*parser).manifests},
+	"snapshot":        {usage: "snapshot FILE", min: 1, max: 1, read: (*parser).snapshot},
+	"explain":         {usage: "explain [ADDRESS]", max: 1, read: (*parser).explain},
+	"startup_timeout": {usage: "startup_timeout DURATION", min: 1, max: 1, read: (*parser).startupTimeout},
 }
 
+// stanza parses the whole stanza into p.s.
 func (p *parser) stanza() error {
 	p.s = Stanza{TTL: defaultTTL, StartupTimeout: defaultTimeout, At: position(p.Controller)}
 	p.s.Source.At = p.s.At
@@ -67,16 +66,16 @@ func (p *parser) stanza() error {
 		name := p.Val()
 		o, ok := options[name]
 		if !ok {
-			return p.Errf("unknown option %q: allowed are %s", name, strings.Join(slices.Sorted(maps.Keys(options)), ", "))
+			return p.Errf("unknown property %s", quote(name))
 		}
 		at := position(p.Controller)
 		if first, twice := p.seen[name]; twice && !o.repeats {
-			return at.Errorf("%s stands in line %d already: it is allowed once", name, first.Line)
+			return at.Errorf("%s is already set at %s", name, first)
 		}
 		p.seen[name] = at
 		args := p.RemainingArgs()
 		if len(args) < o.min || o.max >= 0 && len(args) > o.max {
-			return at.Errorf("%s has %d arguments: allowed is %s", name, len(args), o.usage)
+			return at.Errorf("wrong argument count for '%s'; usage: %s", name, o.usage)
 		}
 		if err := o.read(p, args); err != nil {
 			return err
@@ -85,8 +84,9 @@ func (p *parser) stanza() error {
 	return p.finish()
 }
 
-// zones reads the cluster zones and pod networks, or takes the server block's.
+// zones parses the cluster zones and pod networks, which are the zones of the server block if there are no arguments.
 func (p *parser) zones(args []string) error {
+	const usage = "name the cluster zone, such as cluster.local"
 	zones := args
 	if len(args) == 0 {
 		zones = p.served
@@ -101,26 +101,28 @@ func (p *parser) zones(args []string) error {
 		name, err := zoneName(z)
 		switch {
 		case err != nil || strings.ContainsAny(z, "/"):
-			return p.Errf("%q is no cluster zone: name the cluster zone, such as cluster.local", z)
-		case len(name) > maxSuffix:
-			return p.Errf("zone %q has %d octets: allowed are %d", z, len(name), maxSuffix)
+			return p.Errf("invalid cluster zone %s: must be a domain name, such as cluster.local", quote(z))
+		case len(name) > maxZone:
+			return p.Errf("cluster zone %s must have at most %d octets: %d", quote(z), maxZone, len(name))
 		case name == ".":
-			return p.Errf("zone %q is all of DNS: name the cluster zone, such as cluster.local", z)
+			return p.Errf("cluster zone cannot be the root; %s", usage)
 		case slices.Contains(p.s.Zones, name):
-			return p.Errf("zone %q stands twice", z)
+			return p.Errf("cluster zone %s is listed twice", quote(z))
 		}
 		p.s.Zones = append(p.s.Zones, name)
 	}
 	if len(p.s.Zones) == 0 {
-		return p.Errf("no zone given: name the cluster zone, such as cluster.local")
+		return p.Errf("no cluster zone; %s", usage)
 	}
 	return nil
 }
 
+// suffix parses the option suffix, except for the target, which may name any zone of the stanza.
 func (p *parser) suffix(args []string) error {
 	name, err := zoneName(args[0])
-	if err != nil || name == "." || strings.Contains(args[0], "/") || len(name) > maxSuffix {
-		return p.Errf("%q is no suffix: allowed is a domain name of 1 to %d octets, such as mgmt.example.org", args[0], maxSuffix)
+	if err != nil || name == "." || strings.Contains(args[0], "/") || len(name) > maxZone {
+		return p.Errf("invalid suffix %s: must be a domain name of at most %d octets, such as example.org",
+			quote(args[0]), maxZone)
 	}
 	p.s.Suffixes = append(p.s.Suffixes, Suffix{Name: name, At: position(p.Controller)})
 	p.targets = append(p.targets, args[1])
@@ -134,8 +136,9 @@ func (p *parser) notReady([]string) error {
 
 func (p *parser) namespaces(args []string) error {
 	for _, ns := range args {
-		if noLabel(ns) {
-			return p.Errf("%q is no namespace: allowed are lower case letters, digits and -, 63 at most", ns)
+		if notLabel(ns) {
+			return p.Errf("invalid namespace %s: must be a label of at most 63 lower case letters, digits and dashes",
+				quote(ns))
 		}
 		if !slices.Contains(p.s.Namespaces, ns) {
 			p.s.Namespaces = append(p.s.Namespaces, ns)
@@ -146,9 +149,12 @@ func (p *parser) namespaces(args []string) error {
 }
 
 func (p *parser) ttl(args []string) error {
-	ttl, err := strconv.ParseUint(args[0], 10, 32)
-	if err != nil || ttl > maxTTL {
-		return p.Errf("ttl %q: allowed are 0 to %d seconds", args[0], maxTTL)
+	ttl, err := strconv.ParseInt(args[0], 10, 64)
+	switch {
+	case err != nil:
+		return p.Errf("invalid ttl %s: must be a number of seconds in range [0, %d]", quote(args[0]), maxTTL)
+	case ttl < 0 || ttl > maxTTL:
+		return p.Errf("ttl must be in range [0, %d]: %d", maxTTL, ttl)
 	}
 	p.s.TTL = uint32(ttl)
 	return nil
@@ -159,7 +165,7 @@ func (p *parser) fallthroughTo(args []string) error {
 	for _, z := range args {
 		name, err := zoneName(z)
 		if err != nil {
-			return p.Errf("fallthrough %q is no domain name", z)
+			return p.Errf("invalid fallthrough zone %s: must be a domain name", quote(z))
 		}
 		p.shared.zones = append(p.shared.zones, name)
 	}
@@ -171,21 +177,21 @@ func (p *parser) kubeconfig(args []string) error {
 	if len(args) == 2 {
 		p.s.Source.Context = args[1]
 	}
-	return p.source(args[0])
+	return p.source("kubeconfig", args[0])
 }
 
 func (p *parser) manifests(args []string) error {
 	p.s.Source.Manifests = append(p.s.Source.Manifests, args...)
-	return p.source()
+	return p.source("manifests", args...)
 }
 
-// source checks the paths and notes where the option stands, and that it is the only one of its kind.
-func (p *parser) source(paths ...string) error {
+// source checks the paths of kubeconfig or manifests, and keeps where the option is.
+func (p *parser) source(option string, paths ...string) error {
 	if p.s.Source.Kubeconfig != "" && len(p.s.Source.Manifests) > 0 {
-		return p.Errf("kubeconfig and manifests stand together: allowed is one of them, for one cluster")
+		return p.Errf("kubeconfig and manifests cannot both be set")
 	}
-	if slices.Contains(append(paths, p.s.Source.Manifests...), "") {
-		return p.Errf("a path is empty: allowed are names of files, and for manifests of folders")
+	if slices.Contains(paths, "") {
+		return p.Errf("%s path cannot be empty", option)
 	}
 	p.s.Source.At = position(p.Controller)
 	return nil
@@ -193,7 +199,7 @@ func (p *parser) source(paths ...string) error {
 
 func (p *parser) snapshot(args []string) error {
 	if args[0] == "" || strings.HasSuffix(args[0], "/") {
-		return p.Errf("snapshot %q is no file: allowed is the name of a file in a folder that CoreDNS may write to", args[0])
+		return p.Errf("invalid snapshot %s: must be a file, in a directory that CoreDNS can write to", quote(args[0]))
 	}
 	p.s.Snapshot = Snapshot{Path: args[0], At: position(p.Controller)}
 	return nil
@@ -206,7 +212,7 @@ func (p *parser) explain(args []string) error {
 	}
 	a, err := netip.ParseAddrPort(args[0])
 	if err != nil || a.Port() == 0 {
-		return p.Errf("explain %q: allowed is an IP address with a port, such as %s", args[0], defaultExplain)
+		return p.Errf("invalid explain address %s: must be IP:port, such as %s", quote(args[0]), defaultExplain)
 	}
 	p.s.Explain.Address = a.String()
 	return nil
@@ -215,25 +221,32 @@ func (p *parser) explain(args []string) error {
 func (p *parser) startupTimeout(args []string) error {
 	d, err := time.ParseDuration(args[0])
 	if err != nil || d < 0 {
-		return p.Errf("startup_timeout %q: allowed is a duration of 0s or more, such as 5s", args[0])
+		return p.Errf("invalid startup_timeout %s: must be a duration of at least 0s, such as 5s", quote(args[0]))
 	}
 	p.s.StartupTimeout = d
 	return nil
 }
 
-// zoneName is s fully qualified and in lower case.
+// zoneName returns s fully qualified and in lower case. It returns an error if s is not a domain name.
 func zoneName(s string) (string, error) {
 	hosts := plugin.Host(s).NormalizeExact()
 	if len(hosts) != 1 || strings.Contains(s, ":") {
 		return "", strconv.ErrSyntax
 	}
-	if n, ok := dns.IsDomainName(hosts[0]); !ok || n == 0 && hosts[0] != "." || !dns.IsFqdn(hosts[0]) { // the last dot may be escaped
+	// IsFqdn is false if the last dot is escaped.
+	if n, ok := dns.IsDomainName(hosts[0]); !ok || n == 0 && hosts[0] != "." || !dns.IsFqdn(hosts[0]) {
 		return "", strconv.ErrSyntax
 	}
 	return hosts[0], nil
 }
 
-// origins are the zones of a server block's keys, such as dns://example.org.:53.
+// origins returns the zones of a server block's keys, such as dns://example.org.:53.
 func origins(keys []string) []string {
 	return plugin.OriginsFromArgsOrServerBlock(nil, keys)
+}
+
+// quote puts s in the quotes of CoreDNS's error messages, and escapes what would not be one printable line.
+func quote(s string) string {
+	q := strconv.Quote(s)
+	return "'" + q[1:len(q)-1] + "'"
 }

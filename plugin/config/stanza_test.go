@@ -89,7 +89,10 @@ func TestStanzaIsReadWhole(t *testing.T) {
 			want: with(func(s *Stanza) {
 				s.Suffixes = []Suffix{
 					{Name: "mgmt.pix.yun.com.", Target: Target{Namespace: "default"}, At: line(2)},
-					{Name: "storm.example.org.", Target: Target{Namespace: "default", Service: "worker"}, Shared: true, At: line(3)},
+					{
+						Name: "storm.example.org.", Target: Target{Namespace: "default", Service: "worker"},
+						Shared: true, At: line(3),
+					},
 					{Name: "k8s.example.org.", Shared: true, At: line(4)},
 				}
 				s.NotReady = true
@@ -229,10 +232,19 @@ func TestFallthroughSharesTheSuffixesItCovers(t *testing.T) {
 	}{
 		{name: "none", option: "", want: map[string]bool{"a.example.org.": false, "b.test.": false}},
 		{name: "bare", option: "fallthrough", want: map[string]bool{"a.example.org.": true, "b.test.": true}},
-		{name: "a suffix itself", option: "fallthrough b.test", want: map[string]bool{"a.example.org.": false, "b.test.": true}},
-		{name: "a domain above", option: "fallthrough Example.ORG", want: map[string]bool{"a.example.org.": true, "b.test.": false}},
+		{
+			name: "a suffix itself", option: "fallthrough b.test",
+			want: map[string]bool{"a.example.org.": false, "b.test.": true},
+		},
+		{
+			name: "a domain above", option: "fallthrough Example.ORG",
+			want: map[string]bool{"a.example.org.": true, "b.test.": false},
+		},
 		{name: "the root", option: "fallthrough .", want: map[string]bool{"a.example.org.": true, "b.test.": true}},
-		{name: "each by its own", option: "fallthrough example.org b.test", want: map[string]bool{"a.example.org.": true, "b.test.": true}},
+		{
+			name: "each by its own", option: "fallthrough example.org b.test",
+			want: map[string]bool{"a.example.org.": true, "b.test.": true},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -8,30 +8,23 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// finish checks what can only be checked once the whole stanza is read.
+// finish makes the checks that need the whole stanza.
 func (p *parser) finish() error {
 	if p.s.Snapshot.Path != "" && len(p.s.Source.Manifests) > 0 {
-		return p.s.Snapshot.At.Errorf("snapshot and manifests stand together: allowed is one of them, manifests are files already")
+		return p.s.Snapshot.At.Errorf("snapshot and manifests cannot both be set")
 	}
 	for i := range p.s.Suffixes {
 		s := &p.s.Suffixes[i]
 		if err := p.target(s, p.targets[i]); err != nil {
 			return err
 		}
-		for _, z := range p.s.Zones {
-			if err := checkSuffixZone(*s, z); err != nil {
-				return err
-			}
-		}
-		for _, other := range p.s.Suffixes[:i] {
-			if err := checkTwice(*s, other); err != nil {
-				return err
-			}
+		if err := checkSuffix(*s, p.s.Zones, p.s.Suffixes[:i]); err != nil {
+			return err
 		}
 		inside := func(zone string) bool { return dns.IsSubDomain(zone, s.Name) }
 		if len(p.served) > 0 && !slices.ContainsFunc(p.served, inside) {
-			return s.At.Errorf("suffix %q lies outside the server block's zones, no query for it comes here: allowed is what lies in %s",
-				s.Name, strings.Join(p.served, ", "))
+			return s.At.Errorf("suffix %s is not in the server block's zones (%s)", quote(s.Name),
+				strings.Join(p.served, ", "))
 		}
 	}
 	if err := p.share(); err != nil {
@@ -40,14 +33,15 @@ func (p *parser) finish() error {
 	return p.checkNameservers()
 }
 
-// target reads where the suffix s is grafted.
+// target parses the target of the suffix s.
 func (p *parser) target(s *Suffix, target string) error {
 	name, err := zoneName(target)
 	if err == nil {
 		for _, z := range p.s.Zones {
 			labels, ok := strings.CutSuffix(name, "svc."+z)
 			path := strings.Split(strings.TrimSuffix(labels, "."), ".")
-			if !ok || labels != "" && !strings.HasSuffix(labels, ".") || len(path) > 2 || labels != "" && slices.ContainsFunc(path, noLabel) {
+			if !ok || len(path) > 2 || labels != "" &&
+				(!strings.HasSuffix(labels, ".") || slices.ContainsFunc(path, notLabel)) {
 				continue
 			}
 			slices.Reverse(path)
@@ -58,22 +52,25 @@ func (p *parser) target(s *Suffix, target string) error {
 			return p.targetWatched(s)
 		}
 	}
-	return s.At.Errorf("target %q: allowed are svc.ZONE, NAMESPACE.svc.ZONE and SERVICE.NAMESPACE.svc.ZONE, where ZONE is one of %s",
-		target, strings.Join(p.s.Zones, ", "))
+	return s.At.Errorf("invalid target %s: must be svc.ZONE, NAMESPACE.svc.ZONE or SERVICE.NAMESPACE.svc.ZONE, "+
+		"where ZONE is %s", quote(target), strings.Join(p.s.Zones, " or "))
 }
 
-// noLabel reports whether s can be no name of a namespace or a Service.
-func noLabel(s string) bool { return len(validation.IsDNS1123Label(s)) > 0 }
+// notLabel reports whether s is not a valid name of a namespace or a Service.
+func notLabel(s string) bool { return len(validation.IsDNS1123Label(s)) > 0 }
 
+// targetWatched checks that the namespace of a target is watched.
 func (p *parser) targetWatched(s *Suffix) error {
 	ns := s.Target.Namespace
 	if ns == "" || len(p.s.Namespaces) == 0 || slices.Contains(p.s.Namespaces, ns) {
 		return nil
 	}
-	return s.At.Errorf("namespace %q is not among the namespaces watched: allowed are %s", ns, strings.Join(p.s.Namespaces, ", "))
+	return s.At.Errorf("namespace '%s' of the target is not watched; namespaces has only %s",
+		ns, strings.Join(p.s.Namespaces, ", "))
 }
 
-// share marks the suffixes that fallthrough covers. In cluster zones every miss goes on anyway.
+// share marks the suffixes that fallthrough covers. It has no effect on cluster zones: there the plugin always
+// passes on a query for a name that it does not own.
 func (p *parser) share() error {
 	if p.shared == nil {
 		return nil
@@ -90,22 +87,24 @@ func (p *parser) share() error {
 			}
 		}
 		if !covers {
-			return p.shared.at.Errorf("fallthrough %q covers no suffix of this stanza: allowed are its suffixes and domains above them", z)
+			return p.shared.at.Errorf("fallthrough zone %s must be a suffix of this stanza, or a parent domain of one",
+				quote(z))
 		}
 	}
 	return nil
 }
 
-func checkSuffixZone(s Suffix, zone string) error {
-	if dns.IsSubDomain(zone, s.Name) {
-		return s.At.Errorf("suffix %q lies inside the cluster zone %q, whose names belong to the cluster: allowed is a domain outside", s.Name, zone)
+// checkSuffix checks that s is outside the cluster zones, and that no other suffix has its name.
+func checkSuffix(s Suffix, zones []string, others []Suffix) error {
+	for _, z := range zones {
+		if dns.IsSubDomain(z, s.Name) {
+			return s.At.Errorf("suffix %s must be outside the cluster zone %s", quote(s.Name), quote(z))
+		}
 	}
-	return nil
-}
-
-func checkTwice(s, other Suffix) error {
-	if s.Name == other.Name {
-		return s.At.Errorf("suffix %q stands at %s already: allowed is one target for a suffix", s.Name, other.At)
+	for _, o := range others {
+		if o.Name == s.Name {
+			return s.At.Errorf("suffix %s is already set at %s", quote(s.Name), o.At)
+		}
 	}
 	return nil
 }

@@ -2,7 +2,7 @@ package dnsname
 
 import "strings"
 
-// Under is the name of a label that ends in a dot, below zone.
+// Under returns the name of a label directly below zone. The label ends in a dot, such as "hostmaster.".
 func Under(label, zone string) string {
 	if zone == "." {
 		return label
@@ -10,8 +10,9 @@ func Under(label, zone string) string {
 	return label + zone
 }
 
-// Join is the name that labels lead to, from zone down, escaped as miekg/dns unpacks names. It reports false for one that is too
-// long for a message: nobody can ask for it, so nothing may point at it. zone is counted as written, without escapes.
+// Join returns the name that labels lead to, from zone down, escaped as miekg/dns escapes names. It reports false if
+// the name does not fit a DNS message. No record may point at such a name, since no query can have it. The zone must
+// not need escapes.
 func Join(zone string, labels ...string) (string, bool) {
 	octets, size := len(zone)+1, len(zone)
 	for _, l := range labels {

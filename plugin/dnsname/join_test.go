@@ -35,17 +35,32 @@ func TestJoinLeadsDownFromTheZone(t *testing.T) {
 		want   string
 	}{
 		{name: "the zone", zone: "mgmt.test.", want: "mgmt.test."},
-		{name: "the zone as a query spells it", zone: "mGmt.Test.", labels: []string{"web-0"}, want: "web-0.mGmt.Test."},
-		{name: "from the zone down", zone: "cluster.local.", labels: []string{"svc", "default", "nginx", "web-0"}, want: "web-0.nginx.default.svc.cluster.local."},
+		{
+			name: "the zone as a query spells it", zone: "mGmt.Test.", labels: []string{"web-0"},
+			want: "web-0.mGmt.Test.",
+		},
+		{
+			name: "from the zone down", zone: "cluster.local.", labels: []string{"svc", "default", "nginx", "web-0"},
+			want: "web-0.nginx.default.svc.cluster.local.",
+		},
 		{name: "the root", zone: ".", want: "."},
 		{name: "below the root", zone: ".", labels: []string{"test", "a"}, want: "a.test."},
-		{name: "port and protocol", zone: "nginx.test.", labels: []string{"_tcp", "_web"}, want: "_web._tcp.nginx.test."},
+		{
+			name: "port and protocol", zone: "nginx.test.", labels: []string{"_tcp", "_web"},
+			want: "_web._tcp.nginx.test.",
+		},
 		{name: "space", zone: "test.", labels: []string{"a b"}, want: `a\ b.test.`},
 		{name: "dot", zone: "test.", labels: []string{"a.b"}, want: `a\.b.test.`},
 		{name: "backslash", zone: "test.", labels: []string{`a\b`}, want: `a\\b.test.`},
 		{name: "what zone files need escaped", zone: "test.", labels: []string{`'@;()"`}, want: `\'\@\;\(\)\".test.`},
-		{name: "what they need not", zone: "test.", labels: []string{"!#$%&*+,-/:<=>?[]^_`{|}~"}, want: "!#$%&*+,-/:<=>?[]^_`{|}~.test."},
-		{name: "octets that cannot be printed", zone: "test.", labels: []string{"\x00\t\n\x1f\x7f\x80\xff"}, want: `\000\009\010\031\127\128\255.test.`},
+		{
+			name: "what they need not", zone: "test.", labels: []string{"!#$%&*+,-/:<=>?[]^_`{|}~"},
+			want: "!#$%&*+,-/:<=>?[]^_`{|}~.test.",
+		},
+		{
+			name: "octets that cannot be printed", zone: "test.", labels: []string{"\x00\t\n\x1f\x7f\x80\xff"},
+			want: `\000\009\010\031\127\128\255.test.`,
+		},
 		{name: "digits behind an escape", zone: "test.", labels: []string{"\x012"}, want: `\0012.test.`},
 		{name: "upper case", zone: "test.", labels: []string{"WEB"}, want: "WEB.test."},
 	}
@@ -75,8 +90,15 @@ func TestJoinFitsAMessage(t *testing.T) {
 		{name: "127 labels", zone: "a.", labels: strings.Split(strings.Repeat("a", 126), ""), octets: 255, want: true},
 		{name: "128 labels", zone: "a.", labels: strings.Split(strings.Repeat("a", 127), ""), octets: 257},
 		{name: "a long zone alone", zone: strings.Repeat(full+".", 3) + full[:61] + ".", octets: 255, want: true},
-		{name: "a label of four characters an octet counts as octets", zone: "test.", labels: []string{strings.Repeat("\x00", 63), strings.Repeat("\xff", 63), full, full[:56]}, octets: 255, want: true},
-		{name: "and not less", zone: "test.", labels: []string{strings.Repeat("\x00", 63), strings.Repeat("\xff", 63), full, full[:57]}, octets: 256},
+		{
+			name: "a label of four characters an octet counts as octets", zone: "test.",
+			labels: []string{strings.Repeat("\x00", 63), strings.Repeat("\xff", 63), full, full[:56]}, octets: 255,
+			want: true,
+		},
+		{
+			name: "and not less", zone: "test.",
+			labels: []string{strings.Repeat("\x00", 63), strings.Repeat("\xff", 63), full, full[:57]}, octets: 256,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -111,10 +133,13 @@ func TestJoinFitsAMessage(t *testing.T) {
 	}
 }
 
-// FuzzJoin makes names of any labels: what is made is what miekg/dns makes of the same octets, so that names of ours and names of
-// queries compare as texts; and what a message can carry is made.
+// FuzzJoin makes names of any labels: what is made is what miekg/dns makes of the same octets, so that names of ours
+// and names of queries compare as texts; and what a message can carry is made.
 func FuzzJoin(f *testing.F) {
-	for _, l := range []string{"web-0", "WEB", "a b", "a.b", `a\b`, `'@;()"`, "\x00\x1f\x7f\x80\xff", "\x012", "*", "_tcp", strings.Repeat("\xff", 63), strings.Repeat("a", 61)} {
+	for _, l := range []string{
+		"web-0", "WEB", "a b", "a.b", `a\b`, `'@;()"`, "\x00\x1f\x7f\x80\xff", "\x012", "*",
+		"_tcp", strings.Repeat("\xff", 63), strings.Repeat("a", 61),
+	} {
 		f.Add("mgmt.example.org.", l, "nginx", "default")
 		f.Add("Test.", strings.Repeat("a", 63), strings.Repeat("b", 63), l)
 	}

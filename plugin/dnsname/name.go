@@ -1,4 +1,4 @@
-// Package dnsname reads and writes domain names. It is pure, and allocates nothing while it reads.
+// Package dnsname parses and writes domain names. Parsing allocates nothing.
 package dnsname
 
 import (
@@ -10,23 +10,22 @@ import (
 	"github.com/miekg/dns"
 )
 
-// A Name is a domain name taken apart for look-ups: in lower case, its labels as octets without escapes. It lives on the
-// stack of whoever answers a query.
+// Name is a parsed domain name in lower case. Its labels are octets without escapes. A query's Name is on the stack.
 type Name struct {
-	wire [maxName]byte // RFC 1035 section 3.1, without the root's octet
-	off  [maxLabels]uint8
-	n    int // labels
-	size int // octets used in wire
+	wire [maxName]byte    // wire format (RFC 1035 section 3.1) without the root's octet
+	off  [maxLabels]uint8 // where each label begins in wire
+	n    int              // number of labels
+	size int              // number of octets in wire
 }
 
 const (
-	maxName   = 255 // octets in a message, the root's included (RFC 1035 section 2.3.4)
-	maxLabels = 127
-	maxLabel  = 63 // octets
+	maxName   = 255 // octets, including the root's (RFC 1035 section 2.3.4)
+	maxLabels = 127 // in maxName octets
+	maxLabel  = 63  // octets (RFC 1035 section 2.3.4)
 )
 
-// Parse takes apart s, in presentation format as miekg/dns unpacks it: a name with or without the dot at its end. It
-// reports false for what no DNS message can carry.
+// Parse parses s, a name in presentation format (RFC 1035 section 5.1) with or without the last dot. It reports false
+// if a DNS message cannot hold the name.
 func (n *Name) Parse(s string) bool {
 	n.n, n.size = 0, 0
 	if s == "." {
@@ -39,7 +38,7 @@ func (n *Name) Parse(s string) bool {
 		start := n.size
 		n.off[n.n] = uint8(start) // #nosec G115 -- below maxName
 		n.n++
-		n.size++ // the length, known below
+		n.size++ // the label's length, set below
 		for i < len(s) && s[i] != '.' {
 			c, used := unescape(s[i:])
 			if used == 0 || n.size == maxName-1 {
@@ -59,7 +58,7 @@ func (n *Name) Parse(s string) bool {
 	return true
 }
 
-// unescape reads one octet at the head of s (RFC 1035 section 5.1) and says how many characters it took, 0 if it is malformed.
+// unescape returns the first octet of s (RFC 1035 section 5.1) and how many characters it took, 0 if it is malformed.
 func unescape(s string) (c byte, used int) {
 	if s[0] != '\\' {
 		return s[0], 1
@@ -82,7 +81,7 @@ func unescape(s string) (c byte, used int) {
 
 func digit(c byte) bool { return '0' <= c && c <= '9' }
 
-// lower folds ASCII, as DNS does (RFC 4343 section 3).
+// lower converts an ASCII letter to lower case. DNS ignores the case of no others (RFC 4343 section 3).
 func lower(c byte) byte {
 	if 'A' <= c && c <= 'Z' {
 		return c + 'a' - 'A'
@@ -90,7 +89,7 @@ func lower(c byte) byte {
 	return c
 }
 
-// Lower is s in lower case, of ASCII alone. It never changes a name's length in octets.
+// Lower returns s with its ASCII letters in lower case. The number of octets stays the same.
 func Lower(s string) string {
 	for i := range len(s) {
 		if lower(s[i]) != s[i] {
@@ -104,16 +103,16 @@ func Lower(s string) string {
 	return s
 }
 
-// Labels is the number of labels, 0 for the root.
+// Labels returns the number of labels, 0 for the root.
 func (n *Name) Labels() int { return n.n }
 
-// Label returns the i-th label, counted from the left. It is valid until the next Parse.
+// Label returns label i, counted from 0 at the left. The slice is valid until the next Parse.
 func (n *Name) Label(i int) []byte {
 	at := int(n.off[i])
 	return n.wire[at+1 : at+1+int(n.wire[at])]
 }
 
-// Below reports whether n is o or a name below it, and how many labels it has more.
+// Below reports whether n is o or below it, and how many labels n has in front of o.
 func (n *Name) Below(o *Name) (labels int, ok bool) {
 	labels = n.n - o.n
 	if labels < 0 {
@@ -125,8 +124,9 @@ func (n *Name) Below(o *Name) (labels int, ok bool) {
 	return labels, bytes.Equal(n.wire[n.off[labels]:n.size], o.wire[:o.size])
 }
 
-// Network is the network, maybe of one address, that n is the reverse zone of (RFC 1035 section 3.5, RFC 3596 section 2.5). It
-// reports false for names that no address has.
+// Network returns the network that n is the reverse zone of: RFC 1035 section 3.5 has a label for each octet, RFC 3596
+// section 2.5 one for each nibble. The full reverse name of an address is a network of that address. Network reports
+// false for other names.
 func (n *Name) Network() (netip.Prefix, bool) {
 	parts := n.n - 2
 	if parts < 0 || string(n.Label(parts+1)) != "arpa" {

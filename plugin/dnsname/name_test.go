@@ -33,7 +33,10 @@ func TestParse(t *testing.T) {
 	}{
 		{name: "root", in: ".", want: []string{}},
 		{name: "nothing is the root", in: "", want: []string{}},
-		{name: "labels from the left", in: "web-0.nginx.default.svc.cluster.local.", want: []string{"web-0", "nginx", "default", "svc", "cluster", "local"}},
+		{
+			name: "labels from the left", in: "web-0.nginx.default.svc.cluster.local.",
+			want: []string{"web-0", "nginx", "default", "svc", "cluster", "local"},
+		},
 		{name: "without the last dot", in: "web-0.nginx", want: []string{"web-0", "nginx"}},
 		{name: "upper case", in: "WEB-0.Nginx.", want: []string{"web-0", "nginx"}},
 		{name: "only ASCII has a case", in: "\\196\\214.", want: []string{"\xc4\xd6"}},
@@ -92,7 +95,10 @@ func TestBelow(t *testing.T) {
 		{name: "as long, but another", n: "pod.cluster.local", o: "svc.cluster.local"},
 		{name: "its octets, but not its labels", n: "xsvc.cluster.local", o: "svc.cluster.local"},
 		{name: "its octets behind an escaped dot", n: "default\\.svc.cluster.local", o: "svc.cluster.local"},
-		{name: "its octets and length octet inside a label", n: "a\\003svc\\007cluster\\005local", o: "svc.cluster.local"},
+		{
+			name: "its octets and length octet inside a label", n: "a\\003svc\\007cluster\\005local",
+			o: "svc.cluster.local",
+		},
 		{name: "its octets and length octet at the end of a label", n: "b.c.a\\005local", o: "local", wantLabels: 2},
 		{name: "below the root", n: "cluster.local", o: ".", wantLabels: 2, want: true},
 		{name: "the root below itself", n: ".", o: ".", want: true},
@@ -133,10 +139,12 @@ func wireOf(n *Name) []byte {
 	return append(wire, 0)
 }
 
-// FuzzParse takes its input for a name in text and for one on the wire, and compares what Parse makes of it with miekg/dns.
+// FuzzParse takes its input for a name in text and for one on the wire, and compares what Parse makes of it with
+// miekg/dns.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
-		".", "", "a", "a.", "A.b.C.", "a..b", ".a", "a\\.b.", "a\\", "é\\", "é\\.", "\\065.", "\\999.", "\\06.", "\\\\.", "\xff.", "a b.",
+		".", "", "a", "a.", "A.b.C.", "a..b", ".a", "a\\.b.", "a\\", "é\\", "é\\.", "\\065.", "\\999.", "\\06.",
+		"\\\\.", "\xff.", "a b.",
 		ofOctets(254), ofOctets(254) + ".", ofOctets(254) + "c", ofOctets(255), ofOctets(256), ofOctets(257), "..",
 		"a\\092.", "\\06",
 		strings.Repeat("a.", 127), strings.Repeat("\\000", 63) + ".", strings.Repeat("a", 64),

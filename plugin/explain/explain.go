@@ -1,5 +1,5 @@
-// Package explain serves a read-only page, text and JSON over HTTP that say why a name does or does not resolve. What there is to say
-// comes from Sources.
+// Package explain serves read-only pages over HTTP that say why a name does or does not resolve, as HTML, text and
+// JSON. Sources provide the content.
 package explain
 
 import (
@@ -21,53 +21,63 @@ import (
 	"github.com/coredns-headless/headless/plugin/zone"
 )
 
-// Report is why a name resolves as it does in one server block.
+// Report says what a server block answers for a name, and why.
 type Report struct {
 	Server string `json:"server"`
 	Name   string `json:"name"`
 	Type   string `json:"type"`
-	// Origin is the cluster zone, suffix or pod network that the name lies in, and Node what it means there; empty where it lies in none.
+	// Origin is the cluster zone, suffix or pod network that the name is in, and Node is the name that it stands for
+	// in the tree. Both are empty if there is none.
 	Origin string `json:"origin,omitempty"`
 	Node   string `json:"node,omitempty"`
-	// Steps are those of the decision, in order.
+	// Steps are the steps that lead to the outcome, in order.
 	Steps   []string `json:"steps"`
 	Outcome string   `json:"outcome"`
 	Records []string `json:"records,omitempty"`
 }
 
-// Add adds a step.
+// Add appends a step.
 func (r *Report) Add(format string, args ...any) {
 	r.Steps = append(r.Steps, fmt.Sprintf(format, args...))
 }
 
-// Source is a server block. Its methods are called by many goroutines at once.
+// Source is a server block. Its methods are safe for concurrent use.
 type Source interface {
-	// Serves reports whether the name lies in the server block's zone, how many labels that has, and where it listens: of those who listen
-	// at one place the zone with most labels gets the query.
+	// Serves reports whether the name is in the zone of the server block, and returns where the server block listens
+	// and how many labels its zone has. Of the server blocks that listen at the same place, CoreDNS gives a query to
+	// the one with the most labels.
 	Serves(name string) (listen string, labels int, ok bool)
-	// Explain explains a domain name that it Serves, asked for a type in upper case.
+	// Explain explains a query for a domain name that the source Serves. The type is in upper case.
 	Explain(name, qtype string) Report
-	// Browse lists rows with all words of q in them, n of them after the first from, and says how many there are in all. It leaves out what
-	// seen has, which other sources have listed, and adds what it lists.
+	// Browse returns the rows that contain all words of q, at most n of them from row number from on, and how many
+	// there are in all. The first row is number 0. Browse skips what is in seen, which other sources have listed, and
+	// adds what it lists.
 	Browse(q string, from, n int, seen map[any]bool) (rows []zone.Row, total int)
 }
 
-// page is how many rows a page has.
+// page is the maximum number of rows of a page.
 const page = 200
 
-// Rates of all requests to one address together: a page is for people, and a look at all rows of a large cluster takes a tenth of a second.
+// Limits for all requests to one address together. They are enough for people, and protect the server: to browse a
+// large cluster takes a tenth of a second.
 const (
 	perSecond   = 20
 	burst       = 40
 	browseCosts = 5 // requests
 )
 
+// policy lets a page load nothing, and run no script.
+const policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; " +
+	"frame-ancestors 'none'"
+
 //go:embed page.html
 var files embed.FS
 
-var pages = template.Must(template.New("page.html").Funcs(template.FuncMap{"add": func(a, b int) int { return a + b }}).ParseFS(files, "page.html"))
+var pages = template.Must(template.New("page.html").
+	Funcs(template.FuncMap{"add": func(a, b int) int { return a + b }}).
+	ParseFS(files, "page.html"))
 
-// view is what is shown.
+// view is the content of a page.
 type view struct {
 	Name    string     `json:"name,omitempty"`
 	Type    string     `json:"type,omitempty"`
@@ -78,15 +88,16 @@ type view struct {
 	From    int        `json:"from,omitempty"`
 	Rows    []zone.Row `json:"rows,omitempty"`
 	Total   int        `json:"total,omitempty"`
-	Next    int        `json:"next,omitempty"` // where the next page begins, 0 on the last
-	// Here is the path and query of this page, to which a format can be added.
+	Next    int        `json:"next,omitempty"` // number of the next page's first row, 0 on the last page
+	// Here is the path and query of this page without a format.
 	Here string `json:"-"`
 }
 
-// handler serves what sources say, to requests whose Host is a loopback address, localhost, or the host that it listens on.
+// handler serves the pages. The Host of a request must be localhost, a loopback address, or the address that explain
+// listens on.
 type handler struct {
 	sources func() []Source
-	host    string
+	host    string // that explain listens on
 	limit   *rate.Limiter
 }
 
@@ -96,28 +107,31 @@ func newHandler(host string, sources func() []Source) *handler {
 
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	head := w.Header()
-	head.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-	head.Set("X-Content-Type-Options", "nosniff")
-	head.Set("Cache-Control", "no-store")
-	head.Set("Vary", "Accept")
+	header := w.Header()
+	header.Set("Content-Security-Policy", policy)
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Cache-Control", "no-store")
+	header.Set("Vary", "Accept")
 	switch {
 	case !h.allowed(r.Host):
-		http.Error(w, "this Host is not served: allowed are localhost and the address that explain listens on", http.StatusMisdirectedRequest)
+		http.Error(w, "invalid Host: use localhost or the address that explain listens on",
+			http.StatusMisdirectedRequest)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		head.Set("Allow", "GET, HEAD")
-		http.Error(w, "allowed are GET and HEAD", http.StatusMethodNotAllowed)
+		header.Set("Allow", "GET, HEAD")
+		http.Error(w, "invalid method: use GET or HEAD", http.StatusMethodNotAllowed)
 	case r.URL.Path != "/" && r.URL.Path != "/browse":
 		http.NotFound(w, r)
 	case !h.limit.AllowN(time.Now(), cost(r)):
-		head.Set("Retry-After", "1")
-		http.Error(w, fmt.Sprintf("too many requests: allowed are %d a second", perSecond/cost(r)), http.StatusTooManyRequests)
+		header.Set("Retry-After", "1")
+		text := fmt.Sprintf("too many requests: at most %d per second", perSecond/cost(r))
+		http.Error(w, text, http.StatusTooManyRequests)
 	default:
 		h.serve(w, r)
 	}
 }
 
-// allowed keeps pages of other sites from reading this one under a name of theirs that resolves to it (DNS rebinding).
+// allowed reports whether a request may have this Host. It prevents DNS rebinding, where a page of another site reads
+// this one by a name of its own that resolves to this server.
 func (h *handler) allowed(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {
@@ -130,6 +144,7 @@ func (h *handler) allowed(hostport string) bool {
 	return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost")
 }
 
+// cost returns how many requests r counts as.
 func cost(r *http.Request) int {
 	if r.URL.Path == "/browse" {
 		return browseCosts
@@ -137,9 +152,13 @@ func cost(r *http.Request) int {
 	return 1
 }
 
+// serve writes the page that r asks for.
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	v := view{Name: strings.TrimSpace(q.Get("name")), Type: strings.ToUpper(strings.TrimSpace(q.Get("type"))), Query: q.Get("q"), Browse: r.URL.Path == "/browse"}
+	v := view{
+		Name: strings.TrimSpace(q.Get("name")), Type: strings.ToUpper(strings.TrimSpace(q.Get("type"))),
+		Query: q.Get("q"), Browse: r.URL.Path == "/browse",
+	}
 	status := http.StatusOK
 	if v.Browse {
 		v.browse(h.sources(), q.Get("from"))
@@ -152,26 +171,27 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 	if format == "" {
 		format = accepted(r.Header.Get("Accept"))
 	}
-	head := w.Header()
+	// A write fails only if the client has closed the connection.
+	header := w.Header()
 	switch format {
 	case "json":
-		head.Set("Content-Type", "application/json")
+		header.Set("Content-Type", "application/json")
 		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(&v) // the client is gone then
+		_ = json.NewEncoder(w).Encode(&v)
 	case "html":
-		head.Set("Content-Type", "text/html; charset=utf-8")
+		header.Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(status)
-		_ = pages.Execute(w, &v) // as above
+		_ = pages.Execute(w, &v)
 	case "text":
-		head.Set("Content-Type", "text/plain; charset=utf-8")
+		header.Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(status)
-		_, _ = w.Write([]byte(v.text())) // as above
+		_, _ = w.Write([]byte(v.plain()))
 	default:
-		http.Error(w, "allowed formats are html, json and text", http.StatusBadRequest)
+		http.Error(w, "invalid format: use html, json or text", http.StatusBadRequest)
 	}
 }
 
-// accepted is the format that a client wants that does not name one. Browsers want HTML, curl takes anything.
+// accepted returns the format for an Accept header. Browsers ask for HTML, curl accepts anything and gets text.
 func accepted(accept string) string {
 	switch {
 	case strings.Contains(accept, "text/html"):
@@ -182,17 +202,18 @@ func accepted(accept string) string {
 	return "text"
 }
 
-// explain has the server blocks explain the name that would be asked for it. It reports false for what is no name or no type.
+// explain adds a report of each server block that would get a query for the name. It reports false if the name or the
+// type is not valid.
 func (v *view) explain(sources []Source) bool {
 	if v.Type == "" {
 		v.Type = "A"
 	}
 	if _, ok := dns.StringToType[v.Type]; !ok {
-		v.Error = fmt.Sprintf("%q is no type: allowed are A, AAAA, SRV, PTR and so on", v.Type)
+		v.Error = fmt.Sprintf("%q is not a type of DNS record, such as A, AAAA, SRV or PTR", v.Type)
 		return false
 	}
 	if _, ok := dns.IsDomainName(v.Name); !ok {
-		v.Error = fmt.Sprintf("%q is no domain name", v.Name)
+		v.Error = fmt.Sprintf("%q is not a domain name", v.Name)
 		return false
 	}
 	most := make(map[string]int)
@@ -207,11 +228,12 @@ func (v *view) explain(sources []Source) bool {
 		}
 	}
 	if v.Reports == nil {
-		v.Error = "no server block with headless and explain has a zone that the name lies in"
+		v.Error = "no server block with the option explain has a zone for this name"
 	}
 	return true
 }
 
+// browse adds one page of rows.
 func (v *view) browse(sources []Source, from string) {
 	if n, err := strconv.Atoi(from); err == nil && n > 0 {
 		v.From = n
@@ -227,7 +249,8 @@ func (v *view) browse(sources []Source, from string) {
 	}
 }
 
-func (v *view) text() string {
+// plain returns the page as text.
+func (v *view) plain() string {
 	var b strings.Builder
 	switch {
 	case v.Error != "":
@@ -235,12 +258,13 @@ func (v *view) text() string {
 	case v.Browse:
 		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 		for _, r := range v.Rows {
-			_, _ = fmt.Fprintf(t, "%s\t%s\t%s\n", r.Kind, r.Name, r.Text) // into memory
+			_, _ = fmt.Fprintf(t, "%s\t%s\t%s\n", r.Kind, r.Name, r.Text) // cannot fail in memory
 		}
-		_ = t.Flush() // as above
+		_ = t.Flush() // likewise
 		fmt.Fprintf(&b, "%d in all\n", v.Total)
 	case v.Name == "":
-		b.WriteString("/?name=NAME&type=TYPE says why a name resolves, /browse?q=WORDS&from=ROW lists what there is; &format=json\n")
+		b.WriteString("/?name=NAME&type=TYPE explains a name\n/browse?q=WORDS&from=ROW lists names\n" +
+			"&format=json returns JSON\n")
 	}
 	for _, r := range v.Reports {
 		fmt.Fprintf(&b, "%s %s in %s\n", r.Name, r.Type, r.Server)

@@ -21,7 +21,10 @@ type fake struct {
 func (f fake) Serves(name string) (string, int, bool) { return f.listen, f.labels, name != "outside" }
 
 func (f fake) Explain(name, qtype string) Report {
-	return Report{Server: "block" + f.listen, Name: name, Type: qtype, Steps: []string{f.text}, Outcome: "outcome", Records: []string{"record"}}
+	return Report{
+		Server: "block" + f.listen, Name: name, Type: qtype, Steps: []string{f.text}, Outcome: "outcome",
+		Records: []string{"record"},
+	}
 }
 
 func (f fake) Browse(q string, from, n int, _ map[any]bool) (list []zone.Row, total int) {
@@ -46,14 +49,19 @@ func TestPageTextAndJSONSayTheSame(t *testing.T) {
 	tests := []struct{ accept, content, want string }{
 		{"*/*", "text/plain; charset=utf-8", "n A in block\n  1. " + odd + "\noutcome\n  record\n"},
 		{"text/html,*/*", "text/html; charset=utf-8", "<li>&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt;</li>"},
-		{"application/json", "application/json", `"steps":["\u003cscript\u003ealert(\"x\")\u003c/script\u003e"],"outcome":"outcome","records":["record"]`},
+		{
+			"application/json", "application/json",
+			`"steps":["\u003cscript\u003ealert(\"x\")\u003c/script\u003e"],"outcome":"outcome","records":["record"]`,
+		},
 	}
 	for _, tt := range tests {
 		w := request(fake{text: odd}, http.MethodGet, "http://localhost/?name=n&type=A", tt.accept)
-		if got := w.Header().Get("Content-Type"); w.Code != http.StatusOK || got != tt.content || !strings.Contains(w.Body.String(), tt.want) {
+		if got := w.Header().Get("Content-Type"); w.Code != http.StatusOK || got != tt.content ||
+			!strings.Contains(w.Body.String(), tt.want) {
 			t.Errorf("%s: %d %s\n%s", tt.accept, w.Code, got, w.Body)
 		}
-		if w.Header().Get("Cache-Control") != "no-store" || !strings.HasPrefix(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
+		if w.Header().Get("Cache-Control") != "no-store" ||
+			!strings.HasPrefix(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
 			t.Errorf("headers %v", w.Header())
 		}
 	}
@@ -101,9 +109,13 @@ func TestMoreRequestsThanPeopleMakeAreRefused(t *testing.T) {
 }
 
 func TestAFormatCanBeAskedFor(t *testing.T) {
-	for format, want := range map[string]string{"html": "<!doctype html>", "text": "n A in block", "json": `{"name":"n"`} {
+	for format, want := range map[string]string{
+		"html": "<!doctype html>", "text": "n A in block",
+		"json": `{"name":"n"`,
+	} {
 		for _, accept := range []string{"", "text/html", "application/json"} {
-			if body := request(fake{}, http.MethodGet, "http://localhost/?name=n&format="+format, accept).Body.String(); !strings.HasPrefix(body, want) {
+			if body := request(fake{}, http.MethodGet, "http://localhost/?name=n&format="+format,
+				accept).Body.String(); !strings.HasPrefix(body, want) {
 				t.Errorf("%s with Accept: %s: %s", format, accept, body)
 			}
 		}
@@ -117,7 +129,8 @@ func TestAFormatCanBeAskedFor(t *testing.T) {
 func TestTheServerBlockWithTheLongestZoneExplains(t *testing.T) {
 	sources := []Source{fake{listen: "a"}, fake{listen: "b", labels: 1}, fake{listen: "a", labels: 2, text: "longest"}}
 	v := view{Name: "n"}
-	if !v.explain(sources) || len(v.Reports) != 2 || v.Reports[0].Server != "blockb" || v.Reports[1].Steps[0] != "longest" {
+	if !v.explain(sources) || len(v.Reports) != 2 || v.Reports[0].Server != "blockb" ||
+		v.Reports[1].Steps[0] != "longest" {
 		t.Errorf("%+v", v)
 	}
 	v = view{Name: "outside"}
@@ -127,17 +140,21 @@ func TestTheServerBlockWithTheLongestZoneExplains(t *testing.T) {
 }
 
 func TestBrowsingGoesFromPageToPage(t *testing.T) {
-	for from, want := range map[string]string{"": "x-199.", "200": "x-149.", "400": "x-199.", "-1": "x-199.", "9999": ""} {
+	for from, want := range map[string]string{
+		"": "x-199.", "200": "x-149.", "400": "x-199.", "-1": "x-199.",
+		"9999": "",
+	} {
 		h := newHandler("127.0.0.1", func() []Source { return []Source{fake{rows: 250}, fake{rows: 200}} })
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/browse?q=x&from="+from, nil))
 		lines := strings.Split(strings.TrimSpace(w.Body.String()), "\n")
-		if n := len(lines); lines[n-1] != "450 in all" || n > 1 && !strings.Contains(lines[n-2], want) || n == 1 && want != "" {
+		if n := len(lines); lines[n-1] != "450 in all" || n > 1 && !strings.Contains(lines[n-2], want) || n == 1 &&
+			want != "" {
 			t.Errorf("from %q: %d lines, the last %q", from, n, lines[max(0, n-2):])
 		}
 	}
 	w := request(fake{rows: 450}, http.MethodGet, "http://localhost/browse?q=x+y&from=200", "text/html").Body.String()
-	for _, want := range []string{"450 in all, here from row 201 to 400", `href="/browse?q=x%20y&amp;from=400"`} {
+	for _, want := range []string{"450 in all; this page has rows 201 to 400", `href="/browse?q=x%20y&amp;from=400"`} {
 		if !strings.Contains(w, want) {
 			t.Errorf("no %q in\n%s", want, w)
 		}

@@ -9,35 +9,37 @@ import (
 	"time"
 )
 
-// Listeners are all addresses that are listened on. A Corefile reload starts the new generation before the old one ends, so an address that
-// both want stays open. The zero Listeners are ready for use.
+// Listeners are the addresses that explain listens on. A reload starts the new generation of the Corefile before it
+// ends the old one, so an address that both have stays open. The zero value is ready to use.
 type Listeners struct {
 	mu   sync.Mutex
 	open map[string]*listener
 }
 
+// listener is one address.
 type listener struct {
 	server *http.Server
 	done   chan struct{}
 	at     net.Addr
 
 	mu    sync.Mutex
-	holds []hold // those of the newest holder last
+	holds []hold // the newest holder's last
 }
 
+// hold is one Acquire.
 type hold struct {
 	holder any
 	source Source
 }
 
-// Acquire has the address serve a holder's source, beside the same holder's others and instead of those of earlier holders. It returns
-// where it listens.
+// Acquire listens on address, unless it does already, and adds source to the holder's sources. The pages have the
+// sources of the newest holder only. Acquire returns the address that it listens on.
 func (l *Listeners) Acquire(address string, holder any, source Source) (net.Addr, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.open[address]
 	if s == nil {
-		ln, err := net.Listen("tcp", address) //nolint:noctx // it does not wait: an address needs no look-up
+		ln, err := net.Listen("tcp", address) //nolint:noctx // does not wait: there is no name to look up
 		if err != nil {
 			return nil, fmt.Errorf("explain: %w", err)
 		}
@@ -53,7 +55,7 @@ func (l *Listeners) Acquire(address string, holder any, source Source) (net.Addr
 		l.open[address] = s
 		go func() {
 			defer close(s.done)
-			_ = s.server.Serve(ln) // it ends when it is closed
+			_ = s.server.Serve(ln) // until Close
 		}()
 	}
 	s.mu.Lock()
@@ -62,7 +64,7 @@ func (l *Listeners) Acquire(address string, holder any, source Source) (net.Addr
 	return s.at, nil
 }
 
-// sources are those of the newest holder.
+// sources returns the sources of the newest holder.
 func (s *listener) sources() []Source {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +77,7 @@ func (s *listener) sources() []Source {
 	return list
 }
 
-// Release takes all that holders selected by gone hold, and closes what nobody holds any more.
+// Release removes the sources of each holder for which gone returns true, and closes the addresses without a source.
 func (l *Listeners) Release(gone func(holder any) bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -86,7 +88,7 @@ func (l *Listeners) Release(gone func(holder any) bool) {
 		s.mu.Unlock()
 		if idle {
 			delete(l.open, address)
-			_ = s.server.Close() // nobody could do anything about it
+			_ = s.server.Close() // nothing to do about an error
 			<-s.done
 		}
 	}

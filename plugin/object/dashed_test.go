@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestUnDashedReadsAddresses(t *testing.T) {
+func TestParseDashed(t *testing.T) {
 	tests := []struct {
 		name, in string
 		want     string // "" for none
@@ -32,7 +32,7 @@ func TestUnDashedReadsAddresses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, ok := UnDashed([]byte(tt.in))
+			got, ok := ParseDashed([]byte(tt.in))
 			want, err := netip.ParseAddr(tt.want)
 			if ok != (err == nil) || ok && got != want.Unmap() {
 				t.Errorf("got %v, %v, want %q", got, ok, tt.want)
@@ -42,15 +42,18 @@ func TestUnDashedReadsAddresses(t *testing.T) {
 }
 
 // Each query for a pod's name as a guest asks whether it is a dashed address.
-func TestUnDashedOfPodNameAllocatesNothing(t *testing.T) {
-	for _, name := range []string{"web-0", "ws-777779bd59-ftn4j", "cafe-0", "a-pod-of-sixty-octets-which-is-more-than-a-small-buffer-0123"} {
-		if n := testing.AllocsPerRun(100, func() { UnDashed([]byte(name)) }); n != 0 {
+func TestParseDashedOfPodNameAllocatesNothing(t *testing.T) {
+	for _, name := range []string{
+		"web-0", "ws-777779bd59-ftn4j", "cafe-0",
+		"a-pod-of-sixty-octets-which-is-more-than-a-small-buffer-0123",
+	} {
+		if n := testing.AllocsPerRun(100, func() { ParseDashed([]byte(name)) }); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
 }
 
-func FuzzUnDashed(f *testing.F) {
+func FuzzParseDashed(f *testing.F) {
 	for _, a := range []string{"10.0.0.1", "fd00::", "fd00::1:2", "::1", "::", "fd00:0:0:1::5", "::ffff:10.0.0.1"} {
 		f.Add(netip.MustParseAddr(a).AsSlice())
 	}
@@ -61,7 +64,7 @@ func FuzzUnDashed(f *testing.F) {
 		}
 		a = a.Unmap()
 		label := dashed(a.String())
-		if back, ok := UnDashed([]byte(label)); !ok || back != a || !IsLabel(label) {
+		if back, ok := ParseDashed([]byte(label)); !ok || back != a || !IsLabel(label) {
 			t.Errorf("%v became %q became %v, %v", a, label, back, ok)
 		}
 	})

@@ -15,36 +15,38 @@ import (
 
 // EndpointSlice is a slim EndpointSlice.
 type EndpointSlice struct {
-	head
-	// Service is the Service it belongs to, in its own namespace.
+	meta
+	// Service is the name of the Service, in the slice's namespace (label kubernetes.io/service-name).
 	Service   string
 	Ports     []Port
 	Endpoints []Endpoint
-	// Trigger is when the change of a pod or Service that it follows was made, in Unix nanoseconds; 0 where nobody says so.
+	// Trigger is the time of the change to a pod or Service that this version of the slice reflects, in Unix
+	// nanoseconds (annotation endpoints.kubernetes.io/last-change-trigger-time). It is 0 if there is none.
 	Trigger int64
 }
 
-// Endpoint is one address of an endpoint of an EndpointSlice. Its names are in lower case.
+// Endpoint is one address of an endpoint. An endpoint with several addresses becomes several Endpoints. Names are in
+// lower case.
 type Endpoint struct {
-	// Pod is the name of the pod behind it, empty where there is none or its name is no label of a host name.
+	// Pod is the name of the pod, from targetRef. It is empty if there is no pod, or if the name is not a valid label.
 	Pod string
-	// Host is its hostname or, where it has neither hostname nor Pod, its dashed address.
+	// Host is the hostname. If the endpoint has neither a hostname nor a Pod, it is the dashed address.
 	Host string
 	Addr netip.Addr
-	// Ready is conditions.ready, true where absent.
+	// Ready is conditions.ready, or true if that is absent.
 	Ready bool
-	// Dashed says that Host is the dashed address.
+	// Dashed is set if Host is the dashed address.
 	Dashed bool
 }
 
-// NewEndpointSlice makes an EndpointSlice of its parts, without a version.
+// NewEndpointSlice returns an EndpointSlice without a version.
 func NewEndpointSlice(k Key, service string, ports []Port, endpoints []Endpoint) *EndpointSlice {
-	return &EndpointSlice{head: head{key: k}, Service: service, Ports: ports, Endpoints: endpoints}
+	return &EndpointSlice{meta: meta{key: k}, Service: service, Ports: ports, Endpoints: endpoints}
 }
 
-// FromEndpointSlice slims o. The error says why o, or a part of it, is left out; the slice is nil where all of it is.
+// FromEndpointSlice converts o. Its results are like those of From.
 func FromEndpointSlice(o *discoveryv1.EndpointSlice) (*EndpointSlice, error) {
-	h, err := newHead(KindEndpointSlice, &o.ObjectMeta)
+	m, err := newMeta(KindEndpointSlice, &o.ObjectMeta)
 	if err != nil {
 		return nil, err
 	}
@@ -53,13 +55,16 @@ func FromEndpointSlice(o *discoveryv1.EndpointSlice) (*EndpointSlice, error) {
 	case !ok:
 		return nil, errNoService
 	case !IsLabel(svc):
-		return nil, fmt.Errorf("label %s: %q is no Service's name", discoveryv1.LabelServiceName, svc)
+		return nil, fmt.Errorf("label %s: %q is not the name of a Service", discoveryv1.LabelServiceName, svc)
 	case o.AddressType == discoveryv1.AddressTypeFQDN:
 		return nil, errFQDN
 	}
-	s := &EndpointSlice{head: h, Service: dnsname.Lower(svc), Endpoints: make([]Endpoint, 0, len(o.Endpoints)), Trigger: trigger(&o.ObjectMeta)}
+	s := &EndpointSlice{
+		meta: m, Service: dnsname.Lower(svc), Endpoints: make([]Endpoint, 0, len(o.Endpoints)),
+		Trigger: trigger(&o.ObjectMeta),
+	}
 	for _, p := range o.Ports {
-		if p.Port == nil { // all ports (EndpointPort.port): there is no number to tell
+		if p.Port == nil { // all ports (EndpointPort.port), so there is no number for a SRV record
 			continue
 		}
 		var name string
@@ -82,19 +87,21 @@ func FromEndpointSlice(o *discoveryv1.EndpointSlice) (*EndpointSlice, error) {
 	return s, err
 }
 
-// trigger reads the annotation that Kubernetes' controllers tell it by.
+// trigger returns EndpointSlice.Trigger.
 func trigger(o *metav1.ObjectMeta) int64 {
 	t, err := time.Parse(time.RFC3339Nano, o.Annotations[corev1.EndpointsLastChangeTriggerTime])
-	if err != nil || t.Year() < 1970 || t.Year() > 2261 { // UnixNano has no other
+	if err != nil || t.Year() < 1970 || t.Year() > 2261 { // out of UnixNano's range
 		return 0
 	}
 	return t.UnixNano()
 }
 
-// add appends one Endpoint for each address of e, and says what is wrong with those it leaves out.
+// add appends an Endpoint for each address of e. It leaves out invalid addresses, and returns an error for the last of
+// them.
 func (s *EndpointSlice) add(e *discoveryv1.Endpoint) (err error) {
 	ep := Endpoint{Ready: e.Conditions.Ready == nil || *e.Conditions.Ready}
-	if r := e.TargetRef; r != nil && r.Kind == "Pod" && (r.Namespace == "" || r.Namespace == s.key.Namespace) && canBePod(r.Name) {
+	if r := e.TargetRef; r != nil && r.Kind == "Pod" && isPodName(r.Name) &&
+		(r.Namespace == "" || r.Namespace == s.key.Namespace) {
 		ep.Pod = dnsname.Lower(r.Name)
 	}
 	if e.Hostname != nil && IsLabel(*e.Hostname) {
@@ -119,16 +126,18 @@ func (s *EndpointSlice) add(e *discoveryv1.Endpoint) (err error) {
 	return err
 }
 
-// canBePod reports whether name can be a pod's, and one label: letters, digits and dashes, none at an end (RFC 1123 section 2.1). The API
-// server wants that of pods, and nothing of targetRef.name: whoever may write slices could put "*" into zone transfers, where a
-// secondary takes it for a wildcard, or line breaks into logs.
-func canBePod(name string) bool {
-	other := func(r rune) bool { return (r < '0' || '9' < r) && (r < 'a' || 'z' < r) && r != '-' }
-	return IsLabel(name) && !strings.ContainsFunc(dnsname.Lower(name), other) && name[0] != '-' && name[len(name)-1] != '-'
+// isPodName reports whether name can be the name of a pod and one label: letters, digits and dashes, with no dash at
+// an end (RFC 1123 section 2.1). The API server validates the names of pods, but not targetRef.name. Without this
+// check, a user who can write EndpointSlices could put "*" into zone transfers, where a secondary takes it for a
+// wildcard, or line breaks into logs.
+func isPodName(name string) bool {
+	invalid := func(r rune) bool { return (r < '0' || '9' < r) && (r < 'a' || 'z' < r) && r != '-' }
+	return IsLabel(name) && !strings.ContainsFunc(dnsname.Lower(name), invalid) &&
+		!strings.HasPrefix(name, "-") && !strings.HasSuffix(name, "-")
 }
 
-// dashed is the label that *kubernetes* gives an address without a hostname: the address as it stands in the slice, with
-// dashes, and a 0 behind a dash at the end, where a label may not have one.
+// dashed returns the label that the plugin kubernetes gives to an endpoint without a hostname: its address as written
+// in the slice, with dashes for dots and colons. It appends a 0 to a label that would end in a dash.
 func dashed(text string) string {
 	if strings.Contains(text, ".") {
 		return dnsname.Lower(strings.ReplaceAll(text, ".", "-"))
@@ -140,8 +149,8 @@ func dashed(text string) string {
 	return d
 }
 
-// UnDashed reads a dashed address back, where label is one.
-func UnDashed(label []byte) (netip.Addr, bool) {
+// ParseDashed returns the address that label is the dashed form of. It reports false if there is none.
+func ParseDashed(label []byte) (netip.Addr, bool) {
 	dashes := 0
 	for _, c := range label {
 		switch {
@@ -149,7 +158,7 @@ func UnDashed(label []byte) (netip.Addr, bool) {
 			dashes++
 		case '0' <= c && c <= '9', 'a' <= c && c <= 'f':
 		default:
-			return netip.Addr{}, false // pods' names end here, before anything is allocated
+			return netip.Addr{}, false // most names of pods, before anything is allocated
 		}
 	}
 	if dashes == 3 {

@@ -13,7 +13,10 @@ import (
 
 // slice is an EndpointSlice of the Service web in default.
 func slice(eps ...discoveryv1.Endpoint) *discoveryv1.EndpointSlice {
-	s := &discoveryv1.EndpointSlice{ObjectMeta: meta("default", "web-abc"), AddressType: discoveryv1.AddressTypeIPv4, Endpoints: eps}
+	s := &discoveryv1.EndpointSlice{
+		ObjectMeta:  metadata("default", "web-abc"),
+		AddressType: discoveryv1.AddressTypeIPv4, Endpoints: eps,
+	}
 	s.Labels = map[string]string{discoveryv1.LabelServiceName: "web"}
 	return s
 }
@@ -31,41 +34,99 @@ func TestEndpointNames(t *testing.T) {
 		address  string // 10.0.0.1 where absent
 		want     Endpoint
 	}{
-		{name: "StatefulSet", hostname: "web-0", ref: podRef("default", "web-0"), want: Endpoint{Pod: "web-0", Host: "web-0"}},
+		{
+			name: "StatefulSet", hostname: "web-0", ref: podRef("default", "web-0"),
+			want: Endpoint{Pod: "web-0", Host: "web-0"},
+		},
 		{
 			name: "Deployment", ref: podRef("default", "ws-777779bd59-ftn4j"),
 			want: Endpoint{Pod: "ws-777779bd59-ftn4j"},
 		},
-		{name: "hostname apart from the pod's name", hostname: "db", ref: podRef("default", "web-0"), want: Endpoint{Pod: "web-0", Host: "db"}},
-		{name: "hostname alone", hostname: "db", want: Endpoint{Host: "db"}},
-		{name: "upper case", hostname: "DB", ref: podRef("default", "Web-0"), want: Endpoint{Pod: "web-0", Host: "db"}},
-		{name: "pod without a namespace", ref: podRef("", "web-0"), want: Endpoint{Pod: "web-0"}},
-		{name: "pod of another namespace", ref: podRef("kube-system", "web-0"), want: Endpoint{Host: "10-0-0-1", Dashed: true}},
 		{
-			name: "reference of another kind", ref: &corev1.ObjectReference{Kind: "Node", Namespace: "default", Name: "web-0"},
+			name: "hostname apart from the pod's name", hostname: "db", ref: podRef("default", "web-0"),
+			want: Endpoint{Pod: "web-0", Host: "db"},
+		},
+		{name: "hostname alone", hostname: "db", want: Endpoint{Host: "db"}},
+		{
+			name: "upper case", hostname: "DB", ref: podRef("default", "Web-0"),
+			want: Endpoint{Pod: "web-0", Host: "db"},
+		},
+		{name: "pod without a namespace", ref: podRef("", "web-0"), want: Endpoint{Pod: "web-0"}},
+		{
+			name: "pod of another namespace", ref: podRef("kube-system", "web-0"),
 			want: Endpoint{Host: "10-0-0-1", Dashed: true},
 		},
-		{name: "reference without a kind", ref: &corev1.ObjectReference{Name: "web-0"}, want: Endpoint{Host: "10-0-0-1", Dashed: true}},
-		{name: "pod's name with dots", ref: podRef("default", "web.0"), want: Endpoint{Host: "10-0-0-1", Dashed: true}},
-		{name: "pod's name with dots, hostname", hostname: "web-0", ref: podRef("default", "web.0"), want: Endpoint{Host: "web-0"}},
-		{name: "pod's name of 64 octets", ref: podRef("default", long), want: Endpoint{Host: "10-0-0-1", Dashed: true}},
+		{
+			name: "reference of another kind",
+			ref:  &corev1.ObjectReference{Kind: "Node", Namespace: "default", Name: "web-0"},
+			want: Endpoint{Host: "10-0-0-1", Dashed: true},
+		},
+		{
+			name: "reference without a kind", ref: &corev1.ObjectReference{Name: "web-0"},
+			want: Endpoint{Host: "10-0-0-1", Dashed: true},
+		},
+		{
+			name: "pod's name with dots", ref: podRef("default", "web.0"),
+			want: Endpoint{Host: "10-0-0-1", Dashed: true},
+		},
+		{
+			name: "pod's name with dots, hostname", hostname: "web-0", ref: podRef("default", "web.0"),
+			want: Endpoint{Host: "web-0"},
+		},
+		{
+			name: "pod's name of 64 octets", ref: podRef("default", long),
+			want: Endpoint{Host: "10-0-0-1", Dashed: true},
+		},
 		{name: "pod's name of 63 octets", ref: podRef("default", long[1:]), want: Endpoint{Pod: long[1:]}},
-		{name: "pod's name that is a wildcard", ref: podRef("default", "*"), want: Endpoint{Host: "10-0-0-1", Dashed: true}},
-		{name: "pod's name that is a protocol", ref: podRef("default", "_tcp"), want: Endpoint{Host: "10-0-0-1", Dashed: true}},
-		{name: "pod's name with a line break", ref: podRef("default", "web\n0"), hostname: "web-0", want: Endpoint{Host: "web-0"}},
-		{name: "pod's name with NUL", ref: podRef("default", "web-0\x00"), want: Endpoint{Host: "10-0-0-1", Dashed: true}},
-		{name: "pod's name with a backslash", ref: podRef("default", `web\0`), want: Endpoint{Host: "10-0-0-1", Dashed: true}},
-		{name: "pod's name with a space", ref: podRef("default", "web 0"), want: Endpoint{Host: "10-0-0-1", Dashed: true}},
-		{name: "pod's name beyond ASCII", ref: podRef("default", "wéb-0"), want: Endpoint{Host: "10-0-0-1", Dashed: true}},
-		{name: "pod's name that is no UTF-8", ref: podRef("default", "web-\xff"), want: Endpoint{Host: "10-0-0-1", Dashed: true}},
-		{name: "pod's name with a dash at its head", ref: podRef("default", "-web"), want: Endpoint{Host: "10-0-0-1", Dashed: true}},
-		{name: "pod's name with a dash at its end", ref: podRef("default", "web-"), want: Endpoint{Host: "10-0-0-1", Dashed: true}},
+		{
+			name: "pod's name that is a wildcard", ref: podRef("default", "*"),
+			want: Endpoint{Host: "10-0-0-1", Dashed: true},
+		},
+		{
+			name: "pod's name that is a protocol", ref: podRef("default", "_tcp"),
+			want: Endpoint{Host: "10-0-0-1", Dashed: true},
+		},
+		{
+			name: "pod's name with a line break", ref: podRef("default", "web\n0"), hostname: "web-0",
+			want: Endpoint{Host: "web-0"},
+		},
+		{
+			name: "pod's name with NUL", ref: podRef("default", "web-0\x00"),
+			want: Endpoint{Host: "10-0-0-1", Dashed: true},
+		},
+		{
+			name: "pod's name with a backslash", ref: podRef("default", `web\0`),
+			want: Endpoint{Host: "10-0-0-1", Dashed: true},
+		},
+		{
+			name: "pod's name with a space", ref: podRef("default", "web 0"),
+			want: Endpoint{Host: "10-0-0-1", Dashed: true},
+		},
+		{
+			name: "pod's name beyond ASCII", ref: podRef("default", "wéb-0"),
+			want: Endpoint{Host: "10-0-0-1", Dashed: true},
+		},
+		{
+			name: "pod's name that is no UTF-8", ref: podRef("default", "web-\xff"),
+			want: Endpoint{Host: "10-0-0-1", Dashed: true},
+		},
+		{
+			name: "pod's name with a dash at its head", ref: podRef("default", "-web"),
+			want: Endpoint{Host: "10-0-0-1", Dashed: true},
+		},
+		{
+			name: "pod's name with a dash at its end", ref: podRef("default", "web-"),
+			want: Endpoint{Host: "10-0-0-1", Dashed: true},
+		},
 		{name: "no pod's name", ref: podRef("default", ""), want: Endpoint{Host: "10-0-0-1", Dashed: true}},
 		{name: "hostname with dots", hostname: "web.0", ref: podRef("default", "web-0"), want: Endpoint{Pod: "web-0"}},
 		{name: "hostname of 64 octets", hostname: long, want: Endpoint{Host: "10-0-0-1", Dashed: true}},
 		{name: "neither, IPv4", want: Endpoint{Host: "10-0-0-1", Dashed: true}},
 		{name: "neither, IPv6", address: "fd00::1:2", want: Endpoint{Host: "fd00--1-2", Dashed: true}},
-		{name: "neither, IPv6 with zeros at the end", address: "fd00::", want: Endpoint{Host: "fd00--0", Dashed: true}},
+		{
+			name: "neither, IPv6 with zeros at the end", address: "fd00::",
+			want: Endpoint{Host: "fd00--0", Dashed: true},
+		},
 		{name: "neither, IPv6 in upper case", address: "FD00::A", want: Endpoint{Host: "fd00--a", Dashed: true}},
 		{
 			name: "neither, IPv6 in full", address: "fd00:0000:0000:0000:0000:0000:0000:0001",
@@ -113,12 +174,21 @@ func TestReadyIsTrueUnlessFalse(t *testing.T) {
 		{name: "absent", want: true},
 		{name: "true", conditions: discoveryv1.EndpointConditions{Ready: &yes}, want: true},
 		{name: "false", conditions: discoveryv1.EndpointConditions{Ready: &no}},
-		{name: "false though serving", conditions: discoveryv1.EndpointConditions{Ready: &no, Serving: &yes, Terminating: &yes}},
-		{name: "true though terminating, as with publishNotReadyAddresses", conditions: discoveryv1.EndpointConditions{Ready: &yes, Terminating: &yes}, want: true},
+		{
+			name:       "false though serving",
+			conditions: discoveryv1.EndpointConditions{Ready: &no, Serving: &yes, Terminating: &yes},
+		},
+		{
+			name:       "true though terminating, as with publishNotReadyAddresses",
+			conditions: discoveryv1.EndpointConditions{Ready: &yes, Terminating: &yes}, want: true,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := FromEndpointSlice(slice(discoveryv1.Endpoint{Addresses: []string{"10.0.0.1"}, Conditions: tt.conditions}))
+			got, err := FromEndpointSlice(slice(discoveryv1.Endpoint{
+				Addresses:  []string{"10.0.0.1"},
+				Conditions: tt.conditions,
+			}))
 			checkError(t, err, "")
 			if got.Endpoints[0].Ready != tt.want {
 				t.Errorf("got %v, want %v", got.Endpoints[0].Ready, tt.want)
@@ -139,22 +209,32 @@ func TestEveryGoodAddressIsAnEndpoint(t *testing.T) {
 		err  string
 	}{
 		{name: "no endpoints", want: []Endpoint{}},
-		{name: "no addresses", in: []discoveryv1.Endpoint{{TargetRef: podRef("default", "web-0")}}, want: []Endpoint{}},
+		{
+			name: "no addresses", in: []discoveryv1.Endpoint{{TargetRef: podRef("default", "web-0")}},
+			want: []Endpoint{},
+		},
 		{
 			name: "several of one pod",
-			in:   []discoveryv1.Endpoint{{TargetRef: podRef("default", "web-0"), Addresses: []string{"10.0.0.1", "10.0.0.2"}}},
+			in: []discoveryv1.Endpoint{{
+				TargetRef: podRef("default", "web-0"),
+				Addresses: []string{"10.0.0.1", "10.0.0.2"},
+			}},
 			want: []Endpoint{at("10.0.0.1", Endpoint{Pod: "web-0"}), at("10.0.0.2", Endpoint{Pod: "web-0"})},
 		},
 		{
 			name: "several without a name have a dashed address each",
 			in:   []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1", "fd00::"}}},
 			want: []Endpoint{
-				at("10.0.0.1", Endpoint{Host: "10-0-0-1", Dashed: true}), at("fd00::", Endpoint{Host: "fd00--0", Dashed: true}),
+				at("10.0.0.1", Endpoint{Host: "10-0-0-1", Dashed: true}),
+				at("fd00::", Endpoint{Host: "fd00--0", Dashed: true}),
 			},
 		},
 		{
 			name: "IPv4 mapped into IPv6",
-			in:   []discoveryv1.Endpoint{{TargetRef: podRef("default", "web-0"), Addresses: []string{"::ffff:10.0.0.1"}}},
+			in: []discoveryv1.Endpoint{{
+				TargetRef: podRef("default", "web-0"),
+				Addresses: []string{"::ffff:10.0.0.1"},
+			}},
 			want: []Endpoint{at("10.0.0.1", Endpoint{Pod: "web-0"})},
 		},
 		{
@@ -166,7 +246,8 @@ func TestEveryGoodAddressIsAnEndpoint(t *testing.T) {
 				{TargetRef: podRef("default", "web-3"), Addresses: []string{"10.0.0.3"}},
 			},
 			want: []Endpoint{
-				at("10.0.0.1", Endpoint{Pod: "web-0"}), at("10.0.0.2", Endpoint{Pod: "web-1"}), at("10.0.0.3", Endpoint{Pod: "web-3"}),
+				at("10.0.0.1", Endpoint{Pod: "web-0"}), at("10.0.0.2", Endpoint{Pod: "web-1"}),
+				at("10.0.0.3", Endpoint{Pod: "web-3"}),
 			},
 			err: `endpoints[1]: "fe80::1%eth0" has a zone`,
 		},
@@ -196,9 +277,9 @@ func TestSliceBelongsToItsLabel(t *testing.T) {
 		{name: "label", namespace: "default", label: "web", want: "web"},
 		{name: "upper case", namespace: "Default", label: "Web", want: "web"},
 		{name: "no label", namespace: "default", err: `no label kubernetes.io/service-name`},
-		{name: "label with a dot", namespace: "default", label: "a.b", err: `"a.b" is no Service's name`},
+		{name: "label with a dot", namespace: "default", label: "a.b", err: `"a.b" is not the name of a Service`},
 		{name: "no namespace", label: "web", err: "no namespace"},
-		{name: "namespace with a dot", namespace: "a.b", label: "web", err: `namespace "a.b" is no DNS label`},
+		{name: "namespace with a dot", namespace: "a.b", label: "web", err: `namespace "a.b" is not a DNS label`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -219,7 +300,8 @@ func TestSliceBelongsToItsLabel(t *testing.T) {
 			case tt.err != "":
 			case got == nil:
 				t.Error("got nil")
-			case got.Service != tt.want || got.Key() != Key{KindEndpointSlice, "default", "web." + strings.Repeat("a", 100)}:
+			case got.Service != tt.want ||
+				got.Key() != Key{KindEndpointSlice, "default", "web." + strings.Repeat("a", 100)}:
 				t.Errorf("got %v of Service %q, want %q", got.Key(), got.Service, tt.want)
 			}
 		})

@@ -15,7 +15,10 @@ func TestExternalNameIsADomainName(t *testing.T) {
 	if len(longest) != 253 {
 		t.Fatal(len(longest))
 	}
-	const noName, address = "spec.externalName: %q is no domain name", "spec.externalName: %q is an address"
+	const (
+		noName  = "spec.externalName: %q is not a domain name"
+		address = "spec.externalName: %q is an address, not a domain name"
+	)
 	tests := []struct {
 		name, in string
 		want     string
@@ -60,14 +63,15 @@ func TestExternalNameIsADomainName(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			svc := &corev1.Service{ObjectMeta: meta("default", "db")}
+			svc := &corev1.Service{ObjectMeta: metadata("default", "db")}
 			svc.Spec = corev1.ServiceSpec{Type: "ExternalName", ExternalName: tt.in}
 			got, err := From(svc)
 			s, ok := got.(*Service)
 			if !ok {
 				t.Fatalf("got %v, error %v: the Service is gone", got, err)
 			}
-			if s.Type != ExternalName || s.ExternalName != tt.want || s.Key() != NewKey(KindService, "default", "db") || s.Version() != 7 {
+			if s.Type != ExternalName || s.ExternalName != tt.want ||
+				s.Key() != NewKey(KindService, "default", "db") || s.Version() != 7 {
 				t.Errorf("got %+v, want external name %q", s, tt.want)
 			}
 			said := ""

@@ -21,21 +21,31 @@ func checkLabel(t *testing.T, what, s string) {
 	}
 }
 
-// FuzzEndpointSlice feeds anything to FromEndpointSlice: it never panics, and what it keeps can stand in a domain name.
+// FuzzEndpointSlice feeds anything to FromEndpointSlice: it never panics, and what it keeps can stand in a domain
+// name.
 func FuzzEndpointSlice(f *testing.F) {
-	f.Add("default", "web-abc", "web", "web-0", "Pod", "default", "web-0", "10.0.0.1", "10.0.0.2", "web", "TCP", int32(80), byte(0))
-	f.Add("Default", "WEB", "Web", "", "Pod", "", "Web-0", "FD00::", "fe80::1%eth0", "WEB.ui", "udp", int32(65536), byte(3))
+	f.Add("default", "web-abc", "web", "web-0", "Pod", "default", "web-0", "10.0.0.1", "10.0.0.2", "web", "TCP",
+		int32(80), byte(0))
+	f.Add("Default", "WEB", "Web", "", "Pod", "", "Web-0", "FD00::", "fe80::1%eth0", "WEB.ui", "udp", int32(65536),
+		byte(3))
 	f.Add("", "", "", "", "", "", "", "", "", "", "", int32(0), byte(7))
-	f.Add("a", "", "a", "*", "Pod", "a", "a b\x00\\", "::ffff:10.0.0.1", "fd00::10.0.0.1", "\x00", "SCTP", int32(-1), byte(1))
+	f.Add("a", "", "a", "*", "Pod", "a", "a b\x00\\", "::ffff:10.0.0.1", "fd00::10.0.0.1", "\x00", "SCTP", int32(-1),
+		byte(1))
 	f.Add("a.b", "x", "web", ".", "Pod", "a.b", "..", "::", "::1", ".", "", int32(1), byte(2))
-	f.Fuzz(func(t *testing.T, ns, name, svc, host, kind, podNs, pod, a1, a2, port, protocol string, number int32, bits byte) {
+	f.Fuzz(func(t *testing.T, ns, name, svc, host, kind, podNs, pod, a1, a2, port, protocol string, number int32,
+		bits byte,
+	) {
 		ready := bits&1 != 0
 		s := &discoveryv1.EndpointSlice{
 			ObjectMeta: metav1.ObjectMeta{
-				Namespace: ns, Name: name, ResourceVersion: name, Labels: map[string]string{discoveryv1.LabelServiceName: svc},
+				Namespace: ns, Name: name, ResourceVersion: name,
+				Labels: map[string]string{discoveryv1.LabelServiceName: svc},
 			},
 			Endpoints: []discoveryv1.Endpoint{
-				{Addresses: []string{a1, a2}, Hostname: &host, Conditions: discoveryv1.EndpointConditions{Ready: &ready}},
+				{
+					Addresses: []string{a1, a2}, Hostname: &host,
+					Conditions: discoveryv1.EndpointConditions{Ready: &ready},
+				},
 				{Addresses: []string{a2}, TargetRef: &corev1.ObjectReference{Kind: kind, Namespace: podNs, Name: pod}},
 				{Addresses: []string{a1}},
 			},
@@ -70,14 +80,14 @@ func FuzzEndpointSlice(f *testing.F) {
 	})
 }
 
-// checkBack wants of an object that it is the same when it was written and read again. JSON has no text that is not UTF-8, and the API
-// server has no object with one.
+// checkBack wants of an object that it is the same when it was written and read again. JSON has no text that is not
+// UTF-8, and the API server has no object with one.
 func checkBack(t *testing.T, o Object, texts ...string) {
 	t.Helper()
 	if !utf8.ValidString(strings.Join(texts, " ")) {
 		return
 	}
-	if diff := cmp.Diff(o, back(t, o, nil), compare, cmpopts.IgnoreFields(head{}, "version")); diff != "" {
+	if diff := cmp.Diff(o, back(t, o, nil), compare, cmpopts.IgnoreFields(meta{}, "version")); diff != "" {
 		t.Errorf("written and read (-want +got):\n%s", diff)
 	}
 }
@@ -120,10 +130,12 @@ func checkPorts(t *testing.T, number int32, got []Port) {
 	}
 }
 
-// FuzzService feeds anything to FromService: it never panics, and a Service has the addresses of its type and no other.
+// FuzzService feeds anything to FromService: it never panics, and a Service has the addresses of its type and no
+// other.
 func FuzzService(f *testing.F) {
 	f.Add("default", "web", "ClusterIP", "None", "None", "", "", "1", "web", "TCP", int32(80))
-	f.Add("Default", "WEB", "", "10.96.0.1", "10.96.0.1", "fd00::1", "", "18446744073709551616", "Web", "", int32(65535))
+	f.Add("Default", "WEB", "", "10.96.0.1", "10.96.0.1", "fd00::1", "", "18446744073709551616", "Web", "",
+		int32(65535))
 	f.Add("default", "web", "ClusterIP", "None", "None", "", "", "1", "web", "\u0131p", int32(80))
 	f.Add("a", "b", "ExternalName", "", "", "", "DB.example.org.", "", "", "", int32(0))
 	f.Add("a", "b", "ExternalName", "", "", "", "fe80::1%eth0", "", "", "", int32(0))

@@ -26,8 +26,8 @@ func checkOneLine(t *testing.T, err error) {
 	}
 }
 
-// What can be an address is answered, as *kubernetes* does. The API server refuses addresses that lead to who asks, or to nobody; whoever
-// writes manifests may have reasons.
+// What can be an address is answered, as *kubernetes* does. The API server refuses addresses that lead to who asks, or
+// to nobody; whoever writes manifests may have reasons.
 func TestAddressesOfEveryKind(t *testing.T) {
 	tests := []struct {
 		in, want string // left out where want is empty
@@ -65,7 +65,10 @@ func TestAddressesOfEveryKind(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.in[:min(len(tt.in), 20)], func(t *testing.T) {
-			got, err := FromEndpointSlice(slice(discoveryv1.Endpoint{Addresses: []string{tt.in}, TargetRef: podRef("default", "web-0")}))
+			got, err := FromEndpointSlice(slice(discoveryv1.Endpoint{
+				Addresses: []string{tt.in},
+				TargetRef: podRef("default", "web-0"),
+			}))
 			checkOneLine(t, err)
 			if tt.want == "" {
 				if err == nil || len(got.Endpoints) > 0 {

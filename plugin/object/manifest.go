@@ -11,8 +11,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
-// manifest has those fields of Services and EndpointSlices that slim objects are made of. The API's own types would also write
-// what is empty.
+// manifest has those fields of Services and EndpointSlices that slim objects are made of. The API's own types would
+// also write what is empty.
 type manifest struct {
 	APIVersion  string             `json:"apiVersion"`
 	Kind        string             `json:"kind"`
@@ -60,8 +60,8 @@ type manifestRef struct {
 	Name      string `json:"name"`
 }
 
-// Manifest is an object in JSON, in one line, as the API server would have it with no fields but those that count here. What comes of it
-// equals o. The labels are added to an EndpointSlice's own.
+// Manifest is an object in JSON, in one line, as the API server would have it with no fields but those that count
+// here. What comes of it equals o. The labels are added to an EndpointSlice's own.
 func Manifest(o Object, labels map[string]string) ([]byte, error) {
 	k := o.Key()
 	m := manifest{Kind: k.Kind.String(), Metadata: manifestMeta{Namespace: k.Namespace, Name: k.Name}}

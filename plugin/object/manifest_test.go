@@ -11,7 +11,7 @@ import (
 )
 
 var compare = cmp.Options{
-	cmp.AllowUnexported(EndpointSlice{}, Service{}, head{}),
+	cmp.AllowUnexported(EndpointSlice{}, Service{}, meta{}),
 	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
 }
 
@@ -48,32 +48,44 @@ func back(t *testing.T, o Object, labels map[string]string) Object {
 }
 
 func TestManifestReadsBackAsTheSame(t *testing.T) {
-	h := func(k Kind, name string) head { return head{key: NewKey(k, "default", name)} }
+	h := func(k Kind, name string) meta { return meta{key: NewKey(k, "default", name)} }
 	svc := h(KindService, "web")
-	ports := []Port{{Name: "web", Protocol: "tcp", Port: 80}, {Name: "dns", Protocol: "udp", Port: 53}, {Protocol: "sctp", Port: 7}}
+	ports := []Port{
+		{Name: "web", Protocol: "tcp", Port: 80},
+		{Name: "dns", Protocol: "udp", Port: 53},
+		{Protocol: "sctp", Port: 7},
+	}
 	slice := func(texts ...string) *EndpointSlice { // without names: dashed as they are written
-		s := &EndpointSlice{head: h(KindEndpointSlice, "web-x"), Service: "web"}
+		s := &EndpointSlice{meta: h(KindEndpointSlice, "web-x"), Service: "web"}
 		for _, text := range texts {
-			s.Endpoints = append(s.Endpoints, Endpoint{Host: dashed(text), Dashed: true, Addr: netip.MustParseAddr(text).Unmap()})
+			s.Endpoints = append(s.Endpoints,
+				Endpoint{Host: dashed(text), Dashed: true, Addr: netip.MustParseAddr(text).Unmap()})
 		}
 		return s
 	}
 	addr := netip.MustParseAddr
 	tests := map[string]Object{
-		"headless":             &Service{head: svc, Type: Headless, Ports: ports},
-		"cluster IPs":          &Service{head: svc, ClusterIPs: []netip.Addr{addr("10.96.0.1"), addr("fd00::1")}, Ports: ports},
-		"no cluster IP":        &Service{head: svc},
-		"no real protocol":     &Service{head: svc, Ports: []Port{{Name: "web", Protocol: "\u0131p", Port: 80}}},
-		"ExternalName":         &Service{head: svc, Type: ExternalName, ExternalName: "example.org."},
-		"ExternalName of none": &Service{head: svc, Type: ExternalName},
-		"endpoints": &EndpointSlice{head: h(KindEndpointSlice, "web-x"), Service: "web", Ports: ports, Endpoints: []Endpoint{
-			{Pod: "web-0", Host: "web-0", Addr: addr("10.0.0.1"), Ready: true},
-			{Pod: "web-1", Addr: addr("10.0.0.2")},
-			{Host: "h\"\\\n", Addr: addr("10.0.0.3"), Ready: true},
-			{Pod: "web-2", Host: "other", Addr: addr("fd00::2"), Ready: true},
-		}},
-		"no endpoints": &EndpointSlice{head: h(KindEndpointSlice, "web-x"), Service: "web", Endpoints: []Endpoint{}},
-		"dashed": slice("10.0.0.1", "fd00::1", "fd00::", "::1", "FD00:0:0::0001", "::ffff:10.0.0.9", "::ffff:a00:9", "1:2:3:4:5:6:7:8",
+		"headless": &Service{meta: svc, Type: Headless, Ports: ports},
+		"cluster IPs": &Service{
+			meta: svc, ClusterIPs: []netip.Addr{addr("10.96.0.1"), addr("fd00::1")},
+			Ports: ports,
+		},
+		"no cluster IP":        &Service{meta: svc},
+		"no real protocol":     &Service{meta: svc, Ports: []Port{{Name: "web", Protocol: "\u0131p", Port: 80}}},
+		"ExternalName":         &Service{meta: svc, Type: ExternalName, ExternalName: "example.org."},
+		"ExternalName of none": &Service{meta: svc, Type: ExternalName},
+		"endpoints": &EndpointSlice{
+			meta: h(KindEndpointSlice, "web-x"), Service: "web", Ports: ports,
+			Endpoints: []Endpoint{
+				{Pod: "web-0", Host: "web-0", Addr: addr("10.0.0.1"), Ready: true},
+				{Pod: "web-1", Addr: addr("10.0.0.2")},
+				{Host: "h\"\\\n", Addr: addr("10.0.0.3"), Ready: true},
+				{Pod: "web-2", Host: "other", Addr: addr("fd00::2"), Ready: true},
+			},
+		},
+		"no endpoints": &EndpointSlice{meta: h(KindEndpointSlice, "web-x"), Service: "web", Endpoints: []Endpoint{}},
+		"dashed": slice("10.0.0.1", "fd00::1", "fd00::", "::1", "FD00:0:0::0001", "::ffff:10.0.0.9", "::ffff:a00:9",
+			"1:2:3:4:5:6:7:8",
 			"64:ff9b::192.0.2.1"),
 	}
 	for name, o := range tests {

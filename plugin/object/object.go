@@ -1,6 +1,7 @@
-// Package object turns Kubernetes objects into slim ones that hold nothing but what a name needs.
+// Package object converts Kubernetes objects into slim objects, which hold only what their names and records need.
 //
-// It is pure: no clients, no clocks. What it returns keeps no reference to the object it was given but for its strings.
+// The package is pure: it has no clients and no clocks. A slim object shares strings with the Kubernetes object that
+// it was made from, and nothing else.
 package object
 
 import (
@@ -16,7 +17,7 @@ import (
 	"github.com/coredns-headless/headless/plugin/dnsname"
 )
 
-// Kind tells the slim objects apart.
+// Kind is the kind of a slim object.
 type Kind uint8
 
 // The kinds of slim objects.
@@ -25,6 +26,7 @@ const (
 	KindEndpointSlice
 )
 
+// String returns the Kubernetes kind.
 func (k Kind) String() string {
 	if k == KindService {
 		return "Service"
@@ -32,13 +34,13 @@ func (k Kind) String() string {
 	return "EndpointSlice"
 }
 
-// Key names an object. It is unique in one watch.
+// Key identifies an object in a cluster. Namespace and Name are in lower case.
 type Key struct {
 	Kind            Kind
 	Namespace, Name string
 }
 
-// NewKey is the key of the object that the API server calls namespace/name.
+// NewKey returns the key of the object namespace/name.
 func NewKey(k Kind, namespace, name string) Key {
 	return Key{Kind: k, Namespace: dnsname.Lower(namespace), Name: dnsname.Lower(name)}
 }
@@ -46,11 +48,13 @@ func NewKey(k Kind, namespace, name string) Key {
 // Object is a slim object: *Service or *EndpointSlice.
 type Object interface {
 	Key() Key
-	// Version is metadata.resourceVersion, 0 where there is none (manifests). It compares only within one kind.
+	// Version is metadata.resourceVersion, or 0 if there is none, as in manifests. Versions of different kinds do not
+	// compare.
 	Version() uint64
 }
 
-// From slims a Kubernetes object. The error says why it, or a part of it, is left out; nil is returned where all of it is.
+// From converts a Kubernetes object. If it returns an error and an object, a part is left out. If it returns an error
+// and nil, the whole object is.
 func From(o any) (Object, error) {
 	switch o := o.(type) {
 	case *corev1.Service:
@@ -69,7 +73,7 @@ func From(o any) (Object, error) {
 	return nil, fmt.Errorf("%T is neither a Service nor an EndpointSlice", o)
 }
 
-// KindOf is the kind of slim object that o becomes.
+// KindOf returns the kind of the slim object that From makes of o.
 func KindOf(o any) Kind {
 	if _, ok := o.(*corev1.Service); ok {
 		return KindService
@@ -79,47 +83,50 @@ func KindOf(o any) Kind {
 
 var (
 	errFQDN      = errors.New("addressType FQDN carries no addresses")
-	errNoService = errors.New("no label " + discoveryv1.LabelServiceName + ": it belongs to no Service")
+	errNoService = errors.New("no label " + discoveryv1.LabelServiceName)
 )
 
-// IsExpected reports whether err says of an object only that it is not the plugin's business.
+// IsExpected reports whether err is about a valid object that has no names: an EndpointSlice without a Service, or one
+// whose addresses are host names.
 func IsExpected(err error) bool { return errors.Is(err, errFQDN) || errors.Is(err, errNoService) }
 
-// head is what all slim objects have in common.
-type head struct {
+// meta is the metadata of a slim object.
+type meta struct {
 	key     Key
 	version uint64
 }
 
 // Key implements Object.
-func (h *head) Key() Key { return h.key }
+func (m *meta) Key() Key { return m.key }
 
 // Version implements Object.
-func (h *head) Version() uint64 { return h.version }
+func (m *meta) Version() uint64 { return m.version }
 
-func newHead(k Kind, o *metav1.ObjectMeta) (head, error) {
+// newMeta returns the metadata of an object whose namespace, and name if it is a Service, can be labels of a domain
+// name.
+func newMeta(k Kind, o *metav1.ObjectMeta) (meta, error) {
 	if o.Namespace == "" {
-		return head{}, errors.New("no namespace")
+		return meta{}, errors.New("no namespace")
 	}
 	if !IsLabel(o.Namespace) {
-		return head{}, fmt.Errorf("namespace %q is no DNS label", o.Namespace)
+		return meta{}, fmt.Errorf("namespace %q is not a DNS label", o.Namespace)
 	}
-	if k == KindService && !IsLabel(o.Name) { // a slice's name is never a label
-		return head{}, fmt.Errorf("name %q is no DNS label", o.Name)
+	if k == KindService && !IsLabel(o.Name) { // the name of an EndpointSlice is not in DNS
+		return meta{}, fmt.Errorf("name %q is not a DNS label", o.Name)
 	}
-	return head{key: NewKey(k, o.Namespace, o.Name), version: ParseVersion(o.ResourceVersion)}, nil
+	return meta{key: NewKey(k, o.Namespace, o.Name), version: ParseVersion(o.ResourceVersion)}, nil
 }
 
 // Port is a port of a Service or an EndpointSlice. Its names are in lower case.
 type Port struct {
-	// Name is empty for an unnamed port, and for one that is no DNS label, or whose Protocol is none.
+	// Name is empty if the port is unnamed, or if its name or Protocol cannot be a label of a SRV record.
 	Name string
-	// Protocol is tcp, udp or another.
+	// Protocol is "tcp", "udp" or another protocol.
 	Protocol string
 	Port     uint16
 }
 
-// newPort slims a port. The empty protocol is TCP, as the API defaults it.
+// newPort converts a port. An empty protocol is TCP, the API's default. It reports false for a number out of range.
 func newPort(name string, protocol corev1.Protocol, number int32) (Port, bool) {
 	if number < 1 || number > 65535 {
 		return Port{}, false
@@ -133,13 +140,13 @@ func newPort(name string, protocol corev1.Protocol, number int32) (Port, bool) {
 	default:
 		p.Protocol = dnsname.Lower(string(protocol))
 	}
-	if IsLabel("_"+name) && IsLabel("_"+p.Protocol) { // both are labels of a SRV record
+	if IsLabel("_"+name) && IsLabel("_"+p.Protocol) { // as in a SRV record
 		p.Name = dnsname.Lower(name)
 	}
 	return p, true
 }
 
-// ParseVersion reads a resourceVersion as the number that API servers make it (KEP-5504); 0 where it is none.
+// ParseVersion parses a resourceVersion, which API servers make a number (KEP-5504). It returns 0 for anything else.
 func ParseVersion(s string) uint64 {
 	v, err := strconv.ParseUint(s, 10, 64)
 	if err != nil {
@@ -148,7 +155,8 @@ func ParseVersion(s string) uint64 {
 	return v
 }
 
-// IsLabel reports whether s can be one label of a domain name: 1 to 63 octets (RFC 1035 section 2.3.4), none of them a dot.
+// IsLabel reports whether s can be a label of a domain name: it has 1 to 63 octets (RFC 1035 section 2.3.4) and no
+// dot.
 func IsLabel(s string) bool {
 	return len(s) >= 1 && len(s) <= 63 && !strings.Contains(s, ".")
 }

@@ -14,7 +14,7 @@ import (
 
 var sameAddr = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
 
-func meta(namespace, name string) metav1.ObjectMeta {
+func metadata(namespace, name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: namespace, Name: name, ResourceVersion: "7"}
 }
 
@@ -55,8 +55,11 @@ func TestFromLeftOutIsNil(t *testing.T) {
 		in   any
 		err  string
 	}{
-		{name: "Service without namespace", in: &corev1.Service{ObjectMeta: meta("", "web")}, err: "no namespace"},
-		{name: "slice without label", in: &discoveryv1.EndpointSlice{ObjectMeta: meta("default", "web-abc")}, err: "service-name"},
+		{name: "Service without namespace", in: &corev1.Service{ObjectMeta: metadata("", "web")}, err: "no namespace"},
+		{
+			name: "slice without label", in: &discoveryv1.EndpointSlice{ObjectMeta: metadata("default", "web-abc")},
+			err: "service-name",
+		},
 		{name: "FQDN slice", in: fqdn, err: "FQDN"},
 		{name: "another kind", in: &corev1.Pod{}, err: "*v1.Pod is neither a Service nor an EndpointSlice"},
 		{name: "nothing", in: nil, err: "neither a Service nor an EndpointSlice"},
@@ -73,7 +76,7 @@ func TestFromLeftOutIsNil(t *testing.T) {
 }
 
 func TestFromKeepsWhatIsGood(t *testing.T) {
-	svc := &corev1.Service{ObjectMeta: meta("Default", "WEB")}
+	svc := &corev1.Service{ObjectMeta: metadata("Default", "WEB")}
 	svc.Spec.ClusterIPs = []string{"none", "10.96.0.1"}
 	bad := slice(discoveryv1.Endpoint{Addresses: []string{"nowhere"}})
 	tests := []struct {
@@ -83,8 +86,14 @@ func TestFromKeepsWhatIsGood(t *testing.T) {
 		key  Key
 		err  string
 	}{
-		{name: "Service", in: svc, kind: KindService, key: Key{KindService, "default", "web"}, err: `"none" is no address`},
-		{name: "slice", in: bad, kind: KindEndpointSlice, key: Key{KindEndpointSlice, "default", "web-abc"}, err: `"nowhere"`},
+		{
+			name: "Service", in: svc, kind: KindService, key: Key{KindService, "default", "web"},
+			err: `"none" is not an IP address`,
+		},
+		{
+			name: "slice", in: bad, kind: KindEndpointSlice, key: Key{KindEndpointSlice, "default", "web-abc"},
+			err: `"nowhere"`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -104,7 +113,7 @@ func TestFromKeepsWhatIsGood(t *testing.T) {
 }
 
 func TestSlimObjectOutlivesItsOriginal(t *testing.T) {
-	svc := &corev1.Service{ObjectMeta: meta("default", "web")}
+	svc := &corev1.Service{ObjectMeta: metadata("default", "web")}
 	svc.Spec.ClusterIPs = []string{"10.96.0.1"}
 	slimService, _ := FromService(svc)
 	host := "web-0"
@@ -115,7 +124,8 @@ func TestSlimObjectOutlivesItsOriginal(t *testing.T) {
 	host, sl.Endpoints[0].Addresses[0] = "other", "10.0.0.2"
 	sl.Labels[discoveryv1.LabelServiceName] = "other"
 
-	if d := cmp.Diff(addrs("10.96.0.1"), slimService.ClusterIPs, sameAddr); d != "" || slimService.Key().Name != "web" {
+	if d := cmp.Diff(addrs("10.96.0.1"), slimService.ClusterIPs, sameAddr); d != "" ||
+		slimService.Key().Name != "web" {
 		t.Errorf("Service %v: %s", slimService.Key(), d)
 	}
 	want := []Endpoint{{Host: "web-0", Addr: netip.MustParseAddr("10.0.0.1"), Ready: true}}
@@ -178,8 +188,9 @@ func TestIsLabel(t *testing.T) {
 	}
 }
 
-// The API server folds names to lower case before anyone sees them; manifests and hand-made slices do not. strings.ToLower
-// works on runes, not octets: it widens some, and all that are no UTF-8, and turns the Kelvin sign into a k.
+// The API server folds names to lower case before anyone sees them; manifests and hand-made slices do not.
+// strings.ToLower works on runes, not octets: it widens some, and all that are no UTF-8, and turns the Kelvin sign
+// into a k.
 func TestLoweringKeepsLabels(t *testing.T) {
 	tests := []struct {
 		name, in string

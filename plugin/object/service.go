@@ -14,38 +14,39 @@ import (
 
 // Service is a slim Service.
 type Service struct {
-	head
+	meta
 	Type ServiceType
-	// ClusterIPs are spec.clusterIPs, of a ClusterIP Service only.
+	// ClusterIPs are spec.clusterIPs of a ClusterIP Service.
 	ClusterIPs []netip.Addr
-	// Ports are spec.ports, of all but ExternalName Services.
+	// Ports are spec.ports of a ClusterIP or headless Service.
 	Ports []Port
-	// ExternalName is spec.externalName fully qualified, of an ExternalName Service only.
+	// ExternalName is spec.externalName of an ExternalName Service, fully qualified.
 	ExternalName string
 }
 
 // Same reports whether s and o have the same names and records.
 func (s *Service) Same(o *Service) bool {
-	return s.Type == o.Type && s.ExternalName == o.ExternalName && slices.Equal(s.ClusterIPs, o.ClusterIPs) && slices.Equal(s.Ports, o.Ports)
+	return s.Type == o.Type && s.ExternalName == o.ExternalName &&
+		slices.Equal(s.ClusterIPs, o.ClusterIPs) && slices.Equal(s.Ports, o.Ports)
 }
 
-// ServiceType says where a Service's addresses come from.
+// ServiceType is the type of a Service, as far as DNS depends on it.
 type ServiceType uint8
 
-// The types of Services that differ in DNS. NodePort and LoadBalancer are ClusterIP here.
+// The types of Services. NodePort and LoadBalancer are ClusterIP here.
 const (
 	ClusterIP ServiceType = iota
 	Headless
 	ExternalName
 )
 
-// FromService slims o. The error says why o, or a part of it, is left out; the Service is nil where all of it is.
+// FromService converts o. Its results are like those of From.
 func FromService(o *corev1.Service) (*Service, error) {
-	h, err := newHead(KindService, &o.ObjectMeta)
+	m, err := newMeta(KindService, &o.ObjectMeta)
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{head: h}
+	s := &Service{meta: m}
 	if o.Spec.Type == corev1.ServiceTypeExternalName {
 		s.Type = ExternalName
 		s.ExternalName, err = externalName(o.Spec.ExternalName)
@@ -56,14 +57,13 @@ func FromService(o *corev1.Service) (*Service, error) {
 			s.Ports = append(s.Ports, port)
 		}
 	}
-	switch {
-	case o.Spec.ClusterIP == corev1.ClusterIPNone, len(o.Spec.ClusterIPs) > 0 && o.Spec.ClusterIPs[0] == corev1.ClusterIPNone:
-		s.Type = Headless
-		return s, nil
-	}
 	ips := o.Spec.ClusterIPs
 	if len(ips) == 0 && o.Spec.ClusterIP != "" {
 		ips = []string{o.Spec.ClusterIP}
+	}
+	if o.Spec.ClusterIP == corev1.ClusterIPNone || len(ips) > 0 && ips[0] == corev1.ClusterIPNone {
+		s.Type = Headless
+		return s, nil
 	}
 	for _, ip := range ips {
 		a, aerr := parseAddr(ip)
@@ -76,25 +76,26 @@ func FromService(o *corev1.Service) (*Service, error) {
 	return s, err
 }
 
-// externalName is name fully qualified and in lower case, if a CNAME record can point there. The API also allows what reads as an
-// address, which DNS would take for a name that cannot exist.
+// externalName returns name fully qualified and in lower case. It returns an error if a CNAME record cannot point at
+// it. The API also accepts an address, which would be a name that does not exist.
 func externalName(name string) (string, error) {
 	host := strings.TrimSuffix(dnsname.Lower(name), ".")
 	if _, err := netip.ParseAddr(host); err == nil {
-		return "", fmt.Errorf("spec.externalName: %q is an address", name)
+		return "", fmt.Errorf("spec.externalName: %q is an address, not a domain name", name)
 	}
-	long := func(label string) bool { return !IsLabel(label) } // the API bounds only the whole
-	if len(validation.IsDNS1123Subdomain(host)) > 0 || slices.ContainsFunc(strings.Split(host, "."), long) {
-		return "", fmt.Errorf("spec.externalName: %q is no domain name", name)
+	tooLong := func(label string) bool { return !IsLabel(label) } // the API limits only the length of the whole name
+	if len(validation.IsDNS1123Subdomain(host)) > 0 || slices.ContainsFunc(strings.Split(host, "."), tooLong) {
+		return "", fmt.Errorf("spec.externalName: %q is not a domain name", name)
 	}
 	return host + ".", nil
 }
 
-// parseAddr reads an address as DNS can carry it: without a zone, and an IPv4 address mapped into IPv6 as IPv4.
+// parseAddr parses an address for an A or AAAA record. It rejects a zone, and returns an IPv4-mapped IPv6 address as
+// IPv4.
 func parseAddr(s string) (netip.Addr, error) {
 	a, err := netip.ParseAddr(s)
 	if err != nil {
-		return netip.Addr{}, fmt.Errorf("%q is no address", s)
+		return netip.Addr{}, fmt.Errorf("%q is not an IP address", s)
 	}
 	if a.Zone() != "" {
 		return netip.Addr{}, fmt.Errorf("%q has a zone", s)

@@ -65,7 +65,8 @@ func TestServiceAddressesComeFromItsType(t *testing.T) {
 		{
 			name: "ExternalName keeps no address of the type it had",
 			spec: corev1.ServiceSpec{
-				Type: "ExternalName", ExternalName: "db.example.org", ClusterIP: "None", ClusterIPs: []string{"10.96.0.1"},
+				Type: "ExternalName", ExternalName: "db.example.org", ClusterIP: "None",
+				ClusterIPs: []string{"10.96.0.1"},
 			},
 			wantType: ExternalName, wantName: "db.example.org.",
 		},
@@ -77,7 +78,7 @@ func TestServiceAddressesComeFromItsType(t *testing.T) {
 		{
 			name:    "bad address left out",
 			spec:    corev1.ServiceSpec{Type: "ClusterIP", ClusterIPs: []string{"10.96.0.256", "fd00:96::1"}},
-			wantIPs: addrs("fd00:96::1"), wantErr: `spec.clusterIPs: "10.96.0.256" is no address`,
+			wantIPs: addrs("fd00:96::1"), wantErr: `spec.clusterIPs: "10.96.0.256" is not an IP address`,
 		},
 		{
 			name:    "address with a zone left out",
@@ -92,13 +93,14 @@ func TestServiceAddressesComeFromItsType(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := FromService(&corev1.Service{ObjectMeta: meta("default", "web"), Spec: tt.spec})
+			got, err := FromService(&corev1.Service{ObjectMeta: metadata("default", "web"), Spec: tt.spec})
 			checkError(t, err, tt.wantErr)
 			if got == nil {
 				t.Fatal("got nil")
 			}
 			if got.Type != tt.wantType || got.ExternalName != tt.wantName {
-				t.Errorf("got type %d, external name %q, want %d, %q", got.Type, got.ExternalName, tt.wantType, tt.wantName)
+				t.Errorf("got type %d, external name %q, want %d, %q", got.Type, got.ExternalName, tt.wantType,
+					tt.wantName)
 			}
 			if d := cmp.Diff(tt.wantIPs, got.ClusterIPs, sameAddr); d != "" {
 				t.Error(d)
@@ -109,7 +111,10 @@ func TestServiceAddressesComeFromItsType(t *testing.T) {
 
 // The API server fills in clusterIP from clusterIPs; nobody does so for a manifest. *kubernetes* reads clusterIPs.
 func TestHeadlessByClusterIPsAlone(t *testing.T) {
-	got, err := FromService(&corev1.Service{ObjectMeta: meta("default", "web"), Spec: corev1.ServiceSpec{ClusterIPs: []string{"None"}}})
+	got, err := FromService(&corev1.Service{
+		ObjectMeta: metadata("default", "web"),
+		Spec:       corev1.ServiceSpec{ClusterIPs: []string{"None"}},
+	})
 	checkError(t, err, "")
 	if got == nil || got.Type != Headless {
 		t.Errorf("got %+v, want a headless Service", got)
@@ -127,15 +132,15 @@ func TestServiceMustHaveNames(t *testing.T) {
 		{name: "lower case", namespace: "default", svc: "web", wantKey: Key{KindService, "default", "web"}},
 		{name: "upper case", namespace: "Default", svc: "WEB", wantKey: Key{KindService, "default", "web"}},
 		{name: "namespace absent", svc: "web", wantErr: "no namespace"},
-		{name: "namespace with a dot", namespace: "a.b", svc: "web", wantErr: `namespace "a.b" is no DNS label`},
-		{name: "namespace of 64 octets", namespace: long, svc: "web", wantErr: "is no DNS label"},
-		{name: "name absent", namespace: "default", wantErr: `name "" is no DNS label`},
-		{name: "name with a dot", namespace: "default", svc: "a.b", wantErr: `name "a.b" is no DNS label`},
-		{name: "name of 64 octets", namespace: "default", svc: long, wantErr: "is no DNS label"},
+		{name: "namespace with a dot", namespace: "a.b", svc: "web", wantErr: `namespace "a.b" is not a DNS label`},
+		{name: "namespace of 64 octets", namespace: long, svc: "web", wantErr: "is not a DNS label"},
+		{name: "name absent", namespace: "default", wantErr: `name "" is not a DNS label`},
+		{name: "name with a dot", namespace: "default", svc: "a.b", wantErr: `name "a.b" is not a DNS label`},
+		{name: "name of 64 octets", namespace: "default", svc: long, wantErr: "is not a DNS label"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := FromService(&corev1.Service{ObjectMeta: meta(tt.namespace, tt.svc)})
+			got, err := FromService(&corev1.Service{ObjectMeta: metadata(tt.namespace, tt.svc)})
 			checkError(t, err, tt.wantErr)
 			switch {
 			case tt.wantErr != "" && got != nil:

@@ -8,8 +8,9 @@ import (
 	"github.com/coredns-headless/headless/plugin/dnsname"
 )
 
-// SOA is a zone's SOA in the form of *kubernetes*, with ns for its primary server. Its TTL is its minimum, since *cache* keeps
-// negative replies by the former and resolvers by the lower of both (RFC 2308 section 5).
+// SOA returns the SOA record of zone in the form of the plugin kubernetes, with ns as the primary server. ttl, in
+// seconds, is both its TTL and its MINIMUM field: the plugin cache caches negative replies for the TTL, resolvers for
+// the lower of the two (RFC 2308 section 5).
 func SOA(zone, ns string, ttl, serial uint32) *dns.SOA {
 	return &dns.SOA{
 		Hdr:     header(zone, dns.TypeSOA, ttl),
@@ -21,7 +22,7 @@ func SOA(zone, ns string, ttl, serial uint32) *dns.SOA {
 	}
 }
 
-// Address is an A or AAAA record, whichever addr is.
+// Address returns an A record if addr is an IPv4 address, an AAAA record if not.
 func Address(name string, ttl uint32, addr netip.Addr) dns.RR {
 	if addr.Is4() {
 		return record(name, ttl, addr, new(dns.A), nil, make([]byte, 4))
@@ -29,29 +30,30 @@ func Address(name string, ttl uint32, addr netip.Addr) dns.RR {
 	return record(name, ttl, addr, nil, new(dns.AAAA), make([]byte, 16))
 }
 
-// CNAME is a CNAME record.
+// CNAME returns a CNAME record.
 func CNAME(name string, ttl uint32, target string) dns.RR {
 	return &dns.CNAME{Hdr: header(name, dns.TypeCNAME, ttl), Target: target}
 }
 
-// NS is a NS record.
+// NS returns an NS record.
 func NS(zone string, ttl uint32, ns string) dns.RR {
 	return &dns.NS{Hdr: header(zone, dns.TypeNS, ttl), Ns: ns}
 }
 
-// PTR is a PTR record.
+// PTR returns a PTR record.
 func PTR(name string, ttl uint32, target string) dns.RR {
 	return &dns.PTR{Hdr: header(name, dns.TypePTR, ttl), Ptr: target}
 }
 
-// TXT is a TXT record of one string.
+// TXT returns a TXT record of one string.
 func TXT(name string, ttl uint32, text string) dns.RR {
 	return &dns.TXT{Hdr: header(name, dns.TypeTXT, ttl), Txt: []string{text}}
 }
 
-// SRV is one of n SRV records that share the load evenly, as *kubernetes* weighs them (RFC 2782).
+// SRV returns one of n SRV records with the same weight, which is the one that the plugin kubernetes gives them.
 func SRV(name string, ttl uint32, n int, port uint16, target string) dns.RR {
-	return &dns.SRV{Hdr: header(name, dns.TypeSRV, ttl), Weight: uint16(max(1, 100/n)), Port: port, Target: target} // #nosec G115 -- at most 100
+	weight := uint16(max(1, 100/n)) // #nosec G115 -- at most 100
+	return &dns.SRV{Hdr: header(name, dns.TypeSRV, ttl), Weight: weight, Port: port, Target: target}
 }
 
 func header(name string, rrtype uint16, ttl uint32) dns.RR_Header {

@@ -41,18 +41,48 @@ func TestRecordsReadAsZoneFilesHaveThem(t *testing.T) {
 		rr   dns.RR
 		want string
 	}{
-		{name: "A", rr: Address("wEb-0."+zone, 5, netip.MustParseAddr("10.244.0.7")), want: "wEb-0.mgmt.example.org. 5 IN A 10.244.0.7"},
-		{name: "AAAA", rr: Address("web-0."+zone, 0, netip.MustParseAddr("fd00::7")), want: "web-0.mgmt.example.org. 0 IN AAAA fd00::7"},
-		{name: "CNAME", rr: CNAME("dB."+zone, 7, "db.example.net."), want: "dB.mgmt.example.org. 7 IN CNAME db.example.net."},
-		{name: "NS", rr: NS(zone, 3600, "ns.dns."+zone), want: "mgmt.example.org. 3600 IN NS ns.dns.mgmt.example.org."},
-		{name: "PTR", rr: PTR("7.0.244.10.In-Addr.arpa.", 5, "web-0."+zone), want: "7.0.244.10.In-Addr.arpa. 5 IN PTR web-0.mgmt.example.org."},
+		{
+			name: "A", rr: Address("wEb-0."+zone, 5, netip.MustParseAddr("10.244.0.7")),
+			want: "wEb-0.mgmt.example.org. 5 IN A 10.244.0.7",
+		},
+		{
+			name: "AAAA", rr: Address("web-0."+zone, 0, netip.MustParseAddr("fd00::7")),
+			want: "web-0.mgmt.example.org. 0 IN AAAA fd00::7",
+		},
+		{
+			name: "CNAME", rr: CNAME("dB."+zone, 7, "db.example.net."),
+			want: "dB.mgmt.example.org. 7 IN CNAME db.example.net.",
+		},
+		{
+			name: "NS", rr: NS(zone, 3600, "ns.dns."+zone),
+			want: "mgmt.example.org. 3600 IN NS ns.dns.mgmt.example.org.",
+		},
+		{
+			name: "PTR", rr: PTR("7.0.244.10.In-Addr.arpa.", 5, "web-0."+zone),
+			want: "7.0.244.10.In-Addr.arpa. 5 IN PTR web-0.mgmt.example.org.",
+		},
 		{name: "TXT", rr: TXT("dns-version.k8s.test.", 5, "1.1.0"), want: `dns-version.k8s.test. 5 IN TXT "1.1.0"`},
-		{name: "one SRV", rr: SRV(owner, 5, 1, 9999, "web-0.nginx."+zone), want: owner + " 5 IN SRV 0 100 9999 web-0.nginx.mgmt.example.org."},
+		{
+			name: "one SRV", rr: SRV(owner, 5, 1, 9999, "web-0.nginx."+zone),
+			want: owner + " 5 IN SRV 0 100 9999 web-0.nginx.mgmt.example.org.",
+		},
 		{name: "SRV of two", rr: SRV(owner, 5, 2, 1, "a."+zone), want: owner + " 5 IN SRV 0 50 1 a.mgmt.example.org."},
-		{name: "SRV of three", rr: SRV(owner, 5, 3, 65535, "a."+zone), want: owner + " 5 IN SRV 0 33 65535 a.mgmt.example.org."},
-		{name: "SRV of 100", rr: SRV(owner, 5, 100, 80, "a."+zone), want: owner + " 5 IN SRV 0 1 80 a.mgmt.example.org."},
-		{name: "SRV of 101: weight 0 would hardly ever be chosen", rr: SRV(owner, 5, 101, 80, "a."+zone), want: owner + " 5 IN SRV 0 1 80 a.mgmt.example.org."},
-		{name: "SRV of 5,000", rr: SRV(owner, 5, 5000, 80, "a."+zone), want: owner + " 5 IN SRV 0 1 80 a.mgmt.example.org."},
+		{
+			name: "SRV of three", rr: SRV(owner, 5, 3, 65535, "a."+zone),
+			want: owner + " 5 IN SRV 0 33 65535 a.mgmt.example.org.",
+		},
+		{
+			name: "SRV of 100", rr: SRV(owner, 5, 100, 80, "a."+zone),
+			want: owner + " 5 IN SRV 0 1 80 a.mgmt.example.org.",
+		},
+		{
+			name: "SRV of 101: weight 0 would hardly ever be chosen", rr: SRV(owner, 5, 101, 80, "a."+zone),
+			want: owner + " 5 IN SRV 0 1 80 a.mgmt.example.org.",
+		},
+		{
+			name: "SRV of 5,000", rr: SRV(owner, 5, 5000, 80, "a."+zone),
+			want: owner + " 5 IN SRV 0 1 80 a.mgmt.example.org.",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -86,12 +116,23 @@ func TestServicesAreAnsweredWithTheirAddresses(t *testing.T) {
 		{name: "none", answer: []string{}},
 		{
 			name: "one of both families", targets: []tree.Target{{Peer: "web-0", Port: 80, Addrs: both}},
-			answer: []string{srv(100, 80, web0)}, extra: []string{web0 + " 5 IN A 10.244.0.7", web0 + " 5 IN AAAA fd00::7"},
+			answer: []string{
+				srv(100, 80, web0),
+			}, extra: []string{
+				web0 + " 5 IN A 10.244.0.7", web0 + " 5 IN AAAA fd00::7",
+			},
 		},
 		{
 			name: "three share the load",
 			targets: []tree.Target{
-				{Peer: "web-0", Port: 80, Addrs: both[:1]}, {Peer: "web-1", Port: 80, Addrs: both[1:]}, {Peer: "web-2", Port: 81},
+				{
+					Peer: "web-0", Port: 80, Addrs: both[:1],
+				}, {
+					Peer: "web-1", Port: 80,
+					Addrs: both[1:],
+				}, {
+					Peer: "web-2", Port: 81,
+				},
 			},
 			answer: []string{srv(33, 80, web0), srv(33, 80, web1), srv(33, 81, "web-2.nGinx."+zone)},
 			extra:  []string{web0 + " 5 IN A 10.244.0.7", web1 + " 5 IN AAAA fd00::7"},
@@ -99,7 +140,14 @@ func TestServicesAreAnsweredWithTheirAddresses(t *testing.T) {
 		{
 			name: "a target's addresses once, however many ports it has",
 			targets: []tree.Target{
-				{Peer: "web-0", Port: 80, Addrs: both[:1]}, {Peer: "web-0", Port: 81, Addrs: both[:1]}, {Peer: "web-1", Port: 80, Addrs: both[:1]},
+				{
+					Peer: "web-0", Port: 80, Addrs: both[:1],
+				}, {
+					Peer: "web-0", Port: 81,
+					Addrs: both[:1],
+				}, {
+					Peer: "web-1", Port: 80, Addrs: both[:1],
+				},
 			},
 			answer: []string{srv(33, 80, web0), srv(33, 81, web0), srv(33, 80, web1)},
 			extra:  []string{web0 + " 5 IN A 10.244.0.7", web1 + " 5 IN A 10.244.0.7"},
@@ -110,8 +158,14 @@ func TestServicesAreAnsweredWithTheirAddresses(t *testing.T) {
 			answer: []string{srv(100, 80, "nGinx."+zone)}, extra: []string{"nGinx." + zone + " 5 IN A 10.244.0.7"},
 		},
 		{
-			name: "a label with octets of its own", targets: []tree.Target{{Peer: "a b.c\xff", Port: 80, Addrs: both[:1]}},
-			answer: []string{srv(100, 80, `a\ b\.c\255.nGinx.`+zone)}, extra: []string{`a\ b\.c\255.nGinx.` + zone + " 5 IN A 10.244.0.7"},
+			name:    "a label with octets of its own",
+			targets: []tree.Target{{Peer: "a b.c\xff", Port: 80, Addrs: both[:1]}},
+			answer: []string{
+				srv(100, 80, `a\ b\.c\255.nGinx.`+zone),
+			},
+			extra: []string{
+				`a\ b\.c\255.nGinx.` + zone + " 5 IN A 10.244.0.7",
+			},
 		},
 	}
 	for _, tt := range tests {
@@ -120,7 +174,10 @@ func TestServicesAreAnsweredWithTheirAddresses(t *testing.T) {
 				tt.label = below
 			}
 			m := Services(query(owner, dns.TypeSRV), 5, tt.targets, tt.label)
-			for section, both := range map[string][2][]string{"answer": {tt.answer, texts(m.Answer)}, "additional": {tt.extra, texts(m.Extra)}} {
+			for section, both := range map[string][2][]string{
+				"answer":     {tt.answer, texts(m.Answer)},
+				"additional": {tt.extra, texts(m.Extra)},
+			} {
 				if !slices.Equal(both[0], both[1]) {
 					t.Errorf("%s (-want +got):\n%s", section, cmp.Diff(both[0], both[1]))
 				}
@@ -156,7 +213,8 @@ func TestTargetThatNoMessageCanCarryIsLeftOut(t *testing.T) {
 func TestManyServicesKeepAWeight(t *testing.T) {
 	var targets []tree.Target
 	for i := range 101 {
-		targets = append(targets, tree.Target{Peer: fmt.Sprintf("web-%03d", i), Port: 80, Addrs: addrs("10.0.0.1", "fd00::1")})
+		targets = append(targets,
+			tree.Target{Peer: fmt.Sprintf("web-%03d", i), Port: 80, Addrs: addrs("10.0.0.1", "fd00::1")})
 	}
 	m := Services(query(owner, dns.TypeSRV), 5, targets, below)
 	if len(m.Answer) != 101 || len(m.Extra) != 202 {
@@ -202,11 +260,15 @@ func TestEveryRecordIsFull(t *testing.T) {
 	}
 	for kind, m := range map[string]*dns.Msg{
 		"records with room": Records(query(zone, dns.TypeANY), three(), three()),
-		"addresses":         Records(query(zone, dns.TypeANY), nil, []dns.RR{Address(zone, 5, netip.MustParseAddr("10.0.0.1")), Address(zone, 5, netip.MustParseAddr("fd00::1"))}),
-		"nothing":           Records(query(zone, dns.TypeANY), []dns.RR{}, make([]dns.RR, 0, 4)),
-		"negative":          Negative(query(zone, dns.TypeANY), dns.RcodeNameError, soa()),
-		"two addresses":     Addresses(query(zone, dns.TypeA), 5, addrs("10.0.0.1", "10.0.0.2")),
-		"one address":       Addresses(query(zone, dns.TypeAAAA), 5, addrs("fd00::1")),
+		"addresses": Records(query(zone, dns.TypeANY), nil,
+			[]dns.RR{
+				Address(zone, 5, netip.MustParseAddr("10.0.0.1")),
+				Address(zone, 5, netip.MustParseAddr("fd00::1")),
+			}),
+		"nothing":       Records(query(zone, dns.TypeANY), []dns.RR{}, make([]dns.RR, 0, 4)),
+		"negative":      Negative(query(zone, dns.TypeANY), dns.RcodeNameError, soa()),
+		"two addresses": Addresses(query(zone, dns.TypeA), 5, addrs("10.0.0.1", "10.0.0.2")),
+		"one address":   Addresses(query(zone, dns.TypeAAAA), 5, addrs("fd00::1")),
 	} {
 		checkFull(t, reflect.ValueOf(m), kind)
 		if _, err := m.Pack(); err != nil {
@@ -217,7 +279,10 @@ func TestEveryRecordIsFull(t *testing.T) {
 
 // Plugins behind change records in place, *rewrite* their names and *dnssec* their TTLs: no two may be one in memory.
 func TestRecordsShareNothing(t *testing.T) {
-	targets := []tree.Target{{Peer: "web-0", Port: 80, Addrs: addrs("10.0.0.1", "fd00::1")}, {Peer: "web-1", Port: 80, Addrs: addrs("10.0.0.2")}}
+	targets := []tree.Target{
+		{Peer: "web-0", Port: 80, Addrs: addrs("10.0.0.1", "fd00::1")},
+		{Peer: "web-1", Port: 80, Addrs: addrs("10.0.0.2")},
+	}
 	r := query(owner, dns.TypeSRV)
 	first, second := Services(r, 5, targets, below), Services(r, 5, targets, below)
 	want := second.String()

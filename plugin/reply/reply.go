@@ -1,7 +1,7 @@
-// Package reply makes DNS messages of what the tree said.
+// Package reply makes DNS messages from the tree's answers.
 //
-// A message is the caller's alone, and so is all it points to: what comes after (a ScrubWriter, *dnssec*, *loadbalance*)
-// appends to it and reorders it. Every slice has cap == len.
+// A message shares no memory with the tree or with another message, because what writes it (a ScrubWriter, the plugins
+// dnssec and loadbalance) appends to its sections and reorders them. Every slice has a capacity equal to its length.
 package reply
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/coredns-headless/headless/plugin/tree"
 )
 
-// single is a reply with one address: everything in one allocation, since most replies are this one.
+// single is a reply with one address in one allocation. Most replies have one address.
 type single struct {
 	msg      dns.Msg
 	question [1]dns.Question
@@ -23,17 +23,18 @@ type single struct {
 	octets   [16]byte
 }
 
-// Addresses replies to r with addrs, all of the family that r asks for, at the name as r spells it.
+// Addresses returns a reply to r with addrs, which all have the family that r asks for. The owner name has r's
+// spelling.
 func Addresses(r *dns.Msg, ttl uint32, addrs []netip.Addr) *dns.Msg {
 	if len(addrs) == 1 {
 		s := new(single)
-		head(&s.msg, s.question[:], r, dns.RcodeSuccess)
+		fill(&s.msg, s.question[:], r, dns.RcodeSuccess)
 		s.answer[0] = record(r.Question[0].Name, ttl, addrs[0], &s.a, &s.aaaa, s.octets[:])
 		s.msg.Answer = s.answer[:]
 		return &s.msg
 	}
 	m := new(dns.Msg)
-	head(m, make([]dns.Question, 1), r, dns.RcodeSuccess)
+	fill(m, make([]dns.Question, 1), r, dns.RcodeSuccess)
 	m.Answer = make([]dns.RR, len(addrs))
 	octets := make([]byte, 16*len(addrs))
 	for i, a := range addrs {
@@ -49,7 +50,7 @@ func Addresses(r *dns.Msg, ttl uint32, addrs []netip.Addr) *dns.Msg {
 	return m
 }
 
-// record fills v4 or v6, whichever addr is, and keeps its octets in octets.
+// record fills v4 if addr is an IPv4 address, v6 if not, and returns it. The record keeps the address in octets.
 func record(name string, ttl uint32, addr netip.Addr, v4 *dns.A, v6 *dns.AAAA, octets []byte) dns.RR {
 	h := dns.RR_Header{Name: name, Class: dns.ClassINET, Ttl: ttl}
 	if addr.Is4() {
@@ -64,8 +65,8 @@ func record(name string, ttl uint32, addr netip.Addr, v4 *dns.A, v6 *dns.AAAA, o
 	return v6
 }
 
-// Negative replies to r that its name does not exist (dns.RcodeNameError) or has nothing of the type asked for
-// (dns.RcodeSuccess), with the zone's SOA as RFC 2308 section 3 wants it.
+// Negative returns a reply to r that is NXDOMAIN (dns.RcodeNameError) or NODATA (dns.RcodeSuccess). The zone's SOA is
+// in the authority section (RFC 2308 section 3).
 func Negative(r *dns.Msg, rcode int, soa *dns.SOA) *dns.Msg {
 	m := Records(r, nil, nil)
 	m.Rcode = rcode
@@ -73,16 +74,17 @@ func Negative(r *dns.Msg, rcode int, soa *dns.SOA) *dns.Msg {
 	return m
 }
 
-// Records replies to r with records for the answer and the additional section. The slices are the message's from now on.
+// Records returns a reply to r with these answer and additional sections. The message keeps the slices.
 func Records(r *dns.Msg, answer, extra []dns.RR) *dns.Msg {
 	m := new(dns.Msg)
-	head(m, make([]dns.Question, 1), r, dns.RcodeSuccess)
+	fill(m, make([]dns.Question, 1), r, dns.RcodeSuccess)
 	m.Answer, m.Extra = slices.Clip(answer), slices.Clip(extra)
 	return m
 }
 
-// Services replies to r with a SRV record for each of targets, whose names name tells, and their addresses in the additional
-// section (RFC 2782). What has no name is left out.
+// Services returns a reply to r with a SRV record for each target, and the targets' addresses in the additional
+// section (RFC 2782). The function name returns a target's name, or reports false to leave the target out. Targets
+// with the same name must be next to each other.
 func Services(r *dns.Msg, ttl uint32, targets []tree.Target, name func(peer string) (string, bool)) *dns.Msg {
 	names := make([]string, len(targets))
 	n := 0
@@ -95,7 +97,7 @@ func Services(r *dns.Msg, ttl uint32, targets []tree.Target, name func(peer stri
 	answer := make([]dns.RR, 0, n)
 	var extra []dns.RR
 	last := ""
-	for i, t := range targets { // in order of their names
+	for i, t := range targets {
 		if names[i] == "" {
 			continue
 		}
@@ -111,8 +113,8 @@ func Services(r *dns.Msg, ttl uint32, targets []tree.Target, name func(peer stri
 	return Records(r, answer, extra)
 }
 
-// head makes m an authoritative reply to r without records.
-func head(m *dns.Msg, question []dns.Question, r *dns.Msg, rcode int) {
+// fill makes m an authoritative reply to r without records. It keeps the question in question.
+func fill(m *dns.Msg, question []dns.Question, r *dns.Msg, rcode int) {
 	m.MsgHdr = dns.MsgHdr{
 		Id: r.Id, Response: true, Opcode: r.Opcode, Authoritative: true,
 		RecursionDesired: r.RecursionDesired, CheckingDisabled: r.CheckingDisabled, Rcode: rcode,

@@ -43,11 +43,17 @@ func messages() map[string]*dns.Msg {
 }
 
 func a(name, ip string) *dns.A {
-	return &dns.A{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 5}, A: net.ParseIP(ip).To4()}
+	return &dns.A{
+		Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 5},
+		A:   net.ParseIP(ip).To4(),
+	}
 }
 
 func aaaa(name, ip string) *dns.AAAA {
-	return &dns.AAAA{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeAAAA, Class: dns.ClassINET, Ttl: 5}, AAAA: net.ParseIP(ip)}
+	return &dns.AAAA{
+		Hdr:  dns.RR_Header{Name: name, Rrtype: dns.TypeAAAA, Class: dns.ClassINET, Ttl: 5},
+		AAAA: net.ParseIP(ip),
+	}
 }
 
 func TestMessagesAreWhole(t *testing.T) {
@@ -64,8 +70,14 @@ func TestMessagesAreWhole(t *testing.T) {
 		Serial: 42, Refresh: 7200, Retry: 1800, Expire: 86400, Minttl: 5,
 	}}
 	want := map[string]*dns.Msg{
-		"one A":    {MsgHdr: header(dns.RcodeSuccess), Question: question(name, dns.TypeA), Answer: []dns.RR{a(name, "10.244.0.7")}},
-		"one AAAA": {MsgHdr: header(dns.RcodeSuccess), Question: question(name, dns.TypeAAAA), Answer: []dns.RR{aaaa(name, "fd00::7")}},
+		"one A": {
+			MsgHdr: header(dns.RcodeSuccess), Question: question(name, dns.TypeA),
+			Answer: []dns.RR{a(name, "10.244.0.7")},
+		},
+		"one AAAA": {
+			MsgHdr: header(dns.RcodeSuccess), Question: question(name, dns.TypeAAAA),
+			Answer: []dns.RR{aaaa(name, "fd00::7")},
+		},
 		"many A": {
 			MsgHdr: header(dns.RcodeSuccess), Question: question(name, dns.TypeA),
 			Answer: []dns.RR{a(name, "10.244.0.7"), a(name, "10.244.0.8"), a(name, "10.244.1.9")},
@@ -76,7 +88,10 @@ func TestMessagesAreWhole(t *testing.T) {
 		},
 		"NODATA":   {MsgHdr: header(dns.RcodeSuccess), Question: question(name, dns.TypeTXT), Ns: negative},
 		"NXDOMAIN": {MsgHdr: header(dns.RcodeNameError), Question: question(name, dns.TypeA), Ns: negative},
-		"records":  {MsgHdr: header(dns.RcodeSuccess), Question: question("mgmt.example.org.", dns.TypeSOA), Answer: negative},
+		"records": {
+			MsgHdr: header(dns.RcodeSuccess), Question: question("mgmt.example.org.", dns.TypeSOA),
+			Answer: negative,
+		},
 	}
 	for kind, got := range messages() {
 		t.Run(kind, func(t *testing.T) {

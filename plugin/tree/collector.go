@@ -2,23 +2,24 @@ package tree
 
 import "net/netip"
 
-// collector gathers the endpoints behind one name. Addresses go through its methods by value: kept in it, they would move the
-// caller's buffer to the heap.
+// collector collects the endpoints that have one name. Its methods take and return the addresses: a field for them
+// would move the caller's buffer to the heap.
 type collector struct {
 	q     Query
-	seen  bool // some endpoint has the name
-	ready bool // some ready one has it
+	seen  bool // an endpoint has the name
+	ready bool // a ready endpoint has the name
 
-	first    *endpoint // the first ready one, where one is
-	services bool      // endpoints of several Services have it
-	peers    bool      // several peers have it: pods or, where no pod is known, addresses of one family
+	first    *endpoint // the first ready endpoint, or the first one if none is ready
+	services bool      // endpoints of several Services have the name
+	peers    bool      // several peers have the name: pods or, if the pods are not known, addresses of one family
 	v4, v6   netip.Addr
 }
 
-// byPod adds the endpoints whose pod is named x, of the Service s or, where s is nil, of all headless ones.
+// byPod adds the endpoints of the pod x in the Service s, or in all headless Services if s is nil. It appends their
+// addresses to addrs. leaf and h are what the namespace's trie has for x.
 func (c *collector) byPod(leaf []entry[*endpoint], x []byte, h uint64, s *service, addrs []netip.Addr) []netip.Addr {
 	for _, en := range leaf {
-		if e := en.val; en.hash == h && e.Pod == string(x) {
+		if e := en.val; en.hash == h && e.pod == string(x) {
 			for ; e != nil; e = e.nextOfPod() {
 				addrs = c.add(e, s, addrs)
 			}
@@ -27,26 +28,27 @@ func (c *collector) byPod(leaf []entry[*endpoint], x []byte, h uint64, s *servic
 	return addrs
 }
 
-// nextOfPod is the next endpoint of the same slice with the same Pod, of one that peers has by its Pod.
+// nextOfPod returns the next endpoint of the same slice with the same pod, or nil. e is an endpoint that the trie has
+// under its pod.
 func (e *endpoint) nextOfPod() *endpoint {
-	if e.copied() {
+	if e.copied {
 		return e.next
 	}
 	return nil
 }
 
-// byHost adds the endpoints whose hostname (or dashed address) is x, as byPod.
+// byHost is like byPod for the endpoints with the hostname or dashed address x.
 func (c *collector) byHost(leaf []entry[*endpoint], x []byte, h uint64, s *service, addrs []netip.Addr) []netip.Addr {
 	for _, en := range leaf {
 		switch e := en.val; {
 		case en.hash != h:
-		case e.Pod == string(x): // hostname and pod's name may be one
+		case e.pod == string(x): // its hostname may be x too
 			for ; e != nil; e = e.nextOfPod() {
-				if e.Host == string(x) {
+				if e.host == string(x) {
 					addrs = c.add(e, s, addrs)
 				}
 			}
-		case e.Host == string(x):
+		case e.host == string(x):
 			for ; e != nil; e = e.next {
 				addrs = c.add(e, s, addrs)
 			}
@@ -55,45 +57,46 @@ func (c *collector) byHost(leaf []entry[*endpoint], x []byte, h uint64, s *servi
 	return addrs
 }
 
-// add appends the endpoint's address if it counts: those that are not ready do so until a ready one shows.
+// add adds an endpoint if it is a peer, and of s unless that is nil. Endpoints that are not ready count only as long
+// as there is no ready one.
 func (c *collector) add(e *endpoint, s *service, addrs []netip.Addr) []netip.Addr {
 	if s != nil && e.in.svc != s || !e.headless() {
 		return addrs
 	}
 	c.compare(e)
 	c.seen = true
-	if e.Ready && !c.ready {
+	if e.ready && !c.ready {
 		c.ready, c.first = true, e
 		addrs = addrs[:0]
 	}
-	if e.Ready == c.ready && c.q.Family.Has(e.Addr) {
-		addrs = append(addrs, e.Addr)
+	if e.ready == c.ready && c.q.Family.Has(e.addr) {
+		addrs = append(addrs, e.addr)
 	}
 	return addrs
 }
 
-// compare notes whether the endpoint is another peer, or another Service's, than those before. It is ready or not: else a pod
-// that stops being ready would hand an ambiguous name to another.
+// compare sets c.services and c.peers if the endpoint has another Service, or is another peer, than those before it.
+// Readiness does not matter: a name must not stop being ambiguous because a pod stops being ready.
 func (c *collector) compare(e *endpoint) {
 	if c.first == nil {
 		c.first = e
 	}
 	c.services = c.services || e.in.svc != c.first.in.svc
-	c.peers = c.peers || e.Pod != c.first.Pod
-	if e.Pod == "" {
+	c.peers = c.peers || e.pod != c.first.pod
+	if e.pod == "" {
 		last := &c.v6
-		if e.Addr.Is4() {
+		if e.addr.Is4() {
 			last = &c.v4
 		}
-		c.peers = c.peers || last.IsValid() && *last != e.Addr
-		*last = e.Addr
+		c.peers = c.peers || last.IsValid() && *last != e.addr
+		*last = e.addr
 	}
 }
 
-// ambiguous reports whether different pods of different Services have the name.
+// ambiguous reports whether several peers of several Services have the name.
 func (c *collector) ambiguous() bool { return c.services && c.peers }
 
-// answer is a peer if it has an endpoint that counts.
+// answer returns the peer with these addresses, or None if no endpoint counts.
 func (c *collector) answer(addrs []netip.Addr) Answer {
 	if !c.ready && (!c.seen || !c.q.NotReady) {
 		return Answer{}

@@ -17,8 +17,10 @@ func TestLookupOfAPeerAllocatesNothing(t *testing.T) {
 	long := strings.Repeat("w", 58) + "-0" // 60 octets: more than a buffer for short strings
 	tr := plant(
 		headless("default/nginx", 1), sliceOf("default/nginx-1", "nginx", 1,
-			stateful("web-0", "10.0.0.1"), deployed("ws-777779bd59-ftn4j", "10.0.0.2"), deployed(long, "10.0.0.3"), named("web-1", "db", "10.0.0.4"),
-			named("web-2", "db", "10.0.0.5"), stateful("web-0", "fd00::1"), nameless("10.0.0.6"), notReady(deployed("ws-y", "10.0.0.7"))),
+			stateful("web-0", "10.0.0.1"), deployed("ws-777779bd59-ftn4j", "10.0.0.2"), deployed(long, "10.0.0.3"),
+			named("web-1", "db", "10.0.0.4"),
+			named("web-2", "db", "10.0.0.5"), stateful("web-0", "fd00::1"), nameless("10.0.0.6"),
+			notReady(deployed("ws-y", "10.0.0.7"))),
 		clusterIP("default/api", 1, "10.96.0.1"),
 	)
 	tests := []struct {
@@ -73,7 +75,8 @@ func crowd(peers int) *Writer {
 	const perSlice = 100
 	objects := []object.Object{headless("default/nginx", 1)}
 	for i := range 50 {
-		objects = append(objects, sliceOf(fmt.Sprintf("default/nginx-%d", i), "nginx", 1, stateful(fmt.Sprintf("web-%d", i), addrOf(i))))
+		objects = append(objects,
+			sliceOf(fmt.Sprintf("default/nginx-%d", i), "nginx", 1, stateful(fmt.Sprintf("web-%d", i), addrOf(i))))
 	}
 	for i := 50; i < peers; i += perSlice {
 		svc := fmt.Sprintf("s-%d", i/1000)
@@ -81,7 +84,8 @@ func crowd(peers int) *Writer {
 		for j := range list {
 			list[j] = stateful(fmt.Sprintf("n-%d", i+j), addrOf(i+j))
 		}
-		objects = append(objects, headless("default/"+svc, 1), sliceOf(fmt.Sprintf("default/%s-%d", svc, i), svc, 1, list...))
+		objects = append(objects, headless("default/"+svc, 1),
+			sliceOf(fmt.Sprintf("default/%s-%d", svc, i), svc, 1, list...))
 	}
 	s := New().Writer("")
 	s.Replace(objects, 1)
@@ -192,7 +196,8 @@ func TestUnchangedEndpointsKeepTheirRecords(t *testing.T) {
 		t.Errorf("%d of %d records are new, want 1 of 99", fresh, len(after))
 	}
 	wants{
-		"web-0.default": "None", "web-1.default": "Peer 10.0.0.1", "web-50.default": "Peer 10.99.0.1", "web-99.default": "Peer 10.0.0.99",
+		"web-0.default": "None", "web-1.default": "Peer 10.0.0.1", "web-50.default": "Peer 10.99.0.1",
+		"web-99.default": "Peer 10.0.0.99",
 	}.check(t, tr)
 }
 
@@ -240,8 +245,8 @@ func entriesUnder[E comparable](tr *trie[E], h uint64) (n int) {
 	return n
 }
 
-// On the host network, and in slices made to do harm, thousands of endpoints have one address. The index has each slice once for it,
-// so that a change touches as many entries as there are slices, not endpoints.
+// On the host network, and in slices made to do harm, thousands of endpoints have one address. The index has each
+// slice once for it, so that a change touches as many entries as there are slices, not endpoints.
 func TestSharedAddressIsOneEntryASlice(t *testing.T) {
 	const slices, perSlice = 100, 100
 	tr := New()
@@ -291,7 +296,8 @@ func TestSharedAddressIsOneEntryASlice(t *testing.T) {
 		slices*perSlice)
 	// Of the 100 slices' entries one leaf is copied.
 	if many > few+8 || manyBytes > fewBytes+slices*16*4+4*leafMax*16 {
-		t.Errorf("%.0f allocations of %.0f bytes among %d endpoints, %.0f of %.0f alone", many, manyBytes, slices*perSlice,
+		t.Errorf("%.0f allocations of %.0f bytes among %d endpoints, %.0f of %.0f alone", many, manyBytes,
+			slices*perSlice,
 			few, fewBytes)
 	}
 }

@@ -11,17 +11,18 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// Explain says, node by node from the namespace down, what Find, or FindGuest where guest is set, meets at p and why. It decides nothing.
+// Explain returns the steps of Find, or of FindGuest if guest is set, in words: one for each label of p that it looks
+// at.
 func (t *Tree) Explain(p *Path, guest, notReady bool) []string {
 	if p.N == 0 {
-		return []string{"the root of all namespaces"}
+		return []string{"the parent of all namespaces"}
 	}
 	name := string(p.Labels[0])
 	if t.scopes[""] == nil && t.scopes[name] == nil {
-		return []string{fmt.Sprintf("namespace %q is left out: it is not among the option namespaces", name)}
+		return []string{fmt.Sprintf("namespace %q is not watched: the option namespaces does not list it", name)}
 	}
 	if !t.Synced(p.Labels[0]) {
-		return []string{fmt.Sprintf("namespace %q is not synced yet: nobody can say what is in it", name)}
+		return []string{fmt.Sprintf("namespace %q is not synced yet, so its names are not known", name)}
 	}
 	ns := t.namespace(hashOfBytes(p.Labels[0]), p.Labels[0])
 	if ns == nil || ns.specs.Load() == 0 {
@@ -34,30 +35,30 @@ func (t *Tree) Explain(p *Path, guest, notReady bool) []string {
 	x := string(p.Labels[1])
 	svc, spec := t.known(p)
 	if spec == nil {
-		list = append(list, fmt.Sprintf("no Service is called %q there", x))
+		list = append(list, fmt.Sprintf("namespace %q has no Service %q", name, x))
 		if p.N == 2 {
 			list = append(list, ns.explain(p.Labels[1], notReady))
 		}
 		return list
 	}
-	what := "headless"
+	what := "a headless Service"
 	switch spec.Type {
 	case object.ExternalName:
-		what = "ExternalName " + spec.ExternalName
+		what = "an ExternalName Service for " + spec.ExternalName
 	case object.ClusterIP:
-		what = fmt.Sprintf("ClusterIP %v, without peers", spec.ClusterIPs)
+		what = fmt.Sprintf("a ClusterIP Service with the addresses %v and no peers", spec.ClusterIPs)
 	}
-	list = append(list, fmt.Sprintf("%q is a Service there: %s", x, what))
+	list = append(list, fmt.Sprintf("%q is %s", x, what))
 	switch {
 	case p.N > 2:
 		list = append(list, svc.explain(p, spec, guest, notReady))
 	case guest:
-		list = append(list, "a Service of that name wins: its name is kubernetes' own")
+		list = append(list, "a Service wins over a peer of that name, so the name is left to the kubernetes plugin")
 	}
 	return list
 }
 
-// explain says what peers the label x has below the namespace.
+// explain returns the step for the peer x directly below the namespace.
 func (n *namespace) explain(x []byte, notReady bool) string {
 	h := hashOfBytes(x)
 	leaf := n.peers.at(h)
@@ -66,22 +67,22 @@ func (n *namespace) explain(x []byte, notReady bool) string {
 	host.byHost(leaf, x, h, nil, nil)
 	switch {
 	case pod.seen:
-		return pod.explain("pod", x, notReady)
+		return pod.explain("name of a pod", x, notReady)
 	case host.ambiguous():
-		return fmt.Sprintf("hostname %q is ambiguous: different pods of several Services have it", x)
+		return fmt.Sprintf("host name %q is ambiguous: different pods of several Services have it", x)
 	case host.seen:
-		return host.explain("hostname", x, notReady)
+		return host.explain("host name of an endpoint", x, notReady)
 	}
-	none := fmt.Sprintf("no such peer: no pod behind a headless Service there has the name or hostname %q", x)
-	for _, other := range sorted(n.tree.namespaces.all, func(n *namespace) string { return n.name }) {
+	none := fmt.Sprintf("no pod or endpoint of a headless Service in this namespace has the name or host name %q", x)
+	for _, other := range sorted(n.tree.namespaces.all, nameOfNamespace) {
 		if other.peer(x, h, Query{NotReady: true}).Status == Peer {
-			return none + fmt.Sprintf("; one in namespace %q has", other.name)
+			return none + fmt.Sprintf("; one in namespace %q has it", other.name)
 		}
 	}
 	return none
 }
 
-// explain says what there is at p below the Service.
+// explain returns the step for the name at p, which is below the Service.
 func (s *service) explain(p *Path, spec *object.Service, guest, notReady bool) string {
 	x := p.Labels[2]
 	if p.N == 4 {
@@ -97,50 +98,52 @@ func (s *service) explain(p *Path, spec *object.Service, guest, notReady bool) s
 	host.byHost(leaf, x, h, s, nil)
 	switch {
 	case guest && s.isHostname(leaf, x, h):
-		return fmt.Sprintf("%q is a hostname or dashed address below the Service: kubernetes' own", x)
+		return fmt.Sprintf("%q is the host name or dashed address of a ready endpoint, "+
+			"so the name is left to the kubernetes plugin", x)
 	case guest && !pod.seen:
-		return fmt.Sprintf("no such peer: no pod of the Service is called %q", x)
+		return fmt.Sprintf("no pod of the Service has the name %q", x)
 	case guest, pod.seen && !host.ready:
-		return pod.explain("pod", x, notReady)
+		return pod.explain("name of a pod", x, notReady)
 	case host.seen:
-		return host.explain("hostname", x, notReady)
+		return host.explain("host name of an endpoint", x, notReady)
 	case s.hasPort(spec, x, nil):
-		return fmt.Sprintf("names of ports lie below %s", x)
+		return fmt.Sprintf("names of ports are below %s", x)
 	}
-	return fmt.Sprintf("no such peer: no pod of the Service has the name or hostname %q", x)
+	return fmt.Sprintf("no pod or endpoint of the Service has the name or host name %q", x)
 }
 
-// explain says whose the label is.
+// explain returns the step for the label x of a peer. The label is what.
 func (c *collector) explain(what string, x []byte, notReady bool) string {
 	state := "ready"
 	switch {
 	case c.ready:
 	case notReady:
-		state = "not ready, and answers because of the option not_ready"
+		state = "not ready, but answered because of the option not_ready"
 	default:
-		state = "not ready: only the option not_ready lets it answer"
+		state = "not ready, and answered only with the option not_ready"
 	}
-	return fmt.Sprintf("%q is the %s of an endpoint of Service %q: %s", x, what, c.first.in.svc.name, state)
+	return fmt.Sprintf("%q is the %s of Service %q: %s", x, what, c.first.in.svc.name, state)
 }
 
-// Row is an endpoint of a headless Service as it is listed, or a Service or a namespace, which have no Addr and no Service.
+// Row is a namespace, a Service or an endpoint of a headless Service. A namespace has an empty Service, and only an
+// endpoint has a valid Addr.
 type Row struct {
 	Namespace, Service string
-	Type               object.ServiceType
-	Pod, Host          string // either may be empty
+	Type               object.ServiceType // of a Service or endpoint
+	Pod, Host          string             // of an endpoint; one of them may be empty
 	Addr               netip.Addr
 	Ready              bool
 }
 
-// Browse lists namespaces, their Services and the endpoints of headless ones, in order. It takes no lock.
+// Browse yields namespaces, their Services, and the endpoints of headless Services, sorted. It takes no lock.
 func (t *Tree) Browse() iter.Seq[Row] {
 	return func(yield func(Row) bool) {
 		var endpoints []object.Endpoint
-		for _, ns := range sorted(t.namespaces.all, func(n *namespace) string { return n.name }) {
+		for _, ns := range sorted(t.namespaces.all, nameOfNamespace) {
 			if ns.specs.Load() > 0 && !yield(Row{Namespace: ns.name}) {
 				return
 			}
-			for _, svc := range sorted(ns.services.all, func(s *service) string { return s.name }) {
+			for _, svc := range sorted(ns.services.all, nameOfService) {
 				spec := svc.spec.Load()
 				if spec == nil {
 					continue
@@ -153,9 +156,9 @@ func (t *Tree) Browse() iter.Seq[Row] {
 					continue
 				}
 				endpoints = svc.appendEndpoints(endpoints[:0])
-				for i, e := range endpoints {
+				for _, e := range endpoints {
 					r.Pod, r.Host, r.Addr, r.Ready = e.Pod, e.Host, e.Addr, e.Ready
-					if (i == 0 || e != endpoints[i-1]) && !yield(r) {
+					if !yield(r) {
 						return
 					}
 				}
@@ -164,19 +167,15 @@ func (t *Tree) Browse() iter.Seq[Row] {
 	}
 }
 
-// appendEndpoints appends the endpoints of all slices, in order. What two slices have stands twice.
+// appendEndpoints appends the endpoints of all slices to list, sorted. An endpoint that two slices have is there once.
 func (s *service) appendEndpoints(list []object.Endpoint) []object.Endpoint {
 	for sl := range s.slices.all {
 		for _, e := range sl.content.Load().endpoints {
-			list = append(list, e.Endpoint)
+			list = append(list, e.object())
 		}
 	}
 	slices.SortFunc(list, func(a, b object.Endpoint) int {
 		return cmp.Or(strings.Compare(a.Pod, b.Pod), strings.Compare(a.Host, b.Host), a.Addr.Compare(b.Addr))
 	})
-	return list
-}
-
-func sorted[T any](all iter.Seq[T], name func(T) string) []T {
-	return slices.SortedFunc(all, func(a, b T) int { return strings.Compare(name(a), name(b)) })
+	return slices.Compact(list)
 }

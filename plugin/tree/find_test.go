@@ -25,9 +25,12 @@ func TestFind(t *testing.T) {
 				sliceOf("ghost/nginx-1", "nginx", 1, stateful("web-9", "10.0.0.9")), // its Service is not known
 			}),
 			want: wants{
-				"": "EmptyNonTerminal", "default": "EmptyNonTerminal", "kube-system": "EmptyNonTerminal", "ghost": "None", "unknown": "None",
-				"nginx.default": "Service 10.0.0.1", "api.default": "Service 10.96.0.1 fd00:96::1", "db.default": "Alias",
-				"idle.default": "Service", "nginx.ghost": "None", "web-0.default": "Peer 10.0.0.1", "web-1.default": "None",
+				"": "EmptyNonTerminal", "default": "EmptyNonTerminal", "kube-system": "EmptyNonTerminal",
+				"ghost": "None", "unknown": "None",
+				"nginx.default": "Service 10.0.0.1", "api.default": "Service 10.96.0.1 fd00:96::1",
+				"db.default":   "Alias",
+				"idle.default": "Service", "nginx.ghost": "None", "web-0.default": "Peer 10.0.0.1",
+				"web-1.default":     "None",
 				"web-0.kube-system": "None", "web-9.ghost": "None", "web-0.unknown": "None",
 				"web-0.nginx.default": "Peer 10.0.0.1", "web-1.nginx.default": "None", "web-0.api.default": "None",
 				"web-0.idle.default": "None", "web-0.web-0.default": "None", "web-0.unknown.default": "None",
@@ -36,7 +39,9 @@ func TestFind(t *testing.T) {
 		},
 		{
 			name: "nothing",
-			want: wants{"": "EmptyNonTerminal", "default": "None", "nginx.default": "None", "web-0.nginx.default": "None"},
+			want: wants{
+				"": "EmptyNonTerminal", "default": "None", "nginx.default": "None", "web-0.nginx.default": "None",
+			},
 		},
 		{
 			name: "Service wins over peer of its namespace",
@@ -59,8 +64,9 @@ func TestFind(t *testing.T) {
 			objects: slices.Concat(behind("nginx", named("web-0", "db", "10.0.0.1"), deployed("db", "10.0.0.2")),
 				behind("store", deployed("db", "10.0.0.3"))),
 			want: wants{
-				"db.default": "Peer 10.0.0.2 10.0.0.3", "db.nginx.default": "Peer 10.0.0.1", "db.store.default": "Peer 10.0.0.3",
-				"web-0.default": "Peer 10.0.0.1",
+				"db.default": "Peer 10.0.0.2 10.0.0.3", "db.nginx.default": "Peer 10.0.0.1",
+				"db.store.default": "Peer 10.0.0.3",
+				"web-0.default":    "Peer 10.0.0.1",
 			},
 		},
 		{
@@ -72,9 +78,11 @@ func TestFind(t *testing.T) {
 		{
 			name: "hostname of several pods in one Service is their union, over slices and families",
 			objects: append(
-				behind("nginx", named("web-1", "db", "10.0.0.2"), named("", "db", "10.0.0.3"), named("web-1", "db", "10.0.0.2"),
+				behind("nginx", named("web-1", "db", "10.0.0.2"), named("", "db", "10.0.0.3"),
+					named("web-1", "db", "10.0.0.2"),
 					named("web-1", "", "fd00::1")),
-				sliceOf("default/nginx-2", "nginx", 1, named("web-0", "db", "10.0.0.1"), named("web-1", "db", "10.0.0.2"),
+				sliceOf("default/nginx-2", "nginx", 1, named("web-0", "db", "10.0.0.1"),
+					named("web-1", "db", "10.0.0.2"),
 					named("web-1", "db", "10.0.0.10")),
 			),
 			want: wants{
@@ -87,12 +95,14 @@ func TestFind(t *testing.T) {
 		{
 			name: "hostname of different pods of different Services is ambiguous, ready or not",
 			objects: slices.Concat(
-				behind("nginx", named("web-0", "db", "10.0.0.1"), named("", "mq", "10.0.0.3"), named("web-5", "ui", "10.0.0.5")),
+				behind("nginx", named("web-0", "db", "10.0.0.1"), named("", "mq", "10.0.0.3"),
+					named("web-5", "ui", "10.0.0.5")),
 				behind("store", notReady(named("store-0", "db", "10.0.0.2")), named("", "mq", "10.0.0.4"),
 					named("", "ui", "10.0.0.5")),
 			),
 			want: wants{
-				"db.default": "None", "db.nginx.default": "Peer 10.0.0.1", "db.store.default": "None", "mq.default": "None",
+				"db.default": "None", "db.nginx.default": "Peer 10.0.0.1", "db.store.default": "None",
+				"mq.default": "None",
 				"ui.default": "None",
 			},
 			notReady: wants{"db.store.default": "Peer 10.0.0.2"},
@@ -105,7 +115,8 @@ func TestFind(t *testing.T) {
 				external("default/mq", 1), sliceOf("default/mq-1", "mq", 1, named("mq-0", "db", "10.0.0.4")),
 				sliceOf("default/gone-1", "gone", 1, named("gone-0", "db", "10.0.0.5"))),
 			want: wants{
-				"db.default": "Peer 10.0.0.1", "db.other": "Peer 10.0.0.2", "api.default": "Service", "api-0.default": "None",
+				"db.default": "Peer 10.0.0.1", "db.other": "Peer 10.0.0.2", "api.default": "Service",
+				"api-0.default":  "None",
 				"mq-0.default":   "None",
 				"gone-0.default": "None",
 			},
@@ -119,13 +130,15 @@ func TestFind(t *testing.T) {
 				sliceOf("default/b-2", "b", 1, named("web-0", "", "fd00::1"), named("", "mq", "fd00::2")),
 			),
 			want: wants{
-				"db.default": "Peer 10.0.0.1", "web-0.default": "Peer 10.0.0.1 fd00::1", "mq.default": "Peer 10.0.0.2 fd00::2",
+				"db.default": "Peer 10.0.0.1", "web-0.default": "Peer 10.0.0.1 fd00::1",
+				"mq.default":      "Peer 10.0.0.2 fd00::2",
 				"web-0.a.default": "Peer 10.0.0.1",
 			},
 		},
 		{
 			name: "one pod in both Services, another in the second only",
-			objects: append(slices.Concat(behind("a", named("p", "x", "10.0.0.1")), behind("b", named("p", "x", "10.0.0.1"))),
+			objects: append(slices.Concat(behind("a", named("p", "x", "10.0.0.1")),
+				behind("b", named("p", "x", "10.0.0.1"))),
 				sliceOf("default/b-2", "b", 1, named("q", "x", "10.0.0.2"))),
 			want: wants{"x.default": "None"},
 		},
@@ -143,10 +156,12 @@ func TestFind(t *testing.T) {
 		},
 		{
 			name: "dashed address is the name of an endpoint without another, and of no other",
-			objects: behind("nginx", nameless("10.0.0.1"), notReady(nameless("fd00::1")), deployed("web-0", "10.0.0.2"),
+			objects: behind("nginx", nameless("10.0.0.1"), notReady(nameless("fd00::1")),
+				deployed("web-0", "10.0.0.2"),
 				named("", "db", "10.0.0.3")),
 			want: wants{
-				"10-0-0-1.default": "Peer 10.0.0.1", "10-0-0-1.nginx.default": "Peer 10.0.0.1", "fd00--1.default": "None",
+				"10-0-0-1.default": "Peer 10.0.0.1", "10-0-0-1.nginx.default": "Peer 10.0.0.1",
+				"fd00--1.default":  "None",
 				"10-0-0-2.default": "None", "10-0-0-2.nginx.default": "None", "10-0-0-3.nginx.default": "None",
 			},
 			notReady: wants{"fd00--1.default": "Peer fd00::1"},
@@ -161,7 +176,8 @@ func TestFind(t *testing.T) {
 					notReady(named("web-2", "db", "10.0.0.5")), stateful("ws-x", "fd00::2")),
 			),
 			want: wants{
-				"web-0.default": "Peer 10.0.0.2", "web-0.nginx.default": "Peer 10.0.0.2", "db.default": "Peer 10.0.0.4",
+				"web-0.default": "Peer 10.0.0.2", "web-0.nginx.default": "Peer 10.0.0.2",
+				"db.default":    "Peer 10.0.0.4",
 				"ws-x.default":  "Peer fd00::2",
 				"nginx.default": "Service 10.0.0.2 10.0.0.4 fd00::2", "web-2.default": "None",
 			},
@@ -173,7 +189,8 @@ func TestFind(t *testing.T) {
 				notReady(named("web-1", "db", "10.0.0.2"))),
 				sliceOf("default/nginx-2", "nginx", 1, notReady(named("web-2", "db", "10.0.0.3")))),
 			want: wants{
-				"nginx.default": "Service", "db.default": "None", "db.nginx.default": "None", "web-0.nginx.default": "None",
+				"nginx.default": "Service", "db.default": "None", "db.nginx.default": "None",
+				"web-0.nginx.default": "None",
 			},
 			notReady: wants{
 				"db.default": "Peer 10.0.0.1 10.0.0.2 10.0.0.3", "db.nginx.default": "Peer 10.0.0.1 10.0.0.2 10.0.0.3",
@@ -201,7 +218,8 @@ func TestFind(t *testing.T) {
 					if !ok {
 						notReady = want
 					}
-					if got, asked := said(t, tr.Find, name, false), said(t, tr.Find, name, true); got != want || asked != notReady {
+					if got, asked := said(t, tr.Find, name, false), said(t, tr.Find, name, true); got != want ||
+						asked != notReady {
 						t.Errorf("%q: got %s, with not_ready %s, want %s and %s", name, got, asked, want, notReady)
 					}
 				}

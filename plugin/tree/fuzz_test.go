@@ -13,28 +13,37 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// FuzzObjects adds, changes and deletes objects of any content beside a namespace of which it leaves the objects alone. A line is an object
-// in JSON, which goes away where a dash stands before it. All names are as the model has them; that namespace stays as it was; and when the
-// objects are gone nothing is left of them.
+// FuzzObjects adds, changes and deletes objects of any content beside a namespace of which it leaves the objects
+// alone. A line is an object in JSON, which goes away where a dash stands before it. All names are as the model has
+// them; that namespace stays as it was; and when the objects are gone nothing is left of them.
 func FuzzObjects(f *testing.F) {
 	const (
-		none  = `{"metadata":{"namespace":"a","name":"s"},"spec":{"clusterIP":"None","ports":[{"name":"web","port":80}]}}` + "\n"
-		ips   = `{"metadata":{"namespace":"A","name":"web-0"},"spec":{"clusterIPs":["10.96.0.1","fd00:96::1"],"ports":[{"name":"web","port":80}]}}` + "\n"
-		alias = `{"metadata":{"namespace":"a","name":"S"},"spec":{"type":"ExternalName","externalName":"db.example.org"}}` + "\n"
-		slice = `{"kind":"EndpointSlice","metadata":{"namespace":"a","name":"x","labels":{"kubernetes.io/service-name":"s"}},` +
-			`"ports":[{"name":"web","port":80}],"endpoints":[{"addresses":["10.0.0.1","fd00::1"],"hostname":"db","targetRef":{"kind":"Pod","name":"web-0"}},` +
-			`{"addresses":["10.0.0.2"],"conditions":{"ready":false},"targetRef":{"kind":"Pod","namespace":"a","name":"web-1"}},{"addresses":["::ffff:10.0.0.9","::"]}]}` + "\n"
-		moved = `{"kind":"EndpointSlice","metadata":{"namespace":"a","name":"x","labels":{"kubernetes.io/service-name":"t"}},` +
+		none = `{"metadata":{"namespace":"a","name":"s"},"spec":{"clusterIP":"None","ports":[{"name":"web",` +
+			`"port":80}]}}` + "\n"
+		ips = `{"metadata":{"namespace":"A","name":"web-0"},"spec":{"clusterIPs":["10.96.0.1","fd00:96::1"],` +
+			`"ports":[{"name":"web","port":80}]}}` + "\n"
+		alias = `{"metadata":{"namespace":"a","name":"S"},"spec":{"type":"ExternalName",` +
+			`"externalName":"db.example.org"}}` + "\n"
+		slice = `{"kind":"EndpointSlice","metadata":{"namespace":"a","name":"x",` +
+			`"labels":{"kubernetes.io/service-name":"s"}},` +
+			`"ports":[{"name":"web","port":80}],"endpoints":[{"addresses":["10.0.0.1","fd00::1"],` +
+			`"hostname":"db","targetRef":{"kind":"Pod","name":"web-0"}},` +
+			`{"addresses":["10.0.0.2"],"conditions":{"ready":false},"targetRef":{"kind":"Pod","namespace":"a",` +
+			`"name":"web-1"}},{"addresses":["::ffff:10.0.0.9","::"]}]}` + "\n"
+		moved = `{"kind":"EndpointSlice","metadata":{"namespace":"a","name":"x",` +
+			`"labels":{"kubernetes.io/service-name":"t"}},` +
 			`"endpoints":[{"addresses":["10.0.0.3"],"hostname":"db"}]}` + "\n"
 	)
 	for _, text := range []string{
-		none + slice, slice + none + "-" + slice, none + slice + moved + alias, none + ips + slice + "-" + ips, slice + "-" + none + moved + "-" + moved, "-{}\n[]\n{",
+		none + slice, slice + none + "-" + slice, none + slice + moved + alias, none + ips + slice + "-" + ips,
+		slice + "-" + none + moved + "-" + moved, "-{}\n[]\n{",
 	} {
 		f.Add([]byte(text))
 	}
 	fixed := []object.Object{
 		headless("fixed/s", 1), headless("fixed/t", 1), clusterIP("fixed/web-0", 1, "10.96.0.9"),
-		sliceOf("fixed/x", "s", 1, stateful("web-0", "10.0.0.1"), deployed("web-2", "10.0.0.2"), named("web-1", "db", "10.0.0.3")),
+		sliceOf("fixed/x", "s", 1, stateful("web-0", "10.0.0.1"), deployed("web-2", "10.0.0.2"),
+			named("web-1", "db", "10.0.0.3")),
 		sliceOf("fixed/y", "t", 1, named("", "mq", "10.0.0.4"), nameless("fd00::9")),
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -52,14 +61,17 @@ func FuzzObjects(f *testing.F) {
 		apply(s, held, text)
 		checkModel(t, tr, fixed, held)
 		if now := zoneTexts(tr, "fixed"); !slices.Equal(now, was) || tr.Serial(pathOf("fixed")) != serial {
-			t.Errorf("fixed was, with serial %d\n%q\nand is, with %d\n%q", serial, was, tr.Serial(pathOf("fixed")), now)
+			t.Errorf("fixed was, with serial %d\n%q\nand is, with %d\n%q", serial, was, tr.Serial(pathOf("fixed")),
+				now)
 		}
 		for k := range held {
 			s.Delete(k, 0)
 		}
 		checkIndex(t, 0, tr)
-		if now := zoneTexts(tr, ""); !slices.Equal(now, was) || count(&tr.namespaces) != 1 || count(tr.addrs.Load()) != holders {
-			t.Errorf("%d namespaces and %d addresses are left, and these names:\n%q", count(&tr.namespaces), count(tr.addrs.Load()), now)
+		if now := zoneTexts(tr, ""); !slices.Equal(now, was) || count(&tr.namespaces) != 1 ||
+			count(tr.addrs.Load()) != holders {
+			t.Errorf("%d namespaces and %d addresses are left, and these names:\n%q", count(&tr.namespaces),
+				count(tr.addrs.Load()), now)
 		}
 	})
 }
@@ -95,7 +107,8 @@ func apply(s *Writer, held map[object.Key]object.Object, text []byte) {
 	}
 }
 
-// checkModel compares the answers at every name that the objects can make, the holders of every address, and the count.
+// checkModel compares the answers at every name that the objects can make, the holders of every address, and the
+// count.
 func checkModel(t *testing.T, tr *Tree, fixed []object.Object, held map[object.Key]object.Object) {
 	t.Helper()
 	rest := make(map[object.Key]object.Object)
@@ -152,7 +165,10 @@ func checkAnswer(t *testing.T, tr *Tree, m model, name string) {
 	p := pathOf(name)
 	for _, nr := range []bool{false, true} {
 		q := Query{Family: AnyFamily, NotReady: nr}
-		for what, pair := range map[string][2]Answer{"Find": {tr.Find(p, q), m.Find(p, q)}, "FindGuest": {tr.FindGuest(p, q), m.FindGuest(p, q)}} {
+		for what, pair := range map[string][2]Answer{
+			"Find":      {tr.Find(p, q), m.Find(p, q)},
+			"FindGuest": {tr.FindGuest(p, q), m.FindGuest(p, q)},
+		} {
 			if !sameAnswer(pair[0], pair[1], AnyFamily) {
 				t.Errorf("%s(%q, not ready %v) is %v, want %v", what, name, nr, pair[0], pair[1])
 			}

@@ -7,20 +7,21 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// Held is what a tree holds at one time.
+// Held is the content of a tree at one time.
 type Held struct {
-	// Version grows with every change of what is held.
+	// Version is Tree.Version at that time.
 	Version uint64
-	// Namespaces are those of which all is known, or "" for all there are.
+	// Namespaces are the namespaces that have synced. It is [""] if the tree has all namespaces and they have synced.
 	Namespaces []string
-	// Objects yields what is held there, by the writer that holds it. It takes no lock.
+	// Objects yields the objects of those namespaces with the writer that put them in. It takes no lock.
 	Objects iter.Seq2[*Writer, object.Object]
 }
 
-// Version grows with every change of what the tree holds.
+// Version returns a number that grows with every change of the tree.
 func (t *Tree) Version() uint64 { return max(t.base.Load(), t.serial.Load()) }
 
-// Held returns what the tree holds now. It keeps writers waiting in proportion to the number of Services and EndpointSlices.
+// Held returns the content of the tree. Writers wait for it, for a time in proportion to the number of Services and
+// EndpointSlices.
 func (t *Tree) Held() Held {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -62,7 +63,7 @@ func (t *Tree) Held() Held {
 			for _, sl := range by.slices {
 				endpoints := make([]object.Endpoint, len(sl.endpoints))
 				for i, e := range sl.endpoints {
-					endpoints[i] = e.Endpoint
+					endpoints[i] = e.object()
 				}
 				if !yield(by.Writer, object.NewEndpointSlice(sl.key, sl.service, sl.ports, endpoints)) {
 					return

@@ -8,7 +8,8 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// What is presumed answers until each writer's first list, which counts at once; whoever knows the presumed zone is told of what changed.
+// What is presumed answers until each writer's first list, which counts at once; whoever knows the presumed zone is
+// told of what changed.
 func TestPresumedObjectsAnswerUntilTheFirstList(t *testing.T) {
 	tr := New()
 	services, a, b := tr.Writer(""), tr.Writer(""), tr.Writer("")
@@ -23,7 +24,10 @@ func TestPresumedObjectsAnswerUntilTheFirstList(t *testing.T) {
 	if !tr.AllSynced() || !tr.Synced([]byte("default")) || tr.IsDone() || !tr.Presumed() {
 		t.Error("want all known, not synced, presumed")
 	}
-	wants{"web-0.default": "Peer 10.0.0.1", "web-1.default": "Peer 10.0.0.2", "nginx.default": "Service 10.0.0.1 10.0.0.2 10.0.0.3"}.check(t, tr)
+	wants{
+		"web-0.default": "Peer 10.0.0.1", "web-1.default": "Peer 10.0.0.2",
+		"nginx.default": "Service 10.0.0.1 10.0.0.2 10.0.0.3",
+	}.check(t, tr)
 	if got := tr.Serial(new(Path)); got != 700 {
 		t.Errorf("serial %d, want that of the snapshot", got)
 	}
@@ -72,7 +76,8 @@ func TestHeldIsWhatWasPutIn(t *testing.T) {
 	tr := New()
 	services, slices := tr.Writer(""), tr.Writer("")
 	svc := headless("default/nginx", 1)
-	sl := sliceOf("default/nginx-1", "nginx", 2, stateful("web-0", "10.0.0.1"), stateful("web-1", "10.0.0.2")).(*object.EndpointSlice)
+	sl := sliceOf("default/nginx-1", "nginx", 2, stateful("web-0", "10.0.0.1"),
+		stateful("web-1", "10.0.0.2")).(*object.EndpointSlice)
 	services.Replace([]object.Object{svc}, 7)
 	if h := tr.Held(); len(h.Namespaces) > 0 {
 		t.Errorf("holds all of %q, and slices are not synced", h.Namespaces)

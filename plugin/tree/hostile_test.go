@@ -8,8 +8,8 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// The API server takes a slice of 1,000 endpoints with 100 addresses each, all of one pod. As many entries of one name would make each change
-// of the slice take minutes, in which no other object of the cluster gets into the tree.
+// The API server takes a slice of 1,000 endpoints with 100 addresses each, all of one pod. As many entries of one name
+// would make each change of the slice take minutes, in which no other object of the cluster gets into the tree.
 func TestPodOfManyAddressesIsOneEntryASlice(t *testing.T) {
 	const addresses = 1000
 	tr := New()
@@ -17,7 +17,10 @@ func TestPodOfManyAddressesIsOneEntryASlice(t *testing.T) {
 	s.Replace([]object.Object{headless("default/nginx", 1)}, 1)
 	list := make([]object.Endpoint, addresses)
 	for j := range list {
-		list[j] = []object.Endpoint{deployed("web-0", addrOf(j)), stateful("web-0", addrOf(j)), named("web-0", "db", addrOf(j))}[j%3]
+		list[j] = []object.Endpoint{
+			deployed("web-0", addrOf(j)), stateful("web-0", addrOf(j)),
+			named("web-0", "db", addrOf(j)),
+		}[j%3]
 	}
 	for i := range 3 {
 		s.Set(sliceOf(fmt.Sprintf("default/nginx-%d", i), "nginx", 1, list...))
@@ -26,7 +29,10 @@ func TestPodOfManyAddressesIsOneEntryASlice(t *testing.T) {
 	if n := count(&ns.peers); n != 6 { // web-0 and db in each
 		t.Errorf("%d index entries, want 6", n)
 	}
-	for name, want := range map[string]int{"web-0.default": addresses, "db.default": addresses / 3, "web-0.nginx.default": addresses / 3} {
+	for name, want := range map[string]int{
+		"web-0.default": addresses, "db.default": addresses / 3,
+		"web-0.nginx.default": addresses / 3,
+	} {
 		if a := tr.Find(pathOf(name), Query{Family: IPv4}); len(a.Addrs) != want {
 			t.Errorf("%s has %d addresses, want %d", name, len(a.Addrs), want)
 		}
@@ -39,7 +45,8 @@ func TestPodOfManyAddressesIsOneEntryASlice(t *testing.T) {
 	}
 }
 
-// Each port of a slice makes a SRV record with each endpoint. What a transfer lists while writers wait is the sum of both, not the product.
+// Each port of a slice makes a SRV record with each endpoint. What a transfer lists while writers wait is the sum of
+// both, not the product.
 func TestZoneOfManyPortsListsThemAlone(t *testing.T) {
 	const ports, endpoints = 1000, 1000
 	sl := make([]object.Port, ports)

@@ -40,7 +40,7 @@ func checkAddrs(t *testing.T, seed uint64, tr *Tree) {
 		for s := range ns.services.all {
 			for sl := range s.slices.all {
 				for _, e := range sl.content.Load().endpoints {
-					want[spot{hashOfAddr(e.Addr), sl}] = 1
+					want[spot{hashOfAddr(e.addr), sl}] = 1
 				}
 			}
 		}
@@ -56,7 +56,8 @@ func checkAddrs(t *testing.T, seed uint64, tr *Tree) {
 	}
 	for p, n := range want {
 		if n != 0 {
-			t.Fatalf("seed %d: slice of %s/%s stands %d times under an address, want %d", seed, p.at.svc.ns.name, p.at.svc.name, 1-n, 1)
+			t.Fatalf("seed %d: slice of %s/%s stands %d times under an address, want %d", seed, p.at.svc.ns.name,
+				p.at.svc.name, 1-n, 1)
 		}
 	}
 	if got := count(index); got != len(want) {

@@ -7,42 +7,43 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// Status says what a name is.
+// Status is what a name is.
 type Status uint8
 
-// What a name can be.
+// The statuses of a name.
 const (
-	// None: there is no such name, nor one below it.
+	// None is a name that does not exist, and that has no names below it.
 	None Status = iota
-	// EmptyNonTerminal: an empty non-terminal (RFC 8020), it only has names below it.
+	// EmptyNonTerminal is a name without records that has names below it (RFC 8020).
 	EmptyNonTerminal
-	// Service: a Service's name.
+	// Service is the name of a headless or ClusterIP Service.
 	Service
-	// Peer: an endpoint's name.
+	// Peer is the name of a peer, below its Service or below its namespace.
 	Peer
-	// Alias: the name of an ExternalName Service.
+	// Alias is the name of an ExternalName Service.
 	Alias
-	// Port: a Service's port, _name._protocol below its name.
+	// Port is the name of a Service's port, _name._protocol below the Service's name.
 	Port
 )
 
-// Answer is what the tree says of a name.
+// Answer is the result of a look-up.
 type Answer struct {
 	Status Status
-	// Addrs are the addresses of the family asked for: without duplicates, in order.
+	// Addrs are the addresses of the query's family, sorted, without duplicates.
 	Addrs []netip.Addr
-	// External is the target of an Alias, fully qualified.
+	// External is spec.externalName of an Alias, fully qualified.
 	External string
 
 	svc *service  // of a Service, an Alias, and a Port
 	of  *endpoint // of a Peer: one of its endpoints
 }
 
-// Object names what is behind a Service or a peer; pod is empty where there is none or none is known.
+// Object returns the Service of an answer, and the pod of a Peer. They are empty if there is none, or if it is not
+// known.
 func (a *Answer) Object() (namespace, service, pod string) {
 	svc := a.svc
 	if a.of != nil {
-		svc, pod = a.of.in.svc, a.of.Pod
+		svc, pod = a.of.in.svc, a.of.pod
 	}
 	if svc == nil {
 		return "", "", ""
@@ -50,10 +51,10 @@ func (a *Answer) Object() (namespace, service, pod string) {
 	return svc.ns.name, svc.name, pod
 }
 
-// Family chooses addresses.
+// Family is an address family.
 type Family uint8
 
-// The families that a query can ask for; NoFamily asks only whether a name exists.
+// The families of a query. A query for NoFamily gets the status without addresses.
 const (
 	NoFamily Family = iota
 	IPv4
@@ -61,22 +62,24 @@ const (
 	AnyFamily
 )
 
-// Query says how to read the tree.
+// Query has the parameters of a look-up.
 type Query struct {
 	Family Family
-	// NotReady lets a peer's name that has no ready endpoint answer with those not ready.
+	// NotReady is the option not_ready: if no endpoint of a peer is ready, its name has the addresses of those that
+	// are not.
 	NotReady bool
-	// Buf is where Addrs are put as long as they fit. It keeps a query for a few addresses from allocating.
+	// Buf is memory for Answer.Addrs. A look-up allocates only if they do not fit.
 	Buf []netip.Addr
 }
 
-// A Path goes from the root down: namespace, then Service or peer, then peer of the Service or protocol, then port.
+// Path is a name below the root, with the label of the namespace first. The second is a Service or peer; the third a
+// peer of the Service, or the protocol of a port; the fourth the port. Labels are in lower case.
 type Path struct {
 	Labels [4][]byte
 	N      int
 }
 
-// Find says what the name at p is.
+// Find looks up the name at p.
 func (t *Tree) Find(p *Path, q Query) Answer {
 	if p.N == 0 {
 		return Answer{Status: EmptyNonTerminal}
@@ -116,8 +119,8 @@ func (t *Tree) Find(p *Path, q Query) Answer {
 	return Answer{}
 }
 
-// FindGuest is Find for a name in a zone that another plugin serves, *kubernetes*: it finds only what that plugin has no
-// name for. A Service always wins, and a hostname or dashed address below a Service is that plugin's own.
+// FindGuest looks up a name in a zone that the plugin kubernetes serves. It finds only peers that kubernetes has no
+// name for: a Service wins over a peer, and hostnames and dashed addresses below a Service belong to kubernetes.
 func (t *Tree) FindGuest(p *Path, q Query) Answer {
 	if p.N != 2 && p.N != 3 {
 		return Answer{}
@@ -140,6 +143,7 @@ func (t *Tree) FindGuest(p *Path, q Query) Answer {
 	return svc.guestPod(p.Labels[2], q)
 }
 
+// namespace returns the namespace with this name and hash, or nil.
 func (t *Tree) namespace(h uint64, name []byte) *namespace {
 	for _, e := range t.namespaces.at(h) {
 		if e.hash == h && e.val.name == string(name) {
@@ -149,6 +153,7 @@ func (t *Tree) namespace(h uint64, name []byte) *namespace {
 	return nil
 }
 
+// service returns the Service with this name and hash, or nil.
 func (n *namespace) service(h uint64, name []byte) *service {
 	for _, e := range n.services.at(h) {
 		if e.hash == h && e.val.name == string(name) {
@@ -158,8 +163,8 @@ func (n *namespace) service(h uint64, name []byte) *service {
 	return nil
 }
 
-// peer finds the peer x one label below the namespace: the pod of that name, else those whose hostname it is. Which of
-// them owns the name does not depend on readiness, else a pod that stops being ready would hand its name to another.
+// peer looks up the peer x directly below the namespace. A pod named x wins over endpoints with the hostname x.
+// Readiness does not matter for that: a pod must not lose its name to another because it stops being ready.
 func (n *namespace) peer(x []byte, h uint64, q Query) Answer {
 	leaf := n.peers.at(h)
 	c := collector{q: q}
@@ -174,8 +179,8 @@ func (n *namespace) peer(x []byte, h uint64, q Query) Answer {
 	return c.answer(addrs)
 }
 
-// peer finds the peer x of a Service: the ready ones with that hostname, as *kubernetes* does, else the pod of that name,
-// else those with the hostname that are not ready.
+// peer looks up the peer x of a Service. Ready endpoints with the hostname x win, as in the plugin kubernetes, then
+// the pod named x, then endpoints with the hostname x that are not ready.
 func (s *service) peer(x []byte, q Query) Answer {
 	h := hashOfBytes(x)
 	leaf := s.ns.peers.at(h)
@@ -188,10 +193,10 @@ func (s *service) peer(x []byte, q Query) Answer {
 	if a := pod.answer(pod.byPod(leaf, x, h, s, q.Buf[:0])); a.Status == Peer {
 		return a
 	}
-	return host.answer(host.byHost(leaf, x, h, s, q.Buf[:0])) // again: the buffer is another's now
+	return host.answer(host.byHost(leaf, x, h, s, q.Buf[:0])) // again, because the pod's addresses are in the buffer
 }
 
-// guestPod finds the pod x of a Service, unless *kubernetes* may have a name for x there.
+// guestPod looks up the pod x of a Service, unless the plugin kubernetes may have that name.
 func (s *service) guestPod(x []byte, q Query) Answer {
 	h := hashOfBytes(x)
 	leaf := s.ns.peers.at(h)
@@ -203,21 +208,21 @@ func (s *service) guestPod(x []byte, q Query) Answer {
 	return c.answer(addrs)
 }
 
-// isHostname reports whether *kubernetes* may have a name for x below the Service: a ready endpoint's hostname, or the
-// dashed address of one that has none, whatever its pod is called. Only for a pod whose name reads as an address does it look at
-// all endpoints.
+// isHostname reports whether the plugin kubernetes may have the name x below the Service: x is the hostname of a ready
+// endpoint, or the dashed address of a ready endpoint without a hostname, whatever its pod's name. It reads all
+// endpoints only if x is a dashed address.
 func (s *service) isHostname(leaf []entry[*endpoint], x []byte, h uint64) bool {
 	var c collector
 	if c.byHost(leaf, x, h, s, nil); c.ready {
 		return true
 	}
-	addr, ok := object.UnDashed(x)
+	addr, ok := object.ParseDashed(x)
 	if !ok {
 		return false
 	}
 	for sl := range s.slices.all {
 		for _, e := range sl.content.Load().endpoints {
-			if e.Addr == addr && e.Ready && (e.Host == "" || e.Dashed) {
+			if e.addr == addr && e.ready && (e.host == "" || e.dashed) {
 				return true
 			}
 		}
@@ -225,7 +230,8 @@ func (s *service) isHostname(leaf []entry[*endpoint], x []byte, h uint64) bool {
 	return false
 }
 
-// addrs are the Service's own addresses: never those of endpoints that are not ready.
+// addrs returns the addresses of a Service: the cluster IPs, or for a headless Service those of its ready endpoints,
+// even with q.NotReady.
 func (s *service) addrs(spec *object.Service, q Query) []netip.Addr {
 	if q.Family == NoFamily {
 		return nil
@@ -241,15 +247,15 @@ func (s *service) addrs(spec *object.Service, q Query) []netip.Addr {
 	}
 	for sl := range s.slices.all {
 		for _, e := range sl.content.Load().endpoints {
-			if e.Ready && q.Family.Has(e.Addr) {
-				list = append(list, e.Addr)
+			if e.ready && q.Family.Has(e.addr) {
+				list = append(list, e.addr)
 			}
 		}
 	}
 	return distinct(list)
 }
 
-// Has reports whether a is of the family.
+// Has reports whether a has the family f.
 func (f Family) Has(a netip.Addr) bool {
 	switch f {
 	case IPv4:
@@ -260,7 +266,7 @@ func (f Family) Has(a netip.Addr) bool {
 	return f == AnyFamily
 }
 
-// distinct sorts list and drops duplicates, in place.
+// distinct sorts list and removes duplicates, in place.
 func distinct(list []netip.Addr) []netip.Addr {
 	if len(list) < 2 {
 		return list

@@ -8,8 +8,9 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// hasPort reports whether the Service x has a port, both labels with their underscore; with port "" any that has a name and that
-// protocol. It has those that its spec names and, where it is headless, those of slices with a ready endpoint.
+// hasPort reports whether the Service x has a port, both labels with their underscore; with port "" any that has a
+// name and that protocol. It has those that its spec names and, where it is headless, those of slices with a ready
+// endpoint.
 func (m model) hasPort(ns, x, protocol, port string) bool {
 	s := m.service(ns, x)
 	if s == nil || s.Type == object.ExternalName {
@@ -17,7 +18,8 @@ func (m model) hasPort(ns, x, protocol, port string) bool {
 	}
 	ports := slices.Clone(s.Ports)
 	for _, sl := range m.slices {
-		if s.Type == object.Headless && sl.Key().Namespace == ns && sl.Service == x && slices.ContainsFunc(sl.Endpoints, ready) {
+		if s.Type == object.Headless && sl.Key().Namespace == ns && sl.Service == x &&
+			slices.ContainsFunc(sl.Endpoints, ready) {
 			ports = append(ports, sl.Ports...)
 		}
 	}
@@ -30,9 +32,9 @@ func isPort(p object.Port, protocol, port string) bool {
 	return p.Name != "" && protocol == "_"+p.Protocol && (port == "" || port == "_"+p.Name)
 }
 
-// Targets is what Tree.Targets must say: of a ClusterIP Service the Service itself with the port's number; of a headless one each
-// ready endpoint's label (hostname, else pod, else dashed address) with the port's number in its slice, unless the label is somebody
-// else's.
+// Targets is what Tree.Targets must say: of a ClusterIP Service the Service itself with the port's number; of a
+// headless one each ready endpoint's label (hostname, else pod, else dashed address) with the port's number in its
+// slice, unless the label is somebody else's.
 func (m model) Targets(p *Path) (list []Target) {
 	ns, x, protocol, port := string(p.Labels[0]), string(p.Labels[1]), string(p.Labels[2]), string(p.Labels[3])
 	s := m.service(ns, x)
@@ -67,8 +69,8 @@ func (m model) Targets(p *Path) (list []Target) {
 	return inTargetOrder(list)
 }
 
-// GuestTargets is what Tree.GuestTargets must say of a name that is a guest's: the pod with each port number of the slices in
-// which it has an address that counts.
+// GuestTargets is what Tree.GuestTargets must say of a name that is a guest's: the pod with each port number of the
+// slices in which it has an address that counts.
 func (m model) GuestTargets(p *Path, notReady bool) (list []Target) {
 	ns, x, y := string(p.Labels[0]), string(p.Labels[1]), string(p.Labels[2])
 	addrs := m.FindGuest(p, Query{Family: AnyFamily, NotReady: notReady}).Addrs
@@ -91,7 +93,8 @@ func (m model) GuestTargets(p *Path, notReady bool) (list []Target) {
 
 // inTargetOrder sorts by label and port and drops what stands twice.
 func inTargetOrder(list []Target) []Target {
-	slices.SortFunc(list, func(a, b Target) int { return cmp.Or(cmp.Compare(a.Peer, b.Peer), cmp.Compare(a.Port, b.Port)) })
+	slices.SortFunc(list,
+		func(a, b Target) int { return cmp.Or(cmp.Compare(a.Peer, b.Peer), cmp.Compare(a.Port, b.Port)) })
 	return slices.CompactFunc(list, func(a, b Target) bool { return a.Peer == b.Peer && a.Port == b.Port })
 }
 
@@ -112,7 +115,8 @@ func (m model) Holders(a netip.Addr) (list []Holder) {
 			}
 			names := slices.Compact([]string{e.Host, e.Pod})
 			for _, label := range slices.DeleteFunc(names, func(l string) bool { return l == "" }) {
-				list = append(list, Holder{Namespace: ns, Service: sl.Service, Label: label, ready: e.Ready, host: label == e.Host})
+				list = append(list,
+					Holder{Namespace: ns, Service: sl.Service, Label: label, ready: e.Ready, host: label == e.Host})
 			}
 		}
 	}
@@ -127,6 +131,7 @@ func byRank(a, b Holder) int {
 		}
 		return 1
 	}
-	return cmp.Or(cmp.Compare(first(a.ready), first(b.ready)), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Service, b.Service),
+	return cmp.Or(cmp.Compare(first(a.ready), first(b.ready)), cmp.Compare(a.Namespace, b.Namespace),
+		cmp.Compare(a.Service, b.Service),
 		cmp.Compare(first(a.host), first(b.host)), cmp.Compare(a.Label, b.Label))
 }

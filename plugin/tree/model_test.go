@@ -154,8 +154,8 @@ func (m model) Find(p *Path, q Query) Answer {
 	return Answer{}
 }
 
-// peer is the peer y of the Service x: a hostname first, as with kubernetes, unless only the pod of that name counts. Where neither is
-// ready the pod has it, as everywhere else.
+// peer is the peer y of the Service x: a hostname first, as with kubernetes, unless only the pod of that name counts.
+// Where neither is ready the pod has it, as everywhere else.
 func (m model) peer(ns, x, y string, q Query) Answer {
 	hosts := those(m.peers(ns, x), func(e member) bool { return e.Host == y })
 	if slices.ContainsFunc(hosts, isReady) {

@@ -9,18 +9,18 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// Target is what a SRV record points at.
+// Target is the target of a SRV record.
 type Target struct {
-	// Peer is the label below the Service's name, empty for the Service itself.
+	// Peer is the label of a peer below the Service, or empty if the target is the Service itself.
 	Peer string
 	Port uint16
-	// Addrs are all that the target has, of both families, in order.
+	// Addrs are the target's addresses of both families, sorted.
 	Addrs []netip.Addr
 }
 
-// hasPort reports whether the Service has a port of that name, both labels with their underscore, or any one with that protocol
-// where port is nil. A port that the Service declares exists also while nothing is ready behind it: else the denial would
-// outlive the start of its pods in resolvers.
+// hasPort reports whether the Service has the port _port._protocol, or any port _protocol if port is nil. A port in
+// the Service's spec exists even while no endpoint is ready: resolvers would otherwise cache its absence until after
+// its pods have started.
 func (s *service) hasPort(spec *object.Service, protocol, port []byte) bool {
 	srv := newPortName(protocol, port)
 	if srv.none || spec.Type == object.ExternalName {
@@ -33,20 +33,26 @@ func (s *service) hasPort(spec *object.Service, protocol, port []byte) bool {
 		return false
 	}
 	for sl := range s.slices.all {
-		if c := sl.content.Load(); slices.ContainsFunc(c.ports, srv.is) && slices.ContainsFunc(c.endpoints, func(e *endpoint) bool { return e.Ready }) {
+		if c := sl.content.Load(); slices.ContainsFunc(c.ports, srv.is) && c.hasReady() {
 			return true
 		}
 	}
 	return false
 }
 
-// portName is what the labels _port._protocol of a SRV record mean. It holds no label: those are a query's.
-type portName struct {
-	protocol, name string
-	any            bool // every port that has a name
-	none           bool // the labels mean no port
+// hasReady reports whether an endpoint is ready.
+func (c *content) hasReady() bool {
+	return slices.ContainsFunc(c.endpoints, func(e *endpoint) bool { return e.ready })
 }
 
+// portName is the parsed name of a SRV record. It keeps no reference to the labels, which belong to a query.
+type portName struct {
+	protocol, name string
+	any            bool // all ports with a name
+	none           bool // not the name of a port
+}
+
+// newPortName parses the labels _protocol and _port. If port is nil, the result matches all ports of the protocol.
 func newPortName(protocol, port []byte) portName {
 	if len(protocol) == 0 || protocol[0] != '_' || port != nil && (len(port) == 0 || port[0] != '_') {
 		return portName{none: true}
@@ -58,12 +64,12 @@ func newPortName(protocol, port []byte) portName {
 	return n
 }
 
-// is reports whether p is meant. A port without a name has no SRV record.
+// is reports whether n matches p. A port without a name has no SRV record.
 func (n *portName) is(p object.Port) bool {
 	return !n.none && p.Name != "" && p.Protocol == n.protocol && (n.any || p.Name == n.name)
 }
 
-// Targets lists what the SRV records at p point at, a name of which Find says that it is a Port, in order.
+// Targets returns the targets of the SRV records at p, a name that Find returns as a Port. They are sorted.
 func (t *Tree) Targets(p *Path) []Target {
 	svc, spec := t.known(p)
 	if p.N != 4 || spec == nil {
@@ -83,7 +89,7 @@ func (t *Tree) Targets(p *Path) []Target {
 	return nil
 }
 
-// known finds the Service that p leads to or through, and its object; spec is nil where there is none.
+// known returns the Service that p is at or below. spec is nil if there is no such Service.
 func (t *Tree) known(p *Path) (svc *service, spec *object.Service) {
 	if p.N < 2 {
 		return nil, nil
@@ -96,7 +102,7 @@ func (t *Tree) known(p *Path) (svc *service, spec *object.Service) {
 	return svc, spec
 }
 
-// targets lists each ready peer of the Service with each of its ports of that name.
+// targets returns a target for each ready peer of a headless Service and each of its ports that match srv.
 func (s *service) targets(srv *portName) []Target {
 	var offers []offer
 	addrs := make(map[string][]netip.Addr)
@@ -115,32 +121,33 @@ func (s *service) targets(srv *portName) []Target {
 	return combine(offers)
 }
 
-// offer is a port and who has it, targets without a port.
+// offer is a port and the peers that have it, as targets without a port.
 type offer struct {
 	by   []Target
 	port uint16
 }
 
-// ready makes targets without a port of the ready endpoints of a slice. addrs keeps what the Service has at their labels.
+// ready returns the ready endpoints of a slice as targets without a port. It keeps the addresses at each label in
+// addrs, for the next slice of the Service.
 func (s *service) ready(c *content, addrs map[string][]netip.Addr) []Target {
 	var list []Target
 	for _, e := range c.endpoints {
-		if !e.Ready {
+		if !e.ready {
 			continue
 		}
 		label := e.label()
 		if _, ok := addrs[label]; !ok {
 			addrs[label] = s.peer([]byte(label), Query{Family: AnyFamily}).Addrs
 		}
-		// The label may lead to another peer: to one whose hostname is this one's pod.
-		if _, ok := slices.BinarySearchFunc(addrs[label], e.Addr, netip.Addr.Compare); ok {
+		// The label may be another peer's: its hostname may be the name of this peer's pod.
+		if _, ok := slices.BinarySearchFunc(addrs[label], e.addr, netip.Addr.Compare); ok {
 			list = append(list, Target{Peer: label, Addrs: addrs[label]})
 		}
 	}
 	return list
 }
 
-// combine lists each target with each of its ports once, in order.
+// combine returns each pair of a peer and one of its ports as one target, sorted.
 func combine(offers []offer) []Target {
 	var list []Target
 	type key struct {
@@ -157,20 +164,22 @@ func combine(offers []offer) []Target {
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b Target) int { return cmp.Or(strings.Compare(a.Peer, b.Peer), cmp.Compare(a.Port, b.Port)) })
+	slices.SortFunc(list, func(a, b Target) int {
+		return cmp.Or(strings.Compare(a.Peer, b.Peer), cmp.Compare(a.Port, b.Port))
+	})
 	return list
 }
 
-// label is the endpoint's name below its Service: as *kubernetes* has it, if that has one.
+// label returns the endpoint's label below its Service, which is the one of the plugin kubernetes if that has one.
 func (e *endpoint) label() string {
-	if e.Host != "" {
-		return e.Host
+	if e.host != "" {
+		return e.host
 	}
-	return e.Pod
+	return e.pod
 }
 
-// GuestTargets lists what the SRV records of a pod below its Service point at, the pod itself, a name of which FindGuest says
-// that it is a Peer: all ports that it has, named or not.
+// GuestTargets returns the targets of the SRV records at p, a name below a Service that FindGuest returns as a Peer.
+// There is one for each port of the pod, named or not, and the target is the pod itself.
 func (t *Tree) GuestTargets(p *Path, notReady bool) []Target {
 	svc, spec := t.known(p)
 	if p.N != 3 || spec == nil {
@@ -185,19 +194,19 @@ func (t *Tree) GuestTargets(p *Path, notReady bool) []Target {
 	has := make(map[uint16]bool)
 	for _, en := range svc.ns.peers.at(h) {
 		e := en.val
-		if en.hash != h || e.Pod != string(p.Labels[2]) || e.in.svc != svc {
+		if en.hash != h || e.pod != string(p.Labels[2]) || e.in.svc != svc {
 			continue
 		}
-		for e != nil && e.Ready != a.of.Ready {
+		for e != nil && e.ready != a.of.ready {
 			e = e.nextOfPod()
 		}
 		if e == nil {
-			continue // those that are not ready count only where none is
+			continue // not ready, and another endpoint of the pod is
 		}
 		for _, port := range e.in.content.Load().ports {
 			if !has[port.Port] {
 				has[port.Port] = true
-				list = append(list, Target{Peer: e.Pod, Port: port.Port, Addrs: a.Addrs})
+				list = append(list, Target{Peer: e.pod, Port: port.Port, Addrs: a.Addrs})
 			}
 		}
 	}

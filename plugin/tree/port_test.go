@@ -44,18 +44,24 @@ func TestTargetsOfPorts(t *testing.T) {
 		},
 		{
 			name: "ClusterIP without an address yet", asked: "_web._tcp.api.default",
-			tree: []object.Object{withPorts(clusterIP("default/api", 1), web)}, find: "Port", proto: "EmptyNonTerminal",
+			tree: []object.Object{withPorts(clusterIP("default/api", 1), web)}, find: "Port",
+			proto: "EmptyNonTerminal",
 		},
 		{
 			name: "ExternalName", asked: "_web._tcp.db.default",
-			tree: []object.Object{withPorts(external("default/db", 1), web), withPorts(sliceOf("default/db-1", "db", 1, stateful("db-0", "10.0.0.1")), web)},
+			tree: []object.Object{
+				withPorts(external("default/db", 1), web),
+				withPorts(sliceOf("default/db-1", "db", 1, stateful("db-0", "10.0.0.1")), web),
+			},
 			find: "None", proto: "None",
 		},
 		{
-			name: "headless: hostname, pod's name, dashed address, in order, both families", asked: "_web._tcp.nginx.default",
+			name:  "headless: hostname, pod's name, dashed address, in order, both families",
+			asked: "_web._tcp.nginx.default",
 			tree: []object.Object{
 				headless("default/nginx", 1),
-				withPorts(sliceOf("default/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.2"), deployed("ws-x", "10.0.0.3"), nameless("10.0.0.4"), named("web-1", "db", "10.0.0.1")), web),
+				withPorts(sliceOf("default/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.2"),
+					deployed("ws-x", "10.0.0.3"), nameless("10.0.0.4"), named("web-1", "db", "10.0.0.1")), web),
 				withPorts(sliceOf("default/nginx-2", "nginx", 1, stateful("web-0", "fd00::2")), web),
 			},
 			find: "Port", proto: "EmptyNonTerminal",
@@ -63,34 +69,49 @@ func TestTargetsOfPorts(t *testing.T) {
 		},
 		{
 			name: "headless: none ready, no such port in the spec", asked: "_web._tcp.nginx.default",
-			tree: []object.Object{headless("default/nginx", 1), withPorts(sliceOf("default/nginx-1", "nginx", 1, notReady(stateful("web-1", "10.0.0.2"))), web)},
+			tree: []object.Object{
+				headless("default/nginx", 1),
+				withPorts(sliceOf("default/nginx-1", "nginx", 1, notReady(stateful("web-1", "10.0.0.2"))), web),
+			},
 			find: "None", proto: "None",
 		},
 		{
 			name: "headless: none ready, the port in the spec", asked: "_web._tcp.nginx.default",
-			tree: []object.Object{withPorts(headless("default/nginx", 1), web), withPorts(sliceOf("default/nginx-1", "nginx", 1, notReady(stateful("web-1", "10.0.0.2"))), web)},
+			tree: []object.Object{
+				withPorts(headless("default/nginx", 1), web),
+				withPorts(sliceOf("default/nginx-1", "nginx", 1, notReady(stateful("web-1", "10.0.0.2"))), web),
+			},
 			find: "Port", proto: "EmptyNonTerminal",
 		},
 		{
-			name: "headless: a pod whose name is another's hostname has no name of its own", asked: "_web._tcp.nginx.default",
-			tree: []object.Object{headless("default/nginx", 1), withPorts(sliceOf("default/nginx-1", "nginx", 1, deployed("db", "10.0.0.1"), named("web-0", "db", "10.0.0.2")), web)},
+			name:  "headless: a pod whose name is another's hostname has no name of its own",
+			asked: "_web._tcp.nginx.default",
+			tree: []object.Object{
+				headless("default/nginx", 1),
+				withPorts(sliceOf("default/nginx-1", "nginx", 1, deployed("db", "10.0.0.1"),
+					named("web-0", "db", "10.0.0.2")), web),
+			},
 			find: "Port", proto: "EmptyNonTerminal", want: []string{"db:80 10.0.0.2"},
 		},
 		{
-			name: "another slice has the pod whose name is another's hostname, and the port", asked: "_ui._tcp.nginx.default",
+			name:  "another slice has the pod whose name is another's hostname, and the port",
+			asked: "_ui._tcp.nginx.default",
 			tree: []object.Object{
-				headless("default/nginx", 1), withPorts(sliceOf("default/nginx-1", "nginx", 1, deployed("db", "10.0.0.1")), ui),
+				headless("default/nginx", 1),
+				withPorts(sliceOf("default/nginx-1", "nginx", 1, deployed("db", "10.0.0.1")), ui),
 				withPorts(sliceOf("default/nginx-2", "nginx", 1, named("web-0", "db", "10.0.0.2")), web),
 			},
 			find: "Port", proto: "EmptyNonTerminal",
 		},
 		{
 			name: "a port without a name", asked: "_._tcp.api.default",
-			tree: []object.Object{withPorts(clusterIP("default/api", 1, "10.96.0.1"), port("", "tcp", 80))}, find: "None", proto: "None",
+			tree: []object.Object{withPorts(clusterIP("default/api", 1, "10.96.0.1"), port("", "tcp", 80))},
+			find: "None", proto: "None",
 		},
 		{
 			name: "labels without underscores", asked: "web.tcp.api.default",
-			tree: []object.Object{withPorts(clusterIP("default/api", 1, "10.96.0.1"), web)}, find: "None", proto: "None",
+			tree: []object.Object{withPorts(clusterIP("default/api", 1, "10.96.0.1"), web)}, find: "None",
+			proto: "None",
 		},
 	}
 	for _, tt := range tests {
@@ -115,9 +136,11 @@ func TestGuestTargetsAreThePodItself(t *testing.T) {
 	web, unnamed := port("web", "tcp", 80), port("", "tcp", 9)
 	tr := plant(
 		headless("default/nginx", 1), headless("default/other", 1),
-		withPorts(sliceOf("default/nginx-1", "nginx", 1, deployed("ws-x", "10.0.0.1"), notReady(deployed("ws-y", "10.0.0.2"))), web, unnamed, port("web", "udp", 80)),
+		withPorts(sliceOf("default/nginx-1", "nginx", 1, deployed("ws-x", "10.0.0.1"),
+			notReady(deployed("ws-y", "10.0.0.2"))), web, unnamed, port("web", "udp", 80)),
 		withPorts(sliceOf("default/nginx-2", "nginx", 1, deployed("ws-x", "fd00::1")), port("web", "tcp", 81)),
-		withPorts(sliceOf("default/nginx-3", "nginx", 1, notReady(deployed("ws-x", "10.0.0.3"))), port("web", "tcp", 82)),
+		withPorts(sliceOf("default/nginx-3", "nginx", 1, notReady(deployed("ws-x", "10.0.0.3"))),
+			port("web", "tcp", 82)),
 		withPorts(sliceOf("default/other-1", "other", 1, deployed("ws-x", "10.0.0.1")), port("web", "tcp", 83)),
 		sliceOf("default/nginx-4", "nginx", 1, deployed("ws-z", "10.0.0.4")),
 	)
@@ -126,10 +149,19 @@ func TestGuestTargetsAreThePodItself(t *testing.T) {
 		notReady    bool
 		want        []string
 	}{
-		{name: "ready", asked: "ws-x.nginx.default", want: []string{"ws-x:9 10.0.0.1 fd00::1", "ws-x:80 10.0.0.1 fd00::1", "ws-x:81 10.0.0.1 fd00::1"}},
-		{name: "ready, with not_ready", asked: "ws-x.nginx.default", notReady: true, want: []string{"ws-x:9 10.0.0.1 fd00::1", "ws-x:80 10.0.0.1 fd00::1", "ws-x:81 10.0.0.1 fd00::1"}},
+		{
+			name: "ready", asked: "ws-x.nginx.default",
+			want: []string{"ws-x:9 10.0.0.1 fd00::1", "ws-x:80 10.0.0.1 fd00::1", "ws-x:81 10.0.0.1 fd00::1"},
+		},
+		{
+			name: "ready, with not_ready", asked: "ws-x.nginx.default", notReady: true,
+			want: []string{"ws-x:9 10.0.0.1 fd00::1", "ws-x:80 10.0.0.1 fd00::1", "ws-x:81 10.0.0.1 fd00::1"},
+		},
 		{name: "not ready", asked: "ws-y.nginx.default"},
-		{name: "not ready, with not_ready", asked: "ws-y.nginx.default", notReady: true, want: []string{"ws-y:9 10.0.0.2", "ws-y:80 10.0.0.2"}},
+		{
+			name: "not ready, with not_ready", asked: "ws-y.nginx.default", notReady: true,
+			want: []string{"ws-y:9 10.0.0.2", "ws-y:80 10.0.0.2"},
+		},
 		{name: "of another Service", asked: "ws-x.other.default", want: []string{"ws-x:83 10.0.0.1"}},
 		{name: "without ports", asked: "ws-z.nginx.default"},
 		{name: "one label shorter", asked: "ws-x.default"},
@@ -147,8 +179,10 @@ func TestGuestTargetsAreThePodItself(t *testing.T) {
 
 func TestAnswersNameTheirObjects(t *testing.T) {
 	tr := plant(
-		headless("default/nginx", 1), withPorts(clusterIP("default/api", 1, "10.96.0.1"), port("web", "tcp", 80)), external("default/db", 1),
-		sliceOf("default/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.1"), named("web-1", "mq", "10.0.0.2"), nameless("10.0.0.3"), deployed("ws-x", "10.0.0.4")),
+		headless("default/nginx", 1), withPorts(clusterIP("default/api", 1, "10.96.0.1"), port("web", "tcp", 80)),
+		external("default/db", 1),
+		sliceOf("default/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.1"), named("web-1", "mq", "10.0.0.2"),
+			nameless("10.0.0.3"), deployed("ws-x", "10.0.0.4")),
 	)
 	tests := []struct {
 		asked string
@@ -162,11 +196,20 @@ func TestAnswersNameTheirObjects(t *testing.T) {
 		{asked: "db.default", want: [3]string{"default", "db"}},
 		{asked: "_web._tcp.api.default", want: [3]string{"default", "api"}},
 		{asked: "_tcp.api.default"},
-		{asked: "web-0.default", want: [3]string{"default", "nginx", "web-0"}, guest: [3]string{"default", "nginx", "web-0"}},
+		{
+			asked: "web-0.default", want: [3]string{"default", "nginx", "web-0"},
+			guest: [3]string{"default", "nginx", "web-0"},
+		},
 		{asked: "web-0.nginx.default", want: [3]string{"default", "nginx", "web-0"}},
-		{asked: "mq.default", want: [3]string{"default", "nginx", "web-1"}, guest: [3]string{"default", "nginx", "web-1"}},
+		{
+			asked: "mq.default", want: [3]string{"default", "nginx", "web-1"},
+			guest: [3]string{"default", "nginx", "web-1"},
+		},
 		{asked: "mq.nginx.default", want: [3]string{"default", "nginx", "web-1"}},
-		{asked: "ws-x.nginx.default", want: [3]string{"default", "nginx", "ws-x"}, guest: [3]string{"default", "nginx", "ws-x"}},
+		{
+			asked: "ws-x.nginx.default", want: [3]string{"default", "nginx", "ws-x"},
+			guest: [3]string{"default", "nginx", "ws-x"},
+		},
 		{asked: "10-0-0-3.default", want: [3]string{"default", "nginx", ""}, guest: [3]string{"default", "nginx", ""}},
 		{asked: "unknown.default"},
 		{asked: "unknown.nginx.default"},
@@ -174,7 +217,8 @@ func TestAnswersNameTheirObjects(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.asked, func(t *testing.T) {
 			for _, f := range []Family{NoFamily, IPv4, IPv6} { // of whatever type the query is
-				find, guest := tr.Find(pathOf(tt.asked), Query{Family: f}), tr.FindGuest(pathOf(tt.asked), Query{Family: f})
+				find, guest := tr.Find(pathOf(tt.asked), Query{Family: f}),
+					tr.FindGuest(pathOf(tt.asked), Query{Family: f})
 				var got, asGuest [3]string
 				got[0], got[1], got[2] = find.Object()
 				asGuest[0], asGuest[1], asGuest[2] = guest.Object()

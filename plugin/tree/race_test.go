@@ -53,7 +53,8 @@ func flip(t *testing.T, tr *Tree, rounds int, views []view, set func(round int))
 	wg.Wait()
 }
 
-// A pod that is replaced keeps its name: no query may find the name gone, or an address that is neither the old nor the new.
+// A pod that is replaced keeps its name: no query may find the name gone, or an address that is neither the old nor
+// the new.
 func TestReadersFindANameWhileItsAddressChanges(t *testing.T) {
 	tr := plant(headless("default/nginx", 1))
 	s := tr.Writer("")
@@ -71,7 +72,8 @@ func TestReadersFindANameWhileItsAddressChanges(t *testing.T) {
 		{name: "mq.default", guest: true, want: either(4)},
 	}, func(i int) {
 		list := []object.Endpoint{
-			stateful("web-0", of(1, i%2)), deployed("ws-x", of(2, i/2%2)), named("", "db", of(3, i/3%2)), named("q-0", "mq", of(4, i/5%2)),
+			stateful("web-0", of(1, i%2)), deployed("ws-x", of(2, i/2%2)), named("", "db", of(3, i/3%2)),
+			named("q-0", "mq", of(4, i/5%2)),
 		}
 		for n := range i % 40 { // neighbours come and go, so that leaves are split and the others move
 			list = append(list, deployed(fmt.Sprintf("n-%d-%d", n, i%7), "10.9.9.9"))
@@ -111,7 +113,12 @@ func TestReadersFindANameThatChangesHands(t *testing.T) {
 		{
 			name: "one pod, its second address is the ready one",
 			sides: [2][]object.Endpoint{
-				{stateful("web-0", "10.0.0.1")}, {notReady(stateful("web-0", "10.0.0.1")), stateful("web-0", "10.0.0.2")},
+				{
+					stateful("web-0", "10.0.0.1"),
+				}, {
+					notReady(stateful("web-0", "10.0.0.1")),
+					stateful("web-0", "10.0.0.2"),
+				},
 			},
 			views: []view{{name: "web-0.default", want: or}},
 		},
@@ -149,7 +156,8 @@ func TestReadersAnswerWhileTheWriterIsLockedOut(t *testing.T) {
 	tr.mu.Lock() // a reader that takes it waits for ever
 	defer tr.mu.Unlock()
 	wants{
-		"": "EmptyNonTerminal", "default": "EmptyNonTerminal", "nginx.default": "Service 10.0.0.1 10.0.0.2", "web-0.default": "Peer 10.0.0.2",
+		"": "EmptyNonTerminal", "default": "EmptyNonTerminal", "nginx.default": "Service 10.0.0.1 10.0.0.2",
+		"web-0.default":       "Peer 10.0.0.2",
 		"web-0.nginx.default": "Peer 10.0.0.2", "web-9.default": "None",
 	}.check(t, tr)
 	if got := said(t, tr.FindGuest, "ws-x.nginx.default", true); got != "Peer 10.0.0.1" {

@@ -76,7 +76,8 @@ func TestReadersOfPortsAndHoldersSeeWholeRecords(t *testing.T) {
 	}
 	check := func(what string, list []Target) {
 		for _, target := range list {
-			if target.Port != 80 || len(target.Addrs) == 0 || slices.ContainsFunc(target.Addrs, func(a netip.Addr) bool { return !slices.Contains(had, a) }) {
+			if target.Port != 80 || len(target.Addrs) == 0 ||
+				slices.ContainsFunc(target.Addrs, func(a netip.Addr) bool { return !slices.Contains(had, a) }) {
 				t.Errorf("%s: a reader saw %v", what, target)
 			}
 		}
@@ -94,7 +95,8 @@ func TestReadersOfPortsAndHoldersSeeWholeRecords(t *testing.T) {
 	}, func(tr *Tree) {
 		for _, a := range had {
 			for _, h := range tr.Holders(a) {
-				if !slices.Contains([]string{"web-0", "web-1", "db", "ws-x"}, h.Label) || h.Namespace != "default" && h.Namespace != "other" {
+				if !slices.Contains([]string{"web-0", "web-1", "db", "ws-x"}, h.Label) || h.Namespace != "default" &&
+					h.Namespace != "other" {
 					t.Errorf("%s: a reader saw %v", a, h)
 				}
 			}
@@ -142,7 +144,8 @@ func TestTransfersAreOfOneMoment(t *testing.T) {
 					return
 				}
 				states[serial], last = text, serial
-				if peers := len(list) / 2; peers > 0 && len(list[0].Answer.Addrs) != peers { // the Service, and each peer with and without its label
+				// the Service, and each peer with and without its label
+				if peers := len(list) / 2; peers > 0 && len(list[0].Answer.Addrs) != peers {
 					t.Errorf("%d addresses of the Service, %d peers: %s", len(list[0].Answer.Addrs), peers, text)
 					return
 				}

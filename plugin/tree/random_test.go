@@ -64,7 +64,8 @@ func checkEverything(t *testing.T, seed uint64, w *world, scopes []string, tr *T
 	t.Helper()
 	m := modelOf(w.held())
 	trees := map[string]*Tree{
-		"the tree": tr, "the rebuild from lists": w.rebuild(scopes, false), "the rebuild from events": w.rebuild(scopes, true),
+		"the tree": tr, "the rebuild from lists": w.rebuild(scopes, false),
+		"the rebuild from events": w.rebuild(scopes, true),
 	}
 	if diff := compareAnswers(trees, m); diff != "" {
 		t.Fatalf("seed %d: %s", seed, diff)
@@ -89,7 +90,8 @@ var (
 	allSpaces = append([]string{"unknown"}, poolNamespaces...)
 	allNames  = append([]string{"unknown", "10-0-0-2", "10-0-0-3", "fd00--2"}, poolHosts...)
 	allPorts  = []string{
-		"_tcp", "_udp", "_sctp", "_", "_unknown", "tcp", "_web._tcp", "_web._udp", "_web._sctp", "_ui._tcp", "_ui._udp", "_sig._sctp",
+		"_tcp", "_udp", "_sctp", "_", "_unknown", "tcp", "_web._tcp", "_web._udp", "_web._sctp", "_ui._tcp",
+		"_ui._udp", "_sig._sctp",
 		"_._tcp", "_unknown._tcp", "_web._unknown", "web._tcp", "_web.tcp", "_web._", "_web.web-0", "web-0._tcp",
 	}
 )
@@ -125,9 +127,11 @@ type place struct {
 }
 
 var (
-	every  = placesBelow("")
-	grafts = slices.DeleteFunc(slices.Clone(every), func(p place) bool { return p.path.N > 2 }) // what a zone can be grafted onto
-	zones  = make(map[string][]place)                                                           // at and below each of those
+	every = placesBelow("")
+	// what a zone can be grafted onto
+	grafts = slices.DeleteFunc(slices.Clone(every), func(p place) bool { return p.path.N > 2 })
+	// at and below each of those
+	zones = make(map[string][]place)
 )
 
 func init() {
@@ -153,10 +157,12 @@ func compareAnswers(trees map[string]*Tree, m model) string {
 				for f := range AnyFamily + 1 {
 					q := Query{Family: f, NotReady: nr}
 					if got := t.Find(at.path, q); !sameAnswer(got, find, f) {
-						return fmt.Sprintf("%s: Find(%q, family %d, not ready %v) is %v, want of %v", tree, at.name, f, nr, got, find)
+						return fmt.Sprintf("%s: Find(%q, family %d, not ready %v) is %v, want of %v", tree, at.name, f,
+							nr, got, find)
 					}
 					if got := t.FindGuest(at.path, q); !sameAnswer(got, guest, f) {
-						return fmt.Sprintf("%s: FindGuest(%q, family %d, not ready %v) is %v, want of %v", tree, at.name, f, nr, got, guest)
+						return fmt.Sprintf("%s: FindGuest(%q, family %d, not ready %v) is %v, want of %v", tree,
+							at.name, f, nr, got, guest)
 					}
 				}
 			}
@@ -235,7 +241,8 @@ func compareZones(t *Tree, m model) string {
 				name := nameOf(graft, e)
 				w, ok := want[name]
 				delete(want, name)
-				if !ok || !sameAnswer(e.Answer, w.Answer, AnyFamily) || !slices.EqualFunc(e.Targets(), w.targets, sameTarget) {
+				if !ok || !sameAnswer(e.Answer, w.Answer, AnyFamily) ||
+					!slices.EqualFunc(e.Targets(), w.targets, sameTarget) {
 					return fmt.Sprintf("Zone(%q, %v) has %q (again: %v) as %v, want %v", graft, nr, name, !ok, e, w)
 				}
 			}
@@ -262,7 +269,9 @@ func zoneTexts(t *Tree, graft string) (list []string) {
 	for _, nr := range []bool{false, true} {
 		entries, _, _ := t.Zone(pathOf(graft), nr, noStandIns)
 		for _, e := range entries {
-			list = append(list, fmt.Sprintf("%v %s %s %v %s %v", nr, nameOf(graft, e), statusNames[e.Answer.Status], e.Answer.Addrs, e.Answer.External, e.Targets()))
+			list = append(list,
+				fmt.Sprintf("%v %s %s %v %s %v", nr, nameOf(graft, e), statusNames[e.Answer.Status], e.Answer.Addrs,
+					e.Answer.External, e.Targets()))
 		}
 	}
 	return list

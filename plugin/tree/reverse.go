@@ -8,14 +8,16 @@ import (
 	"strings"
 )
 
-// Holder is a peer that has an address, and a label that it may be known by below its Service or its namespace.
+// Holder is a peer with a given address, by one of its names. Label is its label below the Service, and directly below
+// the namespace.
 type Holder struct {
 	Namespace, Service, Label string
 
-	ready, host bool
+	ready bool
+	host  bool // Label is the hostname, not the pod's name
 }
 
-// IndexAddresses lets the tree be asked for Holders from now on. It costs memory that trees without a reverse zone save.
+// IndexAddresses makes the index for Holders. Trees without a reverse zone save its memory.
 func (t *Tree) IndexAddresses() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -35,19 +37,19 @@ func (t *Tree) IndexAddresses() {
 
 func hashOfAddr(a netip.Addr) uint64 { return maphash.Comparable(seed, a) }
 
-// reindex finds the slice under the addresses that it has now, and no others that it had. A slice stands there once for an
-// address, however many of its endpoints share it: on the host network, or in a slice made to do harm.
+// reindex updates the index after the endpoints of the slice have changed. The index has a slice once for each
+// address, however many endpoints of the slice share the address: on the host network, or in a slice made to do harm.
 func (sl *slice) reindex(index *trie[*slice], was, now []*endpoint) {
 	gone := make(map[netip.Addr]bool, len(was))
 	for _, e := range was {
-		gone[e.Addr] = true
+		gone[e.addr] = true
 	}
 	has := make(map[netip.Addr]bool, len(now))
 	for _, e := range now {
-		if !gone[e.Addr] && !has[e.Addr] {
-			index.swap(hashOfAddr(e.Addr), nil, sl)
+		if !gone[e.addr] && !has[e.addr] {
+			index.swap(hashOfAddr(e.addr), nil, sl)
 		}
-		has[e.Addr] = true
+		has[e.addr] = true
 	}
 	for a := range gone {
 		if !has[a] {
@@ -56,8 +58,9 @@ func (sl *slice) reindex(index *trie[*slice], was, now []*endpoint) {
 	}
 }
 
-// Holders lists the peers that have an address, by each of their names, the best first: those that are ready, then in
-// alphabetical order, hostnames before pods' names. Only namespaces that have synced have any.
+// Holders returns the peers with the address a, once for each of their names. Ready peers are first, then the order is
+// by namespace and Service, with hostnames before names of pods. It leaves out namespaces that have not synced. It
+// returns nothing without IndexAddresses.
 func (t *Tree) Holders(a netip.Addr) []Holder {
 	index := t.addrs.Load()
 	if index == nil {
@@ -71,33 +74,38 @@ func (t *Tree) Holders(a netip.Addr) []Holder {
 			continue
 		}
 		for _, e := range sl.content.Load().endpoints {
-			if e.Addr != a || !e.headless() {
+			if e.addr != a || !e.headless() {
 				continue
 			}
 			add := func(label string, host bool) {
-				list = append(list, Holder{Namespace: sl.svc.ns.name, Service: sl.svc.name, Label: label, ready: e.Ready, host: host})
+				list = append(list, Holder{
+					Namespace: sl.svc.ns.name, Service: sl.svc.name, Label: label, ready: e.ready, host: host,
+				})
 			}
-			if e.Host != "" {
-				add(e.Host, true)
+			if e.host != "" {
+				add(e.host, true)
 			}
-			if e.Pod != "" && e.Pod != e.Host {
-				add(e.Pod, false)
+			if e.pod != "" && e.pod != e.host {
+				add(e.pod, false)
 			}
 		}
 	}
 	slices.SortFunc(list, func(a, b Holder) int {
-		return cmp.Or(compareBools(b.ready, a.ready), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Service, b.Service),
-			compareBools(b.host, a.host), strings.Compare(a.Label, b.Label))
+		return cmp.Or(
+			trueFirst(a.ready, b.ready), strings.Compare(a.Namespace, b.Namespace),
+			strings.Compare(a.Service, b.Service),
+			trueFirst(a.host, b.host), strings.Compare(a.Label, b.Label),
+		)
 	})
 	return list
 }
 
-// compareBools compares false and true.
-func compareBools(a, b bool) int {
+// trueFirst compares two bools to sort true before false.
+func trueFirst(a, b bool) int {
 	switch {
 	case a == b:
 		return 0
-	case b:
+	case a:
 		return -1
 	}
 	return 1

@@ -26,7 +26,8 @@ func checkHolders(t *testing.T, tr *Tree, addr string, want ...string) {
 // The model test asks for holders of all kinds.
 func TestHoldersOfAnAddress(t *testing.T) {
 	tr := plant(append(
-		behind("nginx", named("web-0", "db", "10.0.0.1"), notReady(stateful("web-5", "10.0.0.5")), nameless("10.0.0.4")),
+		behind("nginx", named("web-0", "db", "10.0.0.1"), notReady(stateful("web-5", "10.0.0.5")),
+			nameless("10.0.0.4")),
 		headless("default/all", 1), sliceOf("default/all-1", "all", 1, deployed("web-0", "10.0.0.1"),
 			deployed("web-6", "10.0.0.5")),
 		headless("apps/nginx", 1), sliceOf("apps/nginx-1", "nginx", 1, notReady(deployed("node-a", "10.0.0.1"))),
@@ -36,7 +37,8 @@ func TestHoldersOfAnAddress(t *testing.T) {
 	checkHolders(t, tr, "10.0.0.1") // nobody has asked for an index
 	tr.IndexAddresses()
 	tr.IndexAddresses() // the second stanza's network
-	checkHolders(t, tr, "10.0.0.1", "default/all/web-0", "default/nginx/db", "default/nginx/web-0", "apps/nginx/node-a")
+	checkHolders(t, tr, "10.0.0.1", "default/all/web-0", "default/nginx/db", "default/nginx/web-0",
+		"apps/nginx/node-a")
 	checkHolders(t, tr, "10.0.0.4", "default/nginx/10-0-0-4")
 	checkHolders(t, tr, "10.0.0.5", "default/all/web-6", "default/nginx/web-5")
 	checkHolders(t, tr, "10.0.0.6")        // of no headless Service
@@ -51,8 +53,10 @@ func TestHoldersAreOfSyncedNamespaces(t *testing.T) {
 	a.Set(headless("a/nginx", 1))
 	a.Set(sliceOf("a/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.1")))
 	checkHolders(t, tr, "10.0.0.1")
-	b.Replace([]object.Object{headless("b/nginx", 1), sliceOf("b/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.1"))}, 1)
+	b.Replace([]object.Object{headless("b/nginx", 1), sliceOf("b/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.1"))},
+		1)
 	checkHolders(t, tr, "10.0.0.1", "b/nginx/web-0")
-	a.Replace([]object.Object{headless("a/nginx", 1), sliceOf("a/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.1"))}, 1)
+	a.Replace([]object.Object{headless("a/nginx", 1), sliceOf("a/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.1"))},
+		1)
 	checkHolders(t, tr, "10.0.0.1", "a/nginx/web-0", "b/nginx/web-0")
 }

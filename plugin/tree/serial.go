@@ -2,16 +2,17 @@ package tree
 
 import "sync/atomic"
 
-// serials number states for SOA records, 64 bits wide: a zone's serial is one of them modulo 2^32, so that it only grows in RFC
-// 1982's arithmetic. Every node that a zone can be grafted onto has its own, or a change anywhere in the cluster would send all
-// secondaries for all zones. Those below a node are never higher than its own.
+// serials are the serials of the root. A serial has 64 bits and only grows. A SOA record has it modulo 2^32, which
+// grows in the arithmetic of RFC 1982. Every node that a suffix can be grafted onto has a serial: with one for the
+// whole cluster, every change would make the secondaries of all suffixes transfer. The serial of a node is never below
+// those of its children.
 type serials struct {
 	serial atomic.Uint64 // of the last change in the tree
-	base   atomic.Uint64 // the highest version of what writers had when they synced: no serial is below it
-	gone   atomic.Uint64 // the highest serial of a namespace that is no more
+	base   atomic.Uint64 // the highest version that a writer had when it synced; no serial is below it
+	gone   atomic.Uint64 // the highest serial of a removed namespace
 }
 
-// Serial is the SOA serial of a zone that is grafted onto the node at p: a namespace, a Service, or the root.
+// Serial returns the SOA serial of a suffix that is grafted onto the node at p: the root, a namespace or a Service.
 func (t *Tree) Serial(p *Path) uint32 {
 	base := t.base.Load()
 	if p.N == 0 {
@@ -30,32 +31,32 @@ func (t *Tree) Serial(p *Path) uint32 {
 				return uint32(max(base, svc.serial.Load())) // #nosec G115 -- modulo 2^32 is meant
 			}
 		}
-		// While another node went, this one may have come, with a serial below the other's.
+		// If another node was removed meanwhile, this one may have been added before that, with a lower serial.
 		if gone.Load() == highest {
 			return uint32(max(base, highest)) // #nosec G115 -- modulo 2^32 is meant
 		}
 	}
 }
 
-// rebase notes the version of what a writer had when it synced. The caller holds t.mu.
+// rebase raises all serials to the version that a writer has when it syncs. The caller holds t.mu.
 func (t *Tree) rebase(version uint64) {
 	t.base.Store(max(t.base.Load(), version))
 	t.serial.Store(max(t.serial.Load(), version))
 }
 
-// Renumber raises the serial of every node, for zones that say something else of the same objects from now on: a secondary takes
-// nothing that it has the serial of already.
+// Renumber raises the serial of every node. It is for a change of the Corefile, which can change the records of a zone
+// without a change of its objects: a secondary transfers only a higher serial.
 func (t *Tree) Renumber() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.rebase(t.serial.Load() + 1)
 }
 
-// mark notes that a Service, or one of its slices, has changed. The caller holds t.mu.
+// mark records that a Service, or one of its slices, has changed. The caller holds t.mu.
 func (t *Tree) mark(svc *service) { t.dirty = append(t.dirty, svc) }
 
-// commit numbers what has been marked as one change, if it counts as one, and takes out nodes of which nothing is known any
-// more. The caller holds t.mu.
+// commit gives all that is marked one new serial if counts is set, and removes nodes that have become empty. The
+// caller holds t.mu.
 func (t *Tree) commit(version uint64, counts bool) {
 	if len(t.dirty) == 0 {
 		return
@@ -78,13 +79,13 @@ func (t *Tree) commit(version uint64, counts bool) {
 	t.dirty = t.dirty[:0]
 }
 
-// prune takes a Service's node out if nothing is known of it any more, and its namespace's with it.
+// prune removes the node of a Service that has neither an object nor slices, and its namespace if that becomes empty.
 func (t *Tree) prune(svc *service) {
 	ns := svc.ns
 	if svc.size > 0 || svc.spec.Load() != nil || ns.service(svc.hash, []byte(svc.name)) != svc {
 		return
 	}
-	ns.gone.Store(max(ns.gone.Load(), svc.serial.Load())) // first: whoever misses the node finds its serial here
+	ns.gone.Store(max(ns.gone.Load(), svc.serial.Load())) // first, for a reader that no longer finds the node
 	if ns.size--; ns.size == 0 {
 		t.gone.Store(max(t.gone.Load(), ns.serial.Load()))
 		t.namespaces.swap(ns.hash, ns, nil)

@@ -48,8 +48,9 @@ func hasNode(t *Tree, p *Path) bool {
 	return ns != nil && (p.N == 1 || ns.service(hashOfBytes(p.Labels[1]), p.Labels[1]) != nil)
 }
 
-// compareSerials says what is wrong with the serials after an event about those Services, or any where it is nil. A zone that
-// changed has a higher serial (RFC 1982), one that has nothing to do with the event the same, and none ever has a lower one.
+// compareSerials says what is wrong with the serials after an event about those Services, or any where it is nil. A
+// zone that changed has a higher serial (RFC 1982), one that has nothing to do with the event the same, and none ever
+// has a lower one.
 func compareSerials(was, now map[string]state, about []string) string {
 	for g, after := range now {
 		before := was[g]
@@ -58,8 +59,10 @@ func compareSerials(was, now map[string]state, about []string) string {
 		case grown < 0:
 			return fmt.Sprintf("serial of %q goes back from %d to %d", g, before.serial, after.serial)
 		case before.content != after.content && grown == 0:
-			return fmt.Sprintf("serial of %q is %d still, and it changed from\n%s\nto\n%s", g, after.serial, before.content, after.content)
-		case about != nil && grown > 0 && before.exists && after.exists && !slices.ContainsFunc(about, func(svc string) bool { return concerns(svc, g) }):
+			return fmt.Sprintf("serial of %q is %d still, and it changed from\n%s\nto\n%s", g, after.serial,
+				before.content, after.content)
+		case about != nil && grown > 0 && before.exists && after.exists &&
+			!slices.ContainsFunc(about, func(svc string) bool { return concerns(svc, g) }):
 			return fmt.Sprintf("serial of %q grows from %d to %d", g, before.serial, after.serial)
 		}
 		if _, above, ok := strings.Cut(g, "."); ok && after.exists && int32(now[above].serial-after.serial) < 0 {

@@ -6,26 +6,26 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// set makes list and ports the content of the slice, and reports whether that is news. An endpoint that did not change keeps its
-// record and its place in the trie; one whose address or readiness changed takes its predecessor's place in one step, so that no
-// reader finds the name gone.
+// set replaces the content of the slice, and reports whether it has changed. An endpoint that has not changed keeps
+// its record and its place in the trie. If its address or readiness has changed, the new record replaces the old one
+// in one step, so that readers always find the name.
 func (sl *slice) set(list []object.Endpoint, ports []object.Port) bool {
 	old := sl.content.Load()
-	same := func(e *endpoint, o object.Endpoint) bool { return e.Endpoint == o }
+	same := func(e *endpoint, o object.Endpoint) bool { return e.object() == o }
 	if slices.EqualFunc(old.endpoints, list, same) && slices.Equal(old.ports, ports) {
 		return false
 	}
 	doubled := doubles(list)
 	now, fresh, spare := sl.reuse(list, doubled)
 	for _, e := range now {
-		if head, ok := doubled[e.Pod]; ok {
-			c := &endpoint{Endpoint: e.Endpoint, in: sl, next: head}
-			c.Dashed = true
-			doubled[e.Pod] = c
+		if first, ok := doubled[e.pod]; ok {
+			c := *e
+			c.copied, c.next = true, first
+			doubled[e.pod] = &c
 		}
 	}
 	next := &content{endpoints: now, ports: ports}
-	if len(old.endpoints) == 0 { // as all are while the first list is put in
+	if len(old.endpoints) == 0 { // every slice of the first list: no need to compare
 		for name, e := range entries(fresh, doubled) {
 			sl.svc.ns.peers.swap(hashOf(name), nil, e)
 		}
@@ -40,8 +40,9 @@ func (sl *slice) set(list []object.Endpoint, ports []object.Port) bool {
 	return true
 }
 
-// doubles has a key for each pod that list has more than once, and is nil where there is none. A thousand endpoints with a hundred
-// addresses each, all of one pod, are a valid EndpointSlice: in peers it is one chain of copies, or each of its changes would take a minute.
+// doubles returns a map with a key for each pod that list has more than once, or nil if there is none. A valid
+// EndpointSlice can have 1,000 endpoints of 100 addresses each, all of one pod. In the trie they are one chain of
+// copies, because one entry for each would make a change take a minute.
 func doubles(list []object.Endpoint) map[string]*endpoint {
 	var d map[string]*endpoint
 	seen := make(map[string]struct{}, len(list))
@@ -58,7 +59,7 @@ func doubles(list []object.Endpoint) map[string]*endpoint {
 	return d
 }
 
-// exchange puts fresh records where spare ones stood.
+// exchange replaces the spare records in the trie by the fresh ones, and the content by next.
 func (sl *slice) exchange(spare, fresh []*endpoint, next *content, doubled map[string]*endpoint) {
 	peers := &sl.svc.ns.peers
 	was, will := make(map[string][]*endpoint), make(map[string][]*endpoint)
@@ -74,7 +75,7 @@ func (sl *slice) exchange(spare, fresh []*endpoint, next *content, doubled map[s
 			delete(was, name)
 			continue
 		}
-		for _, e := range list { // a name that one slice has twice: first all come, then all go
+		for _, e := range list { // add all of the name before any is removed
 			peers.swap(hashOf(name), nil, e)
 		}
 	}
@@ -86,25 +87,26 @@ func (sl *slice) exchange(spare, fresh []*endpoint, next *content, doubled map[s
 	}
 }
 
-// reuse returns the records for list, those of them that are new, and the old ones that are not among them.
+// reuse returns the records for list (now), those of them that are new (fresh), and the old records that list has no
+// more use for (spare).
 func (sl *slice) reuse(list []object.Endpoint, doubled map[string]*endpoint) (now, fresh, spare []*endpoint) {
 	old := sl.content.Load().endpoints
 	now = make([]*endpoint, len(list))
-	left := make(map[object.Endpoint]*endpoint) // unchanged endpoints at another place
+	left := make(map[object.Endpoint]*endpoint) // old endpoints that may be at another place in list
 	for i, e := range old {
-		_, twice := doubled[e.Pod]
+		_, twice := doubled[e.pod]
 		switch {
-		case e.chained(), twice, sl.doubled[e.Pod] != nil: // its next, or its copy's, may change, and readers may be at it
+		case e.chained(), twice, sl.doubled[e.pod] != nil: // its chain may change, and readers may be in it
 			spare = append(spare, e)
-		case i < len(list) && e.Endpoint == list[i]:
+		case i < len(list) && e.object() == list[i]:
 			now[i] = e
-		case left[e.Endpoint] != nil:
+		case left[e.object()] != nil:
 			spare = append(spare, e)
 		default:
-			left[e.Endpoint] = e
+			left[e.object()] = e
 		}
 	}
-	heads := make(map[string]*endpoint)
+	chains := make(map[string]*endpoint)
 	for i := range list {
 		if now[i] != nil {
 			continue
@@ -113,10 +115,10 @@ func (sl *slice) reuse(list []object.Endpoint, doubled map[string]*endpoint) (no
 			delete(left, list[i])
 			continue
 		}
-		e := &endpoint{Endpoint: list[i], in: sl}
+		e := newEndpoint(&list[i], sl)
 		if e.chained() {
-			e.next = heads[e.Host]
-			heads[e.Host] = e
+			e.next = chains[e.host]
+			chains[e.host] = e
 		}
 		now[i] = e
 		fresh = append(fresh, e)
@@ -127,29 +129,25 @@ func (sl *slice) reuse(list []object.Endpoint, doubled map[string]*endpoint) (no
 	return now, fresh, spare
 }
 
-// copied reports whether the endpoint is a copy that stands in peers for a pod that the slice has more than once. No other is dashed and
-// has a pod.
-func (e *endpoint) copied() bool { return e.Dashed && e.Pod != "" }
+// chained reports whether the endpoint is in the chain of its hostname. The trie has only the chain's first endpoint:
+// a hostname that thousands of pods share is one entry for each slice, not for each pod.
+func (e *endpoint) chained() bool { return e.host != "" && e.host != e.pod }
 
-// chained reports whether the endpoint is found by its Host through the first one of the slice that has it. A hostname that
-// thousands of pods share is thereby one entry a slice, not one a pod.
-func (e *endpoint) chained() bool { return e.Host != "" && e.Host != e.Pod }
-
-// entries yields what the trie holds for list, endpoints of one slice in order: by each pod, and by each hostname the
-// head of the chain, which is the last in order.
+// entries yields the entries of the trie for list, endpoints of one slice in order: one for each pod, and one for each
+// hostname. The last endpoint with a hostname is the first of its chain.
 func entries(list []*endpoint, doubled map[string]*endpoint) func(yield func(string, *endpoint) bool) {
 	return func(yield func(string, *endpoint) bool) {
-		heads := make(map[string]*endpoint)
+		chains := make(map[string]*endpoint)
 		for _, e := range list {
 			if e.chained() {
-				heads[e.Host] = e
+				chains[e.host] = e
 			}
-			if e.Pod != "" && doubled[e.Pod] == nil && !yield(e.Pod, e) {
+			if e.pod != "" && doubled[e.pod] == nil && !yield(e.pod, e) {
 				return
 			}
 		}
-		for _, chains := range []map[string]*endpoint{heads, doubled} {
-			for name, e := range chains {
+		for _, byName := range []map[string]*endpoint{chains, doubled} {
+			for name, e := range byName {
 				if !yield(name, e) {
 					return
 				}

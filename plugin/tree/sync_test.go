@@ -109,11 +109,20 @@ func TestSerialGrowsWithEveryChange(t *testing.T) {
 		{name: "deletion", do: func() { s.Delete(serviceKey("b"), 170) }, want: 170},
 		{name: "deletion behind", do: func() { s.Delete(serviceKey("c"), 165) }, want: 171},
 		{name: "deletion of the unknown", do: func() { s.Delete(serviceKey("c"), 190) }, want: 171},
-		{name: "list without a change", do: func() { s.Replace([]object.Object{nginx, web(160, "10.0.0.9")}, 200) }, want: 171},
-		{name: "list with a change", do: func() { s.Replace([]object.Object{nginx, web(205, "10.0.0.2")}, 210) }, want: 210},
+		{
+			name: "list without a change", do: func() { s.Replace([]object.Object{nginx, web(160, "10.0.0.9")}, 200) },
+			want: 171,
+		},
+		{
+			name: "list with a change", do: func() { s.Replace([]object.Object{nginx, web(205, "10.0.0.2")}, 210) },
+			want: 210,
+		},
 		{name: "list with a slice less", do: func() { s.Replace([]object.Object{nginx}, 205) }, want: 211},
 		{name: "list with a Service less", do: func() { s.Replace(nil, 215) }, want: 215},
-		{name: "list with one more", do: func() { s.Replace([]object.Object{nginx, web(205, "10.0.0.2")}, 220) }, want: 220},
+		{
+			name: "list with one more", do: func() { s.Replace([]object.Object{nginx, web(205, "10.0.0.2")}, 220) },
+			want: 220,
+		},
 		{name: "slice to another Service", do: func() { s.Set(sliceOf("default/nginx-1", "b", 230)) }, want: 230},
 	})
 }
@@ -129,9 +138,15 @@ func TestSerialGrowsWithObjectsWithoutVersion(t *testing.T) {
 	checkSerials(t, tr, []serialStep{
 		{name: "sync", do: func() { s.Replace([]object.Object{nginx, web("10.0.0.1")}, 1000) }, want: 1000},
 		{name: "read again", do: func() { s.Replace([]object.Object{nginx, web("10.0.0.1")}, 1010) }, want: 1000},
-		{name: "changed in the same second", do: func() { s.Replace([]object.Object{nginx, web("10.0.0.2")}, 1000) }, want: 1001},
+		{
+			name: "changed in the same second",
+			do:   func() { s.Replace([]object.Object{nginx, web("10.0.0.2")}, 1000) }, want: 1001,
+		},
 		{name: "changed later", do: func() { s.Replace([]object.Object{nginx, web("10.0.0.3")}, 1010) }, want: 1010},
-		{name: "changed after the clock was set back", do: func() { s.Replace([]object.Object{nginx, web("10.0.0.4")}, 900) }, want: 1011},
+		{
+			name: "changed after the clock was set back",
+			do:   func() { s.Replace([]object.Object{nginx, web("10.0.0.4")}, 900) }, want: 1011,
+		},
 		{name: "a slice", do: func() { s.Set(web("10.0.0.2")) }, want: 1012},
 		{name: "a Service", do: func() { s.Set(other) }, want: 1013},
 	})

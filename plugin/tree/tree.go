@@ -1,96 +1,117 @@
-// Package tree is the tree of names: slim objects go in, what a name means comes out.
+// Package tree holds the names of one cluster. Writers put slim objects into it, and queries look up names.
 //
-// It hangs under svc.<cluster zone>: namespaces, their Services, the endpoints of those ("peers"), and the same peers once
-// more directly below the namespace. It does no I/O and knows no DNS messages. Readers take no lock and never wait for the
-// writer; a change costs in proportion to the object that changed.
+// The root of the tree is svc.<cluster zone>. Below it are namespaces, their Services, and the endpoints of the
+// headless Services, which are called peers. Each peer is also directly below its namespace. The package does no I/O
+// and knows no DNS messages. Readers take no lock and never wait for a writer. The cost of a change is in proportion
+// to the object that has changed.
 package tree
 
 import (
+	"iter"
+	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// Tree holds every name of one cluster.
+// Tree has the names of one cluster.
 type Tree struct {
 	namespaces trie[*namespace]
 
 	serials
-	// addrs finds the slices that have an address, each once; nil as long as nobody asked for it.
+	// addrs has each slice under the hashes of its addresses. It is nil without IndexAddresses.
 	addrs atomic.Pointer[trie[*slice]]
 
-	// scopes are the namespaces that are watched one by one, or one for "" that stands for all. The map never changes.
+	// scopes has each namespace that is watched, or only "" if all are. The map never changes.
 	scopes map[string]*scope
 	synced chan struct{} // closed when the last writer has synced
 
-	lacking  atomic.Int32 // writers that have nothing yet, not even presumed
-	presumed atomic.Int32 // writers that have nothing but what is presumed
+	lacking  atomic.Int32 // writers that have neither synced nor presumed
+	presumed atomic.Int32 // writers that have presumed and not synced
 
-	mu      sync.Mutex // serialises writers; guards all below it, and every field marked "writer"
+	mu      sync.Mutex // serializes writers; guards the fields below, and all fields marked "writer"
 	waiting int        // writers that have not synced
 	writers []*Writer
 	dirty   []*service // changed since the last commit
 }
 
-// scope is a part of the cluster that syncs by itself.
+// scope is a namespace that is watched, or all of them.
 type scope struct {
-	lacking atomic.Int32 // writers that have nothing yet, not even presumed
+	lacking atomic.Int32 // writers that have neither synced nor presumed
 }
 
-// namespace is a namespace that some object known here is in.
+// namespace is a namespace with at least one Service or slice.
 type namespace struct {
 	tree     *Tree
 	name     string
 	hash     uint64
 	services trie[*service]
-	// peers holds one endpoint of each slice by the hash of each pod's name, and one by the hash of each hostname.
+	// peers has one endpoint of each slice under the hash of each pod's name, and one under that of each hostname.
 	peers trie[*endpoint]
 
-	specs  atomic.Int32  // Services whose object is known: names hang below this one
-	serial atomic.Uint64 // of the last change in it
-	gone   atomic.Uint64 // the highest serial of a Service that it has no more
-	size   int           // writer: entries of services
+	specs  atomic.Int32  // Services that exist; without one the namespace's name does not exist
+	serial atomic.Uint64 // of the last change in the namespace
+	gone   atomic.Uint64 // the highest serial of a removed Service
+	size   int           // number of services; writer
 }
 
-// service is a Service, or what slices say of one whose object is not known (yet).
+// service is a Service. It may have slices before it has an object.
 type service struct {
 	ns     *namespace
 	name   string
 	hash   uint64
-	spec   atomic.Pointer[object.Service] // nil: no such Service
+	spec   atomic.Pointer[object.Service] // nil if the Service does not exist
 	slices trie[*slice]
 
-	serial atomic.Uint64 // of the last change in it
-	size   int           // writer: entries of slices
+	serial atomic.Uint64 // of the last change in the Service
+	size   int           // number of slices; writer
 }
 
-// slice is one watch's copy of an EndpointSlice.
+// slice is a writer's EndpointSlice.
 type slice struct {
 	svc     *service
 	hash    uint64
 	version uint64 // writer
-	trigger int64  // of EndpointSlice; writer
+	trigger int64  // EndpointSlice.Trigger; writer
 	content atomic.Pointer[content]
-	// doubled has the heads of chains of those pods that the slice has more than once; nil as for almost every slice. Writer.
+	// doubled has the first copy of each pod that the slice has more than once. It is nil in almost every slice.
+	// Writer.
 	doubled map[string]*endpoint
 }
 
-// content is immutable.
+// content is the content of a slice. It is immutable.
 type content struct {
 	endpoints []*endpoint
 	ports     []object.Port
 }
 
-// endpoint is immutable. 150,000 of them are the plugin's memory: 80 bytes each, count before you add a field.
+// endpoint is an object.Endpoint of a slice. It is immutable. A cluster may have 150,000 of 80 bytes each, which is
+// most of the plugin's memory: count before you add a field.
 type endpoint struct {
-	object.Endpoint
-	in *slice
-	// next is the next endpoint of the same slice with the same Host, where that is not its Pod too; of a copy, with the same Pod.
+	pod, host     string
+	addr          netip.Addr
+	ready, dashed bool
+	// copied marks a copy that the trie has in place of a pod that the slice has more than once.
+	copied bool
+	in     *slice
+	// next is the next endpoint of the slice with the same host, if that is not the pod as well (chained), or the next
+	// copy with the same pod.
 	next *endpoint
 }
 
-// New returns an empty tree of the namespaces given, or of all.
+func newEndpoint(o *object.Endpoint, in *slice) *endpoint {
+	return &endpoint{pod: o.Pod, host: o.Host, addr: o.Addr, ready: o.Ready, dashed: o.Dashed, in: in}
+}
+
+// object returns the object.Endpoint that e was made from.
+func (e *endpoint) object() object.Endpoint {
+	return object.Endpoint{Pod: e.pod, Host: e.host, Addr: e.addr, Ready: e.ready, Dashed: e.dashed}
+}
+
+// New returns an empty tree of these namespaces, or of all namespaces if there are none.
 func New(namespaces ...string) *Tree {
 	t := &Tree{scopes: make(map[string]*scope), synced: make(chan struct{})}
 	if len(namespaces) == 0 {
@@ -102,7 +123,8 @@ func New(namespaces ...string) *Tree {
 	return t
 }
 
-// Synced reports whether all there is in namespace ns has been seen once, or is presumed. A namespace that is not watched is: empty.
+// Synced reports whether all writers of the namespace ns have synced or presumed. A namespace that is not watched has
+// no names, and counts as synced.
 func (t *Tree) Synced(ns []byte) bool {
 	s, ok := t.scopes[""]
 	if !ok {
@@ -111,16 +133,16 @@ func (t *Tree) Synced(ns []byte) bool {
 	return !ok || s.lacking.Load() == 0
 }
 
-// AllSynced is Synced for every namespace.
+// AllSynced reports whether every namespace is Synced.
 func (t *Tree) AllSynced() bool { return t.lacking.Load() == 0 }
 
-// Presumed reports whether some of what the tree has is only presumed.
+// Presumed reports whether a writer has presumed its objects and not synced yet.
 func (t *Tree) Presumed() bool { return t.presumed.Load() > 0 }
 
-// Done is closed when everything has synced, and nothing is presumed any more.
+// Done returns a channel that is closed when all writers have synced. Presumed objects do not count.
 func (t *Tree) Done() <-chan struct{} { return t.synced }
 
-// IsDone reports whether everything has synced.
+// IsDone reports whether the channel of Done is closed.
 func (t *Tree) IsDone() bool {
 	select {
 	case <-t.synced:
@@ -130,7 +152,7 @@ func (t *Tree) IsDone() bool {
 	}
 }
 
-// Size counts what has names.
+// Size returns the number of Services, and of endpoints of headless Services.
 func (t *Tree) Size() (services, peers int) {
 	for ns := range t.namespaces.all {
 		for s := range ns.services.all {
@@ -149,9 +171,18 @@ func (t *Tree) Size() (services, peers int) {
 	return services, peers
 }
 
-// headless reports whether the endpoint is one of a headless Service, which is what makes it a peer. A slice can outlive
-// that: nobody takes the headless label off it, and mirrored slices exist for every type of Service.
+// headless reports whether the Service of the endpoint is headless, which makes the endpoint a peer. The label
+// service.kubernetes.io/headless of the slice does not tell: no controller removes it when the Service changes, and
+// mirrored slices exist for Services of every type.
 func (e *endpoint) headless() bool {
 	spec := e.in.svc.spec.Load()
 	return spec != nil && spec.Type == object.Headless
 }
+
+// sorted returns the elements of all in the order of their names.
+func sorted[E any](all iter.Seq[E], name func(E) string) []E {
+	return slices.SortedFunc(all, func(a, b E) int { return strings.Compare(name(a), name(b)) })
+}
+
+func nameOfNamespace(n *namespace) string { return n.name }
+func nameOfService(s *service) string     { return s.name }

@@ -28,11 +28,17 @@ func must(o object.Object, err error) object.Object {
 }
 
 func headless(key string, version uint64) object.Object {
-	return must(object.From(&corev1.Service{ObjectMeta: meta(key, version), Spec: corev1.ServiceSpec{ClusterIP: "None"}}))
+	return must(object.From(&corev1.Service{
+		ObjectMeta: meta(key, version),
+		Spec:       corev1.ServiceSpec{ClusterIP: "None"},
+	}))
 }
 
 func clusterIP(key string, version uint64, ips ...string) object.Object {
-	return must(object.From(&corev1.Service{ObjectMeta: meta(key, version), Spec: corev1.ServiceSpec{ClusterIPs: ips}}))
+	return must(object.From(&corev1.Service{
+		ObjectMeta: meta(key, version),
+		Spec:       corev1.ServiceSpec{ClusterIPs: ips},
+	}))
 }
 
 func external(key string, version uint64) object.Object {
@@ -111,7 +117,10 @@ func pathOf(name string) *Path {
 	return p
 }
 
-var statusNames = map[Status]string{None: "None", EmptyNonTerminal: "EmptyNonTerminal", Service: "Service", Peer: "Peer", Alias: "Alias", Port: "Port"}
+var statusNames = map[Status]string{
+	None: "None", EmptyNonTerminal: "EmptyNonTerminal", Service: "Service",
+	Peer: "Peer", Alias: "Alias", Port: "Port",
+}
 
 // said is what a look-up says of a name, both families in one text, such as "Peer 10.0.0.1 fd00::1".
 func said(t testing.TB, look func(*Path, Query) Answer, name string, notReady bool) string {
@@ -125,7 +134,8 @@ func said(t testing.TB, look func(*Path, Query) Answer, name string, notReady bo
 	for _, f := range []Family{IPv4, IPv6} {
 		a := look(p, Query{Family: f, NotReady: notReady})
 		if a.Status != plain.Status {
-			t.Errorf("%s is %s, but %s when addresses are asked for", name, statusNames[plain.Status], statusNames[a.Status])
+			t.Errorf("%s is %s, but %s when addresses are asked for", name, statusNames[plain.Status],
+				statusNames[a.Status])
 		}
 		for _, addr := range a.Addrs {
 			text = append(text, addr.String())

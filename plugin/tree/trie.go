@@ -5,11 +5,11 @@ import (
 	"sync/atomic"
 )
 
-// A trie maps hashes to values. One writer at a time changes it, readers never wait: they follow atomic pointers to
-// leaves that never change. A change copies one leaf, of leafMax entries at most as long as hashes differ, whatever the
-// size of the whole.
+// trie maps hashes to values. One writer at a time may change it. Readers never wait: they follow atomic pointers to
+// leaves, which are immutable. A change copies one leaf, however large the trie is. A leaf has at most leafMax entries
+// unless more values have one hash.
 //
-// Several values may share a hash, on purpose (a name that several slices hold) or by accident: who reads compares.
+// Several values may have one hash, because several slices have a name or by accident. Readers compare the names.
 type trie[E comparable] struct {
 	root atomic.Pointer[node[E]]
 }
@@ -20,26 +20,27 @@ const (
 	fan     = 1 << fanBits
 )
 
-// A node is a leaf or a branch. Branches stay when what hangs below them goes: their number is bounded by the largest
-// size that the trie ever had, and a namespace that empties takes its tries with it.
+// node is a leaf or a branch. A branch stays when everything below it is removed. The largest size that the trie has
+// had bounds their number, and the tries of a namespace are removed with it.
 type node[E comparable] struct {
 	leaf   []entry[E] // immutable
 	branch *[fan]atomic.Pointer[node[E]]
 }
 
+// entry is a value under its hash.
 type entry[E comparable] struct {
 	hash uint64
 	val  E
 }
 
-// seed is one for all tries, so that a hash is computed once per label.
+// seed is the seed of all tries, so that a look-up computes the hash of a label only once.
 var seed = maphash.MakeSeed()
 
 func hashOf(s string) uint64        { return maphash.String(seed, s) }
 func hashOfBytes(b []byte) uint64   { return maphash.Bytes(seed, b) }
 func slotOf(h uint64, d int) uint64 { return h >> (d * fanBits) & (fan - 1) }
 
-// at returns the leaf that holds all entries with hash h, and maybe others. The caller must not change it.
+// at returns the leaf with all entries of hash h, and perhaps others. The caller must not change it.
 func (t *trie[E]) at(h uint64) []entry[E] {
 	n := t.root.Load()
 	for d := 0; n != nil && n.branch != nil; d++ {
@@ -51,7 +52,7 @@ func (t *trie[E]) at(h uint64) []entry[E] {
 	return n.leaf
 }
 
-// swap puts now where was stood, in one step for readers. Either may be the zero E: then it only adds or removes.
+// swap replaces was by now, in one step for readers. If was or now is the zero E, it only adds or removes.
 func (t *trie[E]) swap(h uint64, was, now E) {
 	var none E
 	slot, depth := &t.root, 0
@@ -80,7 +81,8 @@ func (t *trie[E]) swap(h uint64, was, now E) {
 	slot.Store(grow(leaf, depth))
 }
 
-// grow makes a node of leaf, which stands depth branches below the root: a branch where it is too large and can be split.
+// grow returns a node with the entries of leaf, at depth branches below the root. The node is a branch if leaf is too
+// large and can be split.
 func grow[E comparable](leaf []entry[E], depth int) *node[E] {
 	if len(leaf) == 0 {
 		return nil
@@ -100,7 +102,7 @@ func grow[E comparable](leaf []entry[E], depth int) *node[E] {
 	return &node[E]{branch: b}
 }
 
-// splits reports whether hashes differ in leaf; if they do, some branch below separates them.
+// splits reports whether leaf has different hashes. If it has, a branch at some depth separates them.
 func splits[E comparable](leaf []entry[E]) bool {
 	for _, e := range leaf {
 		if e.hash != leaf[0].hash {
@@ -110,7 +112,7 @@ func splits[E comparable](leaf []entry[E]) bool {
 	return false
 }
 
-// all calls yield for every value, each once unless the trie changes meanwhile.
+// all yields every value. It yields a value twice, or not at all, only if the trie changes meanwhile.
 func (t *trie[E]) all(yield func(E) bool) { walk(t.root.Load(), yield) }
 
 func walk[E comparable](n *node[E], yield func(E) bool) bool {

@@ -14,7 +14,10 @@ var hashings = []struct {
 	{name: "any", draw: func(r *rand.Rand) uint64 { return r.Uint64() }},
 	{name: "all equal", draw: func(*rand.Rand) uint64 { return 42 }},
 	{name: "few", draw: func(r *rand.Rand) uint64 { return r.Uint64N(4) }},
-	{name: "few that differ in the last bits looked at", draw: func(r *rand.Rand) uint64 { return r.Uint64N(8) << 61 }},
+	{
+		name: "few that differ in the last bits looked at",
+		draw: func(r *rand.Rand) uint64 { return r.Uint64N(8) << 61 },
+	},
 	{name: "equal ones among others", draw: func(r *rand.Rand) uint64 { return r.Uint64N(200) * (r.Uint64N(3) + 1) }},
 }
 

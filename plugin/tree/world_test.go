@@ -86,7 +86,8 @@ func (w *world) object(f *feed) object.Object {
 	}
 	name, svc := pick(w, poolSlices), pick(w, poolNames[:3])
 	list := make([]object.Endpoint, 0, 8)
-	if was, ok := f.held[object.NewKey(object.KindEndpointSlice, ns, name)].(*object.EndpointSlice); ok && w.IntN(3) > 0 {
+	if was, ok := f.held[object.NewKey(object.KindEndpointSlice, ns, name)].(*object.EndpointSlice); ok &&
+		w.IntN(3) > 0 {
 		svc, list = was.Service, append(list, was.Endpoints...) // most changes are small
 		if w.IntN(4) == 0 {                                     // or only of ports
 			return withPorts(sliceOf(ns+"/"+name, svc, version, list...), w.ports()...)
@@ -109,7 +110,8 @@ func (w *world) service(key string, version uint64) object.Object {
 		o = clusterIP(key, version, []string{"10.96.0.2", "10.96.0.3"}[:w.IntN(3)]...)
 	case 2:
 		o = external(key, version)
-		o.(*object.Service).ExternalName = pick(w, []string{"db.example.org.", "s.a.svc.cluster.local.", ""}) // "" for a bad one
+		// "" for a bad one
+		o.(*object.Service).ExternalName = pick(w, []string{"db.example.org.", "s.a.svc.cluster.local.", ""})
 		return o
 	}
 	return withPorts(o, w.ports()...)
@@ -195,7 +197,8 @@ func services(list ...object.Object) (names []string) {
 }
 
 func compareKeys(a, b object.Key) int {
-	return slices.Compare([]string{a.Kind.String(), a.Namespace, a.Name}, []string{b.Kind.String(), b.Namespace, b.Name})
+	return slices.Compare([]string{a.Kind.String(), a.Namespace, a.Name},
+		[]string{b.Kind.String(), b.Namespace, b.Name})
 }
 
 func (w *world) shuffled(f *feed) []object.Object {

@@ -4,26 +4,27 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// A Writer is one watch's way into the tree. It knows what it put there and touches nothing else, since an EndpointSlice
-// that crosses from one label selector to the other shows as deleted in one watch and added in the other, in any order.
+// Writer puts the objects of one watch into the tree. It changes only the objects that it has put there itself: an
+// EndpointSlice whose labels change can move from one watch to another, as a deletion in the one and an addition in
+// the other, in any order.
 type Writer struct {
 	t         *Tree
 	scope     *scope
 	namespace string
 	synced    bool
-	presumed  bool // until synced
+	presumed  bool // and not synced
 	slices    map[object.Key]*slice
 	services  map[object.Key]heldService
 }
 
-// heldService is one watch's copy of a Service.
+// heldService is a writer's Service.
 type heldService struct {
 	at   *service
 	spec *object.Service
 }
 
-// Writer adds a writer for one of the namespaces that New was given, or for "". The scope counts as unsynced until the
-// writer's first Replace. All writers are made before any object is put in.
+// Writer adds a writer for one of the namespaces of New, or for "" if the tree has all. The namespace is not synced
+// until the writer's first Replace or Presume. All writers must be added before the first object.
 func (t *Tree) Writer(namespace string) *Writer {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -38,8 +39,8 @@ func (t *Tree) Writer(namespace string) *Writer {
 	return w
 }
 
-// Set adds o or puts it in its older version's place. A newer one stays. It reports whether o is an EndpointSlice that follows another change
-// than the version before, as Trigger tells.
+// Set adds o, or replaces its old version. It has no effect if the writer has a newer version. It reports whether o is
+// an EndpointSlice with a Trigger other than that of its old version.
 func (w *Writer) Set(o object.Object) (triggered bool) {
 	w.t.mu.Lock()
 	defer w.t.mu.Unlock()
@@ -55,7 +56,7 @@ func (w *Writer) Set(o object.Object) (triggered bool) {
 	return triggered
 }
 
-// Delete removes the object with that key. Version is the deletion's own; what came after it stays.
+// Delete removes the object with that key. It has no effect if the writer has a version newer than the deletion's.
 func (w *Writer) Delete(k object.Key, version uint64) {
 	w.t.mu.Lock()
 	defer w.t.mu.Unlock()
@@ -66,10 +67,10 @@ func (w *Writer) Delete(k object.Key, version uint64) {
 	w.t.commit(version, true)
 }
 
-// newer reports whether the writer holds a version of k that is newer than an event's: one that came twice, or late. Only Replace goes back,
-// as after an API server's data were restored. The caller holds t.mu.
+// newer reports whether the writer has a version of k that is newer than an event's, which came twice or late. Only
+// Replace goes back to an older version, for an API server whose data was restored. The caller holds t.mu.
 func (w *Writer) newer(k object.Key, version uint64) bool {
-	if version == 0 { // unknown
+	if version == 0 { // not known
 		return false
 	}
 	if held, ok := w.services[k]; ok {
@@ -79,7 +80,7 @@ func (w *Writer) newer(k object.Key, version uint64) bool {
 	return ok && sl.version > version
 }
 
-// Replace makes list all that the writer holds, as it was at version, and marks the writer synced.
+// Replace replaces all objects of the writer by list, which has this version. It marks the writer as synced.
 func (w *Writer) Replace(list []object.Object, version uint64) {
 	w.t.mu.Lock()
 	defer w.t.mu.Unlock()
@@ -116,8 +117,8 @@ func (w *Writer) Replace(list []object.Object, version uint64) {
 	}
 }
 
-// Presume takes list for what the writer holds, and serial for the tree's, until the first Replace says better. It reports false, and
-// does nothing, where that has been.
+// Presume puts in list, and raises the tree's serial to serial, until the first Replace. It is for objects of a
+// snapshot. It has no effect and reports false if the writer has presumed or synced before.
 func (w *Writer) Presume(list []object.Object, serial uint64) bool {
 	w.t.mu.Lock()
 	defer w.t.mu.Unlock()
@@ -136,7 +137,7 @@ func (w *Writer) Presume(list []object.Object, serial uint64) bool {
 	return true
 }
 
-// set puts o into the tree. The caller holds t.mu and commits, as for all below.
+// set puts o into the tree. The caller of this and of all functions below holds t.mu, and commits.
 func (w *Writer) set(o object.Object) {
 	switch o := o.(type) {
 	case *object.Service:
@@ -146,6 +147,7 @@ func (w *Writer) set(o object.Object) {
 	}
 }
 
+// remove removes the object with that key, if the writer has it.
 func (w *Writer) remove(k object.Key) {
 	if held, ok := w.services[k]; ok {
 		delete(w.services, k)
@@ -161,7 +163,7 @@ func (w *Writer) remove(k object.Key) {
 	}
 }
 
-// other returns some writer's copy of a Service, nil where no writer has one (any more).
+// other returns a Service that any writer has, or nil.
 func (t *Tree) other(k object.Key) *object.Service {
 	for _, s := range t.writers {
 		if held, ok := s.services[k]; ok {
@@ -217,7 +219,7 @@ func (w *Writer) setSlice(o *object.EndpointSlice) {
 	}
 }
 
-// drop takes the slice and its endpoints out of the tree.
+// drop removes the slice and its endpoints from the tree.
 func (w *Writer) drop(sl *slice) {
 	sl.set(nil, nil)
 	sl.svc.slices.swap(sl.hash, sl, nil)
@@ -225,7 +227,7 @@ func (w *Writer) drop(sl *slice) {
 	w.t.mark(sl.svc)
 }
 
-// service returns the node for a Service, made if need be.
+// service returns the node of a Service. It adds the node, and its namespace's, if there is none.
 func (t *Tree) service(ns, name string) *service {
 	h := hashOf(ns)
 	n := t.namespace(h, []byte(ns))

@@ -17,7 +17,10 @@ func serviceKey(name string) object.Key { return object.NewKey(object.KindServic
 func TestSliceInTwoSourcesIsKeptByTheOther(t *testing.T) {
 	tr := plant(headless("default/nginx", 1))
 	a, b := tr.Writer(""), tr.Writer("")
-	there := wants{"web-0.default": "Peer 10.0.0.1", "web-0.nginx.default": "Peer 10.0.0.1", "nginx.default": "Service 10.0.0.1"}
+	there := wants{
+		"web-0.default": "Peer 10.0.0.1", "web-0.nginx.default": "Peer 10.0.0.1",
+		"nginx.default": "Service 10.0.0.1",
+	}
 	sl := sliceOf("default/nginx-1", "nginx", 2, stateful("web-0", "10.0.0.1"))
 
 	a.Set(sl)
@@ -35,12 +38,17 @@ func TestOldEventChangesNothing(t *testing.T) {
 	tr := New()
 	a := tr.Writer("")
 	old := []object.Object{
-		clusterIP("default/api", 1, "10.96.0.1"), headless("default/other", 1), sliceOf("default/nginx-1", "other", 2, stateful("web-0", "10.0.0.1")),
+		clusterIP("default/api", 1, "10.96.0.1"), headless("default/other", 1),
+		sliceOf("default/nginx-1", "other", 2, stateful("web-0", "10.0.0.1")),
 	}
 	now := []object.Object{
-		clusterIP("default/api", 3, "10.96.0.2"), headless("default/nginx", 1), sliceOf("default/nginx-1", "nginx", 4, stateful("web-0", "10.0.0.2")),
+		clusterIP("default/api", 3, "10.96.0.2"), headless("default/nginx", 1),
+		sliceOf("default/nginx-1", "nginx", 4, stateful("web-0", "10.0.0.2")),
 	}
-	want := wants{"web-0.default": "Peer 10.0.0.2", "nginx.default": "Service 10.0.0.2", "api.default": "Service 10.96.0.2"}
+	want := wants{
+		"web-0.default": "Peer 10.0.0.2", "nginx.default": "Service 10.0.0.2",
+		"api.default": "Service 10.96.0.2",
+	}
 	for _, o := range append(old, now...) {
 		a.Set(o)
 	}
@@ -109,13 +117,15 @@ func TestNodesGoWithTheirLastObject(t *testing.T) {
 			}
 			s.Delete(k, 6)
 		}
-		if count(&ns.services) != 0 || ns.size != 0 || count(&ns.peers) != 0 || ns.specs.Load() != 0 || count(&tr.namespaces) != 1 {
+		if count(&ns.services) != 0 || ns.size != 0 || count(&ns.peers) != 0 || ns.specs.Load() != 0 ||
+			count(&tr.namespaces) != 1 {
 			t.Errorf("left: %d Services, size %d, %d peers, %d objects, %d namespaces",
 				count(&ns.services), ns.size, count(&ns.peers), ns.specs.Load(), count(&tr.namespaces))
 		}
 		s.Replace(nil, 8) // the rest of it
 		if count(&tr.namespaces) != 0 || len(s.services) != 0 || len(s.slices) != 0 {
-			t.Errorf("left: %d namespaces, %d Services, %d slices", count(&tr.namespaces), len(s.services), len(s.slices))
+			t.Errorf("left: %d namespaces, %d Services, %d slices", count(&tr.namespaces), len(s.services),
+				len(s.slices))
 		}
 		slices.Reverse(nginx)
 	}

@@ -9,29 +9,33 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// Entry is a name of a zone and what is there.
+// Entry is a name with records in a zone transfer.
 type Entry struct {
-	// Labels lead to it from the node that the zone is grafted onto.
+	// Labels are the labels of the name below the apex, the one next to the apex first.
 	Labels []string
-	Answer Answer // with the addresses of both families, for an Alias those that stand for it
+	// Answer has the addresses of both families. For an Alias they are the addresses that the zone has in place of a
+	// CNAME record, if there are any.
+	Answer Answer
 
 	offers []offer // of a Port
 }
 
-// Targets are what the SRV records of a Port point at. They are listed when asked for: a slice of 20,000 ports and 1,000 endpoints, which
-// is one megabyte, has 20 million.
+// Targets returns the targets of the SRV records of a Port. They are not kept in memory, because a slice of one
+// megabyte can have 20,000 ports and 1,000 endpoints, which is 20 million targets.
 func (e *Entry) Targets() []Target { return combine(e.offers) }
 
-// Zone lists the names at and below the node at p that have records, in order, as they are at one moment, and the serials of that
-// node and of the root then. What stands for an Alias that is no CNAME record alias tells, by looking into the tree. Writers wait
-// meanwhile, readers do not.
-func (t *Tree) Zone(p *Path, notReady bool, alias func(target string) []netip.Addr) (list []Entry, serial, root uint32) {
+// Zone returns the names with records at and below the node at p, sorted, and the serials of that node and of the
+// root, all at one moment. The function alias returns the addresses of an Alias that is not a CNAME record, and may
+// look up names in the tree. Writers wait for Zone, readers do not.
+func (t *Tree) Zone(p *Path, notReady bool, alias func(target string) []netip.Addr) (list []Entry, serial,
+	root uint32,
+) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	z := zone{tree: t, graft: *p, q: Query{Family: AnyFamily, NotReady: notReady}, alias: alias}
 	switch p.N {
 	case 0:
-		for _, ns := range inOrder(t.namespaces.all, func(ns *namespace) string { return ns.name }) {
+		for _, ns := range sorted(t.namespaces.all, nameOfNamespace) {
 			z.namespace(ns, ns.name)
 		}
 	case 1:
@@ -46,7 +50,7 @@ func (t *Tree) Zone(p *Path, notReady bool, alias func(target string) []netip.Ad
 	return z.list, t.Serial(p), t.Serial(new(Path))
 }
 
-// zone is a Zone in the making.
+// zone collects the entries of Zone.
 type zone struct {
 	tree  *Tree
 	graft Path
@@ -55,7 +59,8 @@ type zone struct {
 	list  []Entry
 }
 
-// add looks up the name as a query would, so that a transfer cannot say anything else than answers do.
+// add adds the name at labels if it has records. It looks the name up as a query does, so that a transfer has the same
+// records.
 func (z *zone) add(labels ...string) {
 	p := z.graft
 	for _, l := range labels {
@@ -71,15 +76,16 @@ func (z *zone) add(labels ...string) {
 	}
 }
 
+// namespace adds the names at and below ns. The labels at lead to it from the apex.
 func (z *zone) namespace(ns *namespace, at ...string) {
-	services := inOrder(ns.services.all, func(s *service) string { return s.name })
+	services := sorted(ns.services.all, nameOfService)
 	names := make(map[string]bool)
 	for _, svc := range services {
 		svc.names(names)
 	}
 	for _, svc := range services {
 		if svc.spec.Load() != nil {
-			delete(names, svc.name) // a Service always wins
+			delete(names, svc.name) // a Service wins over a peer
 			z.service(svc, below(at, svc.name)...)
 		}
 	}
@@ -88,6 +94,7 @@ func (z *zone) namespace(ns *namespace, at ...string) {
 	}
 }
 
+// service adds the names at and below svc. The labels at lead to it from the apex.
 func (z *zone) service(svc *service, at ...string) {
 	z.add(at...)
 	names := make(map[string]bool)
@@ -97,11 +104,15 @@ func (z *zone) service(svc *service, at ...string) {
 	}
 	offers := svc.offers()
 	for _, name := range slices.Sorted(maps.Keys(offers)) {
-		z.list = append(z.list, Entry{Labels: below(at, strings.Split(name, ".")...), Answer: Answer{Status: Port, svc: svc}, offers: offers[name]})
+		z.list = append(z.list, Entry{
+			Labels: below(at, strings.Split(name, ".")...), Answer: Answer{Status: Port, svc: svc},
+			offers: offers[name],
+		})
 	}
 }
 
-// offers are what Targets has, for all ports at once, by their labels: asked one by one they would take time with the square of their number.
+// offers returns the offers of all ports by _protocol._name. Tree.Targets for one port after the other would take time
+// in proportion to the square of their number.
 func (s *service) offers() map[string][]offer {
 	list := make(map[string][]offer)
 	label := func(p object.Port) string { return "_" + p.Protocol + "._" + p.Name }
@@ -128,24 +139,15 @@ func (s *service) offers() map[string][]offer {
 	return list
 }
 
-// names adds the labels of the Service's endpoints.
+// names adds the labels of the Service's endpoints to to.
 func (s *service) names(to map[string]bool) {
 	for sl := range s.slices.all {
 		for _, e := range sl.content.Load().endpoints {
-			to[e.Pod], to[e.Host] = true, true
+			to[e.pod], to[e.host] = true, true
 		}
 	}
 	delete(to, "")
 }
 
-// below is a new slice, since an Entry keeps it.
+// below returns the labels at with labels appended, in memory of its own, which an Entry keeps.
 func below(at []string, labels ...string) []string { return slices.Concat(at, labels) }
-
-func inOrder[E any](all func(func(E) bool), name func(E) string) []E {
-	var list []E
-	for e := range all {
-		list = append(list, e)
-	}
-	slices.SortFunc(list, func(a, b E) int { return strings.Compare(name(a), name(b)) })
-	return list
-}

@@ -110,7 +110,7 @@ func TestUpdateToAnUnusableObjectRemovesItsOlderVersion(t *testing.T) {
 
 	must(t, slices.Update(unusable("default/nginx-x", "4")))
 	counts(t, w, object.KindEndpointSlice, 1, 2)
-	want := `[WARNING] plugin/headless: test: EndpointSlice "default/nginx-x": left out: label kubernetes.io/service-name: "no.label" is no Service's name`
+	want := `[WARNING] plugin/headless: test: EndpointSlice "default/nginx-x": left out: label kubernetes.io/service-name: "no.label" is not the name of a Service`
 	if lines := log.with("left out"); len(lines) != 1 || lines[0][len(lines[0])-len(want):] != want {
 		t.Errorf("log: %q, want one line that ends in %q", lines, want)
 	}

@@ -124,7 +124,7 @@ func (s *Set) leadsTo(o *Origin, name string, addr netip.Addr) bool {
 	a := o.find(&n, labels, q)
 	if o.guest && a.Status == tree.None {
 		// It may be the other plugin's name: a hostname or a dashed address, whatever the pod is called.
-		if dashed, ok := object.UnDashed(n.Label(0)); ok && dashed != addr {
+		if dashed, ok := object.ParseDashed(n.Label(0)); ok && dashed != addr {
 			return false
 		}
 		var p tree.Path

@@ -221,9 +221,7 @@ func (a *authority) external(target string, flat bool) {
 		under := inTree && len(path) >= len(a.graft) && slices.Equal(path[:len(a.graft)], a.graft)
 		flat = flat || !under && dns.IsSubDomain(zone, target+".")
 		if slices.Contains(seen, target) {
-			if flat {
-				a.r.Rcode, a.r.Authoritative, a.r.Answer = dns.RcodeServerFailure, false, nil
-			}
+			a.r.Rcode, a.r.Authoritative, a.r.Answer = dns.RcodeServerFailure, false, nil
 			return
 		}
 		seen = append(seen, target)

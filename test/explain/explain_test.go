@@ -21,35 +21,35 @@ var outcomes = []struct {
 }{
 	{
 		test: "a peer", name: "web-1.explain.svc.cluster.local", picture: "peer",
-		says: []string{"cluster zone cluster.local.", `"web-1" is the pod of an endpoint of Service "nginx": ready`, "answered by headless: NOERROR", "IN A 10.250.0.12"},
+		says: []string{"cluster zone cluster.local.", `"web-1" is the name of a pod of Service "nginx": ready`, "answered by headless: NOERROR", "IN A 10.250.0.12"},
 	},
 	{
 		test: "no such peer", name: "web-9.mgmt.pix.yun.com",
-		says: []string{"suffix mgmt.pix.yun.com., whose target is explain.svc", "no such peer", "answered by headless: NXDOMAIN", "IN SOA"},
+		says: []string{"suffix mgmt.pix.yun.com., whose target is explain.svc", "has the name or host name", "answered by headless: NXDOMAIN", "IN SOA"},
 	},
 	{
 		test: "not ready", name: "web-2.explain.svc.cluster.local", picture: "not-ready", dark: true,
-		says: []string{`"web-2" is the pod of an endpoint of Service "nginx": not ready: only the option not_ready lets it answer`, "passed to the next plugin, kubernetes: NXDOMAIN"},
+		says: []string{`"web-2" is the name of a pod of Service "nginx": not ready, and answered only with the option not_ready`, "passed to the next plugin, kubernetes: NXDOMAIN"},
 	},
 	{
 		test: "a Service wins", name: "api.explain.svc.cluster.local",
-		says: []string{`"api" is a Service there: ClusterIP [10.96.0.80]`, "a Service of that name wins", "passed to the next plugin, kubernetes: NOERROR", "IN A 10.96.0.80"},
+		says: []string{`"api" is a ClusterIP Service with the addresses [10.96.0.80]`, "a Service wins over a peer of that name", "passed to the next plugin, kubernetes: NOERROR", "IN A 10.96.0.80"},
 	},
 	{
 		test: "an ambiguous hostname", name: "broker.explain.svc.cluster.local", picture: "ambiguous",
-		says: []string{`hostname "broker" is ambiguous`, "passed to the next plugin, kubernetes: NXDOMAIN"},
+		says: []string{`host name "broker" is ambiguous`, "passed to the next plugin, kubernetes: NXDOMAIN"},
 	},
 	{
 		test: "a namespace left out", name: "rabbit-0.explain-other.svc.cluster.local",
-		says: []string{`namespace "explain-other" is left out: it is not among the option namespaces`, "passed to the next plugin, kubernetes: NXDOMAIN"},
+		says: []string{`namespace "explain-other" is not watched: the option namespaces does not list it`, "passed to the next plugin, kubernetes: NXDOMAIN"},
 	},
 	{
 		test: "a hostname below its Service", name: "web-1.nginx.explain.svc.cluster.local",
-		says: []string{"kubernetes' own", "passed to the next plugin, kubernetes: NOERROR", "IN A 10.250.0.12"},
+		says: []string{"the name is left to the kubernetes plugin", "passed to the next plugin, kubernetes: NOERROR", "IN A 10.250.0.12"},
 	},
 	{
 		test: "an ExternalName of kubernetes'", name: "files.explain.svc.cluster.local",
-		says: []string{"a Service of that name wins", "passed to the next plugin, kubernetes: NOERROR", "IN CNAME www.example.org.", "IN A 192.0.2.1"},
+		says: []string{"a Service wins over a peer of that name", "passed to the next plugin, kubernetes: NOERROR", "IN CNAME www.example.org.", "IN A 192.0.2.1"},
 	},
 	{
 		test: "an ExternalName below a suffix", name: "files.mgmt.pix.yun.com",
@@ -85,7 +85,7 @@ func TestPageSaysWhyANameResolvesOrDoesNot(t *testing.T) {
 		if err != nil || response.Status != 400 {
 			t.Errorf("%v %+v", err, response)
 		}
-		wantAll(t, b.says(), `"a..b" is no domain name`)
+		wantAll(t, b.says(), `"a..b" is not a domain name`)
 	})
 	b.looksOnlyHere(url)
 }
@@ -125,11 +125,11 @@ func TestBrowsingThousandsOfPeers(t *testing.T) {
 	b.do(chromedp.Navigate(url))
 	wantAll(t, clicked(b, chromedp.CSS(`a[href="/browse"]`)), "cluster zone", "mgmt.pix.yun.com.", "pod network", "10.250.0.0/16", "namespace", "nginx.explain", "headless", "web-2.nginx.explain", "not ready")
 	b.looks("browse", false)
-	wantAll(t, b.typed(url+"browse", "input[name=q]", "peer explain-spark many-1 "), "1111 in all, here from row 1 to 200")
+	wantAll(t, b.typed(url+"browse", "input[name=q]", "peer explain-spark many-1 "), "1111 in all; this page has rows 1 to 200")
 	for range 4 {
 		clicked(b, chromedp.CSS("a[rel=next]"))
 	}
-	wantAll(t, clicked(b, chromedp.CSS("a[rel=next]")), "1111 in all, here from row 1001 to 1111", "many-1999")
+	wantAll(t, clicked(b, chromedp.CSS("a[rel=next]")), "1111 in all; this page has rows 1001 to 1111", "many-1999")
 	wantAll(t, clicked(b, chromedp.Search(`//a[text()="many-1999.many.explain-spark"]`)), "many-1999.explain-spark.svc.cluster.local.", "answered by headless: NOERROR")
 	b.looksOnlyHere(url)
 }
