@@ -50,10 +50,11 @@ func (h *Headless) explain(c *caddy.Controller) error {
 		if s.Explain.Address == "" || slices.Contains(open, s.Explain.Address) {
 			continue
 		}
-		at, err := explains.Acquire(s.Explain.Address, h.generation, e)
+		at, release, err := explains.Acquire(s.Explain.Address, h.generation, e)
 		if err != nil {
 			return plugin.Error(name, s.Explain.At.Errorf("%w", err))
 		}
+		h.generation.onClose(release)
 		open = append(open, s.Explain.Address)
 		log.Infof("%s: names are explained at http://%s", e.key, at)
 	}
@@ -61,7 +62,7 @@ func (h *Headless) explain(c *caddy.Controller) error {
 	return nil
 }
 
-// Serves implements explain.Source.
+// Serves implements explain.Server.
 func (e *explained) Serves(name string) (listen string, labels int, ok bool) {
 	var n dnsname.Name
 	if !n.Parse(dns.Fqdn(name)) {
@@ -71,7 +72,7 @@ func (e *explained) Serves(name string) (listen string, labels int, ok bool) {
 	return e.listen, e.zone.Labels(), ok
 }
 
-// Explain implements explain.Source. Whether *headless* answers is what decide does with a query, so that it cannot be anything else, and
+// Explain implements explain.Server. Whether *headless* answers is what decide does with a query, so that it cannot be anything else, and
 // the answer is that of all of CoreDNS.
 func (e *explained) Explain(name, qtype string) explain.Report {
 	h := e.h

@@ -23,7 +23,7 @@ const (
 	kindPeer      = "peer"
 )
 
-// Browse implements explain.Source.
+// Browse implements explain.Server.
 func (e *explained) Browse(q string, from, n int, seen map[any]bool) ([]explain.Row, int) {
 	l := &listing{from: from, n: n}
 	for _, word := range strings.Fields(strings.ToLower(q)) {

@@ -122,7 +122,7 @@ func open(t testing.TB, stanzas string, next plugin.Handler) *Headless {
 		t.Fatal("setup added another plugin")
 	}
 	h.start()
-	t.Cleanup(func() { watches.Release(func(any) bool { return true }) })
+	t.Cleanup(h.generation.close)
 	return h
 }
 

@@ -8,17 +8,16 @@ import (
 
 	"github.com/coredns-headless/headless/plugin/config"
 	"github.com/coredns-headless/headless/plugin/dnsname"
+	"github.com/coredns-headless/headless/plugin/source"
 	"github.com/coredns-headless/headless/plugin/tree"
-	"github.com/coredns-headless/headless/plugin/watch"
 )
 
 // stanza is one stanza at work.
 type stanza struct {
 	config.Stanza
-	fresh *watch.Watch // what to start, unless the same watch runs already
-	keep  watch.Snapshot
-	key   string     // names that same watch
-	tree  *tree.Tree // set at start-up, before the first query
+	source   *source.Source
+	snapshot string // the file that keeps its state, empty for none
+	tree     *tree.Tree
 
 	zones, suffixes []*origin // as the Corefile has them
 }

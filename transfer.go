@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/coredns/coredns/plugin/transfer"
@@ -130,45 +129,11 @@ func (o *origin) standIns(target string) (addrs []netip.Addr) {
 	return nil
 }
 
-// notifiers are what tells secondaries of changes, by generation.
-var notifiers senders
-
-type senders struct {
-	mu   sync.Mutex
-	stop map[any][]context.CancelFunc
-}
-
-// add returns a context that is done once the generation is released.
-func (r *senders) add(generation any) context.Context {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.stop == nil {
-		r.stop = make(map[any][]context.CancelFunc)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	r.stop[generation] = append(r.stop[generation], cancel)
-	return ctx
-}
-
-func (r *senders) release(gone func(generation any) bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for g, stops := range r.stop {
-		if gone(g) {
-			for _, stop := range stops {
-				stop()
-			}
-			delete(r.stop, g)
-		}
-	}
-}
-
 // notify starts to tell secondaries of changes.
 func (h *Headless) notify() {
-	ctx := notifiers.add(h.generation)
 	for _, o := range h.origins {
 		if o.authority() {
-			go o.notify(ctx, h.tell)
+			go o.notify(h.generation.ctx, h.tell)
 		}
 	}
 }
@@ -199,7 +164,7 @@ func (o *origin) notify(ctx context.Context, send func(zone string) error) {
 		err := send(o.zone)
 		t.Reset(notifyEvery) // a tick that came late would else be followed by one that comes too soon
 		if err != nil && !failed {
-			log.Warningf("secondaries of %s may be late, until one accepts a NOTIFY no more is said of it: %v", o.zone, err)
+			log.Warningf("NOTIFY for %s failed; further failures are not logged until one succeeds: %v", o.zone, err)
 		}
 		failed = err != nil
 	}

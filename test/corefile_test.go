@@ -33,7 +33,7 @@ func TestWrongCorefiles(t *testing.T) {
 		"unknown option":          {option: "endpoint_pod_names", line: "Corefile:3", allowed: "allowed are explain, fallthrough, kubeconfig, manifests, "},
 		"out of the server block": {server: "cluster.local", option: "suffix mgmt.com default.svc.cluster.local", line: "Corefile:3", allowed: "allowed is what lies in cluster.local."},
 		"broken manifests":        {option: "manifests broken.yaml", line: "Corefile:3", allowed: "document 1, line 4: "},
-		"no cluster":              {option: "not_ready", line: "Corefile:2", allowed: "allowed are kubeconfig KUBECONFIG, and manifests PATH"},
+		"no cluster":              {option: "not_ready", line: "Corefile:2", allowed: "give kubeconfig KUBECONFIG or manifests PATH"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.server == "" {

@@ -24,20 +24,16 @@ type Stanza struct {
 	Namespaces []string
 	// TTL of every record, in seconds.
 	TTL uint32
-	// Source says where the objects come from.
-	Source         Source
+	// Kubeconfig and its Context, or Manifests, are where the objects come from; else it is the service account.
+	Kubeconfig, Context string
+	Manifests           []string
+	// SourceAt is where the option for that is, or the stanza.
+	SourceAt       Position
 	Snapshot       Snapshot
 	Explain        Explain
 	StartupTimeout time.Duration
 	// At is where the stanza begins.
 	At Position
-}
-
-// Source says where a stanza's objects come from: a kubeconfig, manifests, or the service account where neither is given.
-type Source struct {
-	Kubeconfig, Context string
-	Manifests           []string
-	At                  Position
 }
 
 // Snapshot is the file that keeps what is known of a cluster; none has an empty Path.

@@ -58,7 +58,7 @@ func init() { // not a literal: the readers refer to it
 
 func (p *parser) stanza() error {
 	p.s = Stanza{TTL: defaultTTL, StartupTimeout: defaultTimeout, At: position(p.Controller)}
-	p.s.Source.At = p.s.At
+	p.s.SourceAt = p.s.At
 	p.seen = make(map[string]Position)
 	if err := p.zones(p.RemainingArgs()); err != nil {
 		return err
@@ -167,27 +167,27 @@ func (p *parser) fallthroughTo(args []string) error {
 }
 
 func (p *parser) kubeconfig(args []string) error {
-	p.s.Source.Kubeconfig = args[0]
+	p.s.Kubeconfig = args[0]
 	if len(args) == 2 {
-		p.s.Source.Context = args[1]
+		p.s.Context = args[1]
 	}
 	return p.source(args[0])
 }
 
 func (p *parser) manifests(args []string) error {
-	p.s.Source.Manifests = append(p.s.Source.Manifests, args...)
+	p.s.Manifests = append(p.s.Manifests, args...)
 	return p.source()
 }
 
 // source checks the paths and notes where the option stands, and that it is the only one of its kind.
 func (p *parser) source(paths ...string) error {
-	if p.s.Source.Kubeconfig != "" && len(p.s.Source.Manifests) > 0 {
+	if p.s.Kubeconfig != "" && len(p.s.Manifests) > 0 {
 		return p.Errf("kubeconfig and manifests stand together: allowed is one of them, for one cluster")
 	}
-	if slices.Contains(append(paths, p.s.Source.Manifests...), "") {
+	if slices.Contains(append(paths, p.s.Manifests...), "") {
 		return p.Errf("a path is empty: allowed are names of files, and for manifests of folders")
 	}
-	p.s.Source.At = position(p.Controller)
+	p.s.SourceAt = position(p.Controller)
 	return nil
 }
 

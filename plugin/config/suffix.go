@@ -10,7 +10,7 @@ import (
 
 // finish checks what can only be checked once the whole stanza is read.
 func (p *parser) finish() error {
-	if p.s.Snapshot.Path != "" && len(p.s.Source.Manifests) > 0 {
+	if p.s.Snapshot.Path != "" && len(p.s.Manifests) > 0 {
 		return p.s.Snapshot.At.Errorf("snapshot and manifests stand together: allowed is one of them, manifests are files already")
 	}
 	for i := range p.s.Suffixes {

@@ -1,5 +1,5 @@
 // Package explain serves a read-only page, text and JSON over HTTP that say why a name does or does not resolve. What there is to say
-// comes from Sources.
+// comes from Servers.
 package explain
 
 import (
@@ -46,15 +46,15 @@ type Row struct {
 	Text string `json:"text"`
 }
 
-// Source is a server block. Its methods are called by many goroutines at once.
-type Source interface {
+// Server is a server block. Its methods are called by many goroutines at once.
+type Server interface {
 	// Serves reports whether the name lies in the server block's zone, how many labels that has, and where it listens: of those who listen
 	// at one place the zone with most labels gets the query.
 	Serves(name string) (listen string, labels int, ok bool)
 	// Explain explains a domain name that it Serves, asked for a type in upper case.
 	Explain(name, qtype string) Report
 	// Browse lists rows with all words of q in them, n of them after the first from, and says how many there are in all. It leaves out what
-	// seen has, which other sources have listed, and adds what it lists.
+	// seen has, which other servers have listed, and adds what it lists.
 	Browse(q string, from, n int, seen map[any]bool) (rows []Row, total int)
 }
 
@@ -89,15 +89,15 @@ type view struct {
 	Here string `json:"-"`
 }
 
-// handler serves what sources say, to requests whose Host is a loopback address, localhost, or the host that it listens on.
+// handler serves what servers say, to requests whose Host is a loopback address, localhost, or the host that it listens on.
 type handler struct {
-	sources func() []Source
+	servers func() []Server
 	host    string
 	limit   *rate.Limiter
 }
 
-func newHandler(host string, sources func() []Source) *handler {
-	return &handler{sources: sources, host: host, limit: rate.NewLimiter(perSecond, burst)}
+func newHandler(host string, servers func() []Server) *handler {
+	return &handler{servers: servers, host: host, limit: rate.NewLimiter(perSecond, burst)}
 }
 
 // ServeHTTP implements http.Handler.
@@ -148,8 +148,8 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 	v := view{Name: strings.TrimSpace(q.Get("name")), Type: strings.ToUpper(strings.TrimSpace(q.Get("type"))), Query: q.Get("q"), Browse: r.URL.Path == "/browse"}
 	status := http.StatusOK
 	if v.Browse {
-		v.browse(h.sources(), q.Get("from"))
-	} else if v.Name != "" && !v.explain(h.sources()) {
+		v.browse(h.servers(), q.Get("from"))
+	} else if v.Name != "" && !v.explain(h.servers()) {
 		status = http.StatusBadRequest
 	}
 	format := q.Get("format")
@@ -171,7 +171,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 	case "text":
 		head.Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(status)
-		_, _ = w.Write([]byte(v.text())) // as above
+		_, _ = w.Write([]byte(v.plain())) // as above
 	default:
 		http.Error(w, "allowed formats are html, json and text", http.StatusBadRequest)
 	}
@@ -189,7 +189,7 @@ func accepted(accept string) string {
 }
 
 // explain has the server blocks explain the name that would be asked for it. It reports false for what is no name or no type.
-func (v *view) explain(sources []Source) bool {
+func (v *view) explain(servers []Server) bool {
 	if v.Type == "" {
 		v.Type = "A"
 	}
@@ -202,12 +202,12 @@ func (v *view) explain(sources []Source) bool {
 		return false
 	}
 	most := make(map[string]int)
-	for _, s := range sources {
+	for _, s := range servers {
 		if listen, labels, ok := s.Serves(v.Name); ok {
 			most[listen] = max(most[listen], labels)
 		}
 	}
-	for _, s := range sources {
+	for _, s := range servers {
 		if listen, labels, ok := s.Serves(v.Name); ok && labels == most[listen] {
 			v.Reports = append(v.Reports, s.Explain(v.Name, v.Type))
 		}
@@ -218,12 +218,12 @@ func (v *view) explain(sources []Source) bool {
 	return true
 }
 
-func (v *view) browse(sources []Source, from string) {
+func (v *view) browse(servers []Server, from string) {
 	if n, err := strconv.Atoi(from); err == nil && n > 0 {
 		v.From = n
 	}
 	seen := make(map[any]bool)
-	for _, s := range sources {
+	for _, s := range servers {
 		rows, total := s.Browse(v.Query, v.From-v.Total, page-len(v.Rows), seen)
 		v.Rows = append(v.Rows, rows...)
 		v.Total += total
@@ -233,7 +233,7 @@ func (v *view) browse(sources []Source, from string) {
 	}
 }
 
-func (v *view) text() string {
+func (v *view) plain() string {
 	var b strings.Builder
 	switch {
 	case v.Error != "":

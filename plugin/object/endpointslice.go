@@ -13,28 +13,28 @@ import (
 	"github.com/coredns-headless/headless/plugin/dnsname"
 )
 
-// EndpointSlice is a slim EndpointSlice.
+// EndpointSlice is a slim EndpointSlice. A snapshot has its fields in JSON.
 type EndpointSlice struct {
 	head
 	// Service is the Service it belongs to, in its own namespace.
-	Service   string
-	Ports     []Port
-	Endpoints []Endpoint
+	Service   string     `json:"service"`
+	Ports     []Port     `json:"ports,omitempty"`
+	Endpoints []Endpoint `json:"endpoints,omitempty"`
 	// Trigger is when the change of a pod or Service that it follows was made, in Unix nanoseconds; 0 where nobody says so.
-	Trigger int64
+	Trigger int64 `json:"-"`
 }
 
 // Endpoint is one address of an endpoint of an EndpointSlice. Its names are in lower case.
 type Endpoint struct {
 	// Pod is the name of the pod behind it, empty where there is none or its name is no label of a host name.
-	Pod string
+	Pod string `json:"pod,omitempty"`
 	// Host is its hostname or, where it has neither hostname nor Pod, its dashed address.
-	Host string
-	Addr netip.Addr
+	Host string     `json:"host,omitempty"`
+	Addr netip.Addr `json:"addr"`
 	// Ready is conditions.ready, true where absent.
-	Ready bool
+	Ready bool `json:"ready,omitempty"`
 	// Dashed says that Host is the dashed address.
-	Dashed bool
+	Dashed bool `json:"dashed,omitempty"`
 }
 
 // NewEndpointSlice makes an EndpointSlice of its parts, without a version.

@@ -113,10 +113,10 @@ func newHead(k Kind, o *metav1.ObjectMeta) (head, error) {
 // Port is a port of a Service or an EndpointSlice. Its names are in lower case.
 type Port struct {
 	// Name is empty for an unnamed port, and for one that is no DNS label, or whose Protocol is none.
-	Name string
+	Name string `json:"name,omitempty"`
 	// Protocol is tcp, udp or another.
-	Protocol string
-	Port     uint16
+	Protocol string `json:"protocol"`
+	Port     uint16 `json:"port"`
 }
 
 // newPort slims a port. The empty protocol is TCP, as the API defaults it.

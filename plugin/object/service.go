@@ -12,16 +12,16 @@ import (
 	"github.com/coredns-headless/headless/plugin/dnsname"
 )
 
-// Service is a slim Service.
+// Service is a slim Service. A snapshot has its fields in JSON.
 type Service struct {
 	head
-	Type ServiceType
+	Type ServiceType `json:"type,omitempty"`
 	// ClusterIPs are spec.clusterIPs, of a ClusterIP Service only.
-	ClusterIPs []netip.Addr
+	ClusterIPs []netip.Addr `json:"clusterIPs,omitempty"`
 	// Ports are spec.ports, of all but ExternalName Services.
-	Ports []Port
+	Ports []Port `json:"ports,omitempty"`
 	// ExternalName is spec.externalName fully qualified, of an ExternalName Service only.
-	ExternalName string
+	ExternalName string `json:"externalName,omitempty"`
 }
 
 // Same reports whether s and o have the same names and records.
@@ -32,7 +32,7 @@ func (s *Service) Same(o *Service) bool {
 // ServiceType says where a Service's addresses come from.
 type ServiceType uint8
 
-// The types of Services that differ in DNS. NodePort and LoadBalancer are ClusterIP here.
+// The types of Services that differ in DNS; snapshots have these numbers. NodePort and LoadBalancer are ClusterIP here.
 const (
 	ClusterIP ServiceType = iota
 	Headless
