@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -226,6 +227,8 @@ func (d *decoder) locate(err error) error {
 type typeMeta struct {
 	Kind       string `json:"kind"`
 	APIVersion string `json:"apiVersion"`
+	// Items are those of a list.
+	Items []value `json:"items"`
 }
 
 // group and version of apiVersion.
@@ -273,25 +276,33 @@ func (t typeMeta) object() (metav1.Object, error) {
 	return o, nil
 }
 
-// readObject reads an object in JSON, or a list in a list, which begins in d.line. def is its type where it does not
-// say.
+// readObject reads an object in JSON, or a list, which begins in d.line. def is its type if it does not say.
 func (d *decoder) readObject(text []byte, def typeMeta) error {
 	t := def
-	if text[0] != '{' {
+	twice, err := kjson.UnmarshalStrict(text, &t, kjson.DisallowDuplicateFields)
+	def, isList := t.items()
+	isSyntax, _ := kjson.SyntaxErrorOffset(err)
+	switch e := new(json.UnmarshalTypeError); {
+	case isSyntax:
+		return err
+	case text[0] != '{':
 		return fmt.Errorf("no object: %s", allowedKinds)
-	}
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, &t); err != nil {
+	case errors.As(err, &e) && e.Field == "items": // of another kind they may be anything
+		if isList {
+			return d.at(text, int(e.Offset), errors.New("items is no list"))
+		}
+	case err != nil:
 		return d.locateJSON(text, fmt.Errorf("kind and apiVersion: %w", err))
-	}
-	if _, isList := t.items(); isList {
-		return d.readJSON(text)
+	case len(twice) > 0:
+		return twice[0]
+	case isList:
+		return d.readItems(text, t.Items, def)
 	}
 	o, err := t.object()
 	if o == nil {
 		return err
 	}
-	twice, err := kjson.UnmarshalStrict(text, o, kjson.DisallowDuplicateFields)
-	if err != nil {
+	if twice, err = kjson.UnmarshalStrict(text, o, kjson.DisallowDuplicateFields); err != nil {
 		return d.locateJSON(text, fmt.Errorf("not what the API allows: %w", err))
 	}
 	if len(twice) > 0 {

@@ -180,7 +180,7 @@ func TestBadManifestNamesDocumentAndLine(t *testing.T) {
 		{name: "a list that goes on as a mapping", text: "kind: List\nitems:\n- a\nb\n", want: "document 2, line 9: could not find expected ':'"},
 		{name: "an unknown anchor", text: "kind: Service\nspec: *nope\n", want: "document 2, line 6: unknown anchor 'nope' referenced"},
 		{name: "a key twice", text: "kind: Service\napiVersion: v1\nspec: {}\nspec: {}\n", want: `document 2, line 9: key "spec" already set in map`},
-		{name: "a kind that is a list", text: "kind: [Service]\n", want: "document 2, line 6: kind: json: cannot unmarshal array into Go value of type string"},
+		{name: "a kind that is a list", text: "kind: [Service]\n", want: "document 2, line 6: kind and apiVersion: json: cannot unmarshal array into Go struct field typeMeta.kind of type string"},
 		{name: "a control character", text: "kind: Service\napiVersion: v\x011\n", want: "document 2, line 7: octet 0x1 is no text: allowed is UTF-8 without control characters"},
 		{name: "no UTF-8", text: "kind: Service\napiVersion: v\xff1\n", want: "document 2, line 7: octet 0xff is no text: allowed is UTF-8 without control characters"},
 		{name: "no kind", text: "apiVersion: v1\nmetadata: {name: a}\n", want: "document 2, line 6: no kind" + allowed},
@@ -206,7 +206,7 @@ func TestBadManifestNamesDocumentAndLine(t *testing.T) {
 		{name: "items no list", text: "apiVersion: v1\nkind: List\nitems:\n  a: b\n", want: "document 2, line 6: items is no list"},
 		{name: "items no list in JSON", text: "{\"kind\": \"List\",\n\"items\": {}}\n", want: "document 2, line 7: items is no list"},
 		{name: "an item without a kind", text: "apiVersion: v1\nkind: List\nitems:\n- kind: Pod\n- metadata: {}\n", want: "document 2, line 10: no kind" + allowed},
-		{name: "items twice", text: "{\"kind\": \"List\",\n\"items\": [],\n\"items\": []}\n", want: `document 2, line 8: duplicate field "items"`},
+		{name: "items twice", text: "{\"kind\": \"List\",\n\"items\": [],\n\"items\": []}\n", want: `document 2, line 6: duplicate field "items"`},
 		{
 			name: "too many lists in lists", text: strings.Repeat(`{"kind": "List", "items": [`, 4) + strings.Repeat("]}", 4),
 			want: "document 2, line 6: a list is in more than 2 others",

@@ -2,7 +2,6 @@ package manifests
 
 import (
 	"bytes"
-	"encoding/json"
 	"slices"
 
 	kjson "sigs.k8s.io/json"
@@ -102,7 +101,7 @@ func (d *decoder) readList(doc []byte) error {
 func (d *decoder) typeOf(l *list) (typeMeta, error) {
 	var head struct {
 		typeMeta
-		Items json.RawMessage `json:"items"`
+		Items value `json:"items"`
 	}
 	// A head that can be read alone is no text that only looks like one, as in quotes.
 	text, err := d.toJSON(l.head)
