@@ -16,8 +16,8 @@ type generation struct {
 	ctx    context.Context // done when the generation is closed
 	cancel context.CancelFunc
 
-	starting  atomic.Int32 // handlers that have not started
-	waits     atomic.Pointer[[]wait]
+	starting  atomic.Int32       // handlers that have not started
+	waits     []wait             // complete once starting is 0
 	snapshots map[string]*stanza // by file, the first stanza that keeps its state there
 	serves    []func()           // called once the generation serves, and not if it fails to start
 
@@ -114,14 +114,10 @@ type wait struct {
 // generation is ready when every stanza is synced, or its startup_timeout has gone by. An API server that cannot be
 // reached must not take the cluster's DNS out of service.
 func (h *Headless) Ready() bool {
-	waits := h.generation.waits.Load()
-	if waits == nil || h.generation.starting.Load() > 0 {
+	if h.generation.starting.Load() > 0 {
 		return false
 	}
-	for _, w := range *waits {
-		if !w.stanza.tree.IsDone() && time.Now().Before(w.until) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(h.generation.waits, func(w wait) bool {
+		return !w.stanza.tree.IsDone() && time.Now().Before(w.until)
+	})
 }

@@ -37,8 +37,8 @@ func TestReadyIsSyncedOrWaitedLongEnough(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			h := &Headless{generation: newGeneration()}
-			if tt.waits != nil {
-				h.generation.waits.Store(&tt.waits)
+			if h.generation.waits = tt.waits; tt.waits == nil {
+				h.generation.starting.Add(1)
 			}
 			if got := h.Ready(); got != tt.want {
 				t.Errorf("ready: %t, want %t", got, tt.want)

@@ -42,23 +42,28 @@ func init() { prometheus.MustRegister(collector{}) }
 type collector struct{}
 
 func describe(metric, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, name, metric), help, append([]string{"source"}, labels...), nil)
+	fqName := prometheus.BuildFQName(plugin.Namespace, name, metric)
+	return prometheus.NewDesc(fqName, help, append([]string{"source"}, labels...), nil)
 }
 
 var (
 	descServices = describe("services", "Services known.")
 	descPeers    = describe("peers", "Endpoints of headless Services known, ready or not, one per address.")
 	descSynced   = describe("synced", "1 if everything the source has was seen once, else 0.")
-	descStale    = describe("stale", "1 if what is known may be out of date: a request to the API server failed, a list is under way, or a snapshot is served. Else 0.")
-	descSaved    = describe("snapshot_timestamp_seconds", "Until when the snapshot has every change, in Unix time.")
-	descFailed   = describe("requests_failed_total", "List and watch requests to the API server that failed, by kind.", "kind")
-	descApplied  = describe("objects_applied_total", "Objects put into the tree of names, by kind.", "kind")
-	descSkipped  = describe("objects_skipped_total", "Objects left out, wholly or in part, by kind.", "kind")
+	descStale    = describe("stale", "1 if what is known may be out of date: a request to the API server failed, "+
+		"a list is under way, or a snapshot is served. Else 0.")
+	descSaved  = describe("snapshot_timestamp_seconds", "Until when the snapshot has every change, in Unix time.")
+	descFailed = describe("requests_failed_total", "List and watch requests to the API server that failed, by kind.",
+		"kind")
+	descApplied = describe("objects_applied_total", "Objects put into the tree of names, by kind.", "kind")
+	descSkipped = describe("objects_skipped_total", "Objects left out, wholly or in part, by kind.", "kind")
 )
 
 // Describe implements prometheus.Collector.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descServices, descPeers, descSynced, descStale, descSaved, descFailed, descApplied, descSkipped} {
+	for _, d := range []*prometheus.Desc{
+		descServices, descPeers, descSynced, descStale, descSaved, descFailed, descApplied, descSkipped,
+	} {
 		ch <- d
 	}
 }

@@ -72,7 +72,7 @@ func TestSourceThatIsNoGoodNamesTheLineOfTheCorefile(t *testing.T) {
 		},
 		{
 			name: "manifests that do not parse", input: "headless cluster.local {\nttl 5\nmanifests " + broken + "\n}", line: 3,
-			want: fmt.Sprintf("manifests %q: document 1, line 1: version \"\": allowed are Service (v1), EndpointSlice (discovery.k8s.io/v1) and lists of them; other kinds are passed over", broken),
+			want: fmt.Sprintf("manifests %q: document 1, line 1: version \"\"; want Service (v1), EndpointSlice (discovery.k8s.io/v1) or a list; other kinds are ignored", broken),
 		},
 		{
 			name: "manifests of the second stanza", input: "headless a.local {\nmanifests $CLUSTER\n}\nheadless b.local {\nmanifests " + dir + "/none.yaml\n}", line: 5,

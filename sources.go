@@ -55,7 +55,9 @@ func (g *generation) open(s *stanza, root string) error {
 		}
 	}
 	cfg.UserAgent = fmt.Sprintf("%s/%s headless/%s", caddy.AppName, caddy.AppVersion, Version)
-	return g.acquire(s, name+digest, func() (*source.Source, error) { return clustersource.Open(name, cfg, s.Namespaces) })
+	return g.acquire(s, name+digest, func() (*source.Source, error) {
+		return clustersource.Open(name, cfg, s.Namespaces)
+	})
 }
 
 // acquire gives the stanza the source with that key.
@@ -93,10 +95,6 @@ func (h *Headless) start() {
 	g := h.generation
 	defer g.starting.Add(-1)
 	now := time.Now()
-	var waits []wait
-	if earlier := g.waits.Load(); earlier != nil { // another server block's
-		waits = slices.Clone(*earlier)
-	}
 	for _, s := range h.stanzas {
 		s.source.Start()
 		if s.snapshot != "" {
@@ -105,9 +103,8 @@ func (h *Headless) start() {
 		if len(s.Networks) > 0 {
 			s.tree.IndexAddresses()
 		}
-		waits = append(waits, wait{stanza: s, until: now.Add(s.StartupTimeout)})
+		g.waits = append(g.waits, wait{stanza: s, until: now.Add(s.StartupTimeout)})
 	}
-	g.waits.Store(&waits)
 	for _, s := range h.stanzas {
 		if s.source.Wait(time.Until(now.Add(s.StartupTimeout))) {
 			continue
@@ -148,7 +145,8 @@ func kubeconfig(path, context string) (*rest.Config, string, error) {
 	if loaded.Contexts[context] == nil {
 		return nil, "", fmt.Errorf("no context %q; it has %q", context, slices.Sorted(maps.Keys(loaded.Contexts)))
 	}
-	cfg, err := clientcmd.NewNonInteractiveClientConfig(*loaded, context, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
+	overrides := new(clientcmd.ConfigOverrides)
+	cfg, err := clientcmd.NewNonInteractiveClientConfig(*loaded, context, overrides, nil).ClientConfig()
 	if err == nil {
 		_, err = rest.TLSConfigFor(cfg) // reads certificates and addresses
 	}

@@ -160,7 +160,7 @@ func (s *Source) logProgress(ctx context.Context) {
 	}
 }
 
-// Wait waits until the tree is synced, a request failed, or timeout has passed, and reports whether the tree is synced.
+// Wait waits until the tree is synced, a request fails, or timeout has passed, and reports whether the tree is synced.
 // It does not wait for the next try after a failure, which is seconds away.
 func (s *Source) Wait(timeout time.Duration) bool {
 	t := time.NewTimer(timeout)

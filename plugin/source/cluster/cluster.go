@@ -24,11 +24,13 @@ import (
 	"github.com/coredns-headless/headless/plugin/source"
 )
 
-// The two selectors take every slice of a headless Service and next to no other. The EndpointSlice controller labels those
-// that it makes; slices mirrored from Endpoints, and those made by hand, lack the label, and the controller's name.
+// The two selectors take every slice of a headless Service and next to no other. The EndpointSlice controller labels
+// those that it makes; slices mirrored from Endpoints, and those made by hand, lack the label, and the controller's
+// name.
 const (
 	selectHeadless = corev1.IsHeadlessService
-	selectForeign  = "!" + corev1.IsHeadlessService + "," + discoveryv1.LabelManagedBy + " notin (endpointslice-controller.k8s.io)"
+	selectForeign  = "!" + corev1.IsHeadlessService + "," +
+		discoveryv1.LabelManagedBy + " notin (endpointslice-controller.k8s.io)"
 )
 
 // backoff is how long a reflector waits after requests that failed: 0.8 to 10 s. client-go's own goes up to a minute,

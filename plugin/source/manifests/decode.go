@@ -42,14 +42,13 @@ type leftOut struct {
 
 func newDecoder() *decoder { return &decoder{toJSON: yaml.YAMLToJSONStrict} }
 
-const allowedKinds = "allowed are Service (v1), EndpointSlice (discovery.k8s.io/v1) and lists of them; " +
-	"other kinds are passed over"
+const wantKinds = "want Service (v1), EndpointSlice (discovery.k8s.io/v1) or a list; other kinds are ignored"
 
-// errUnsure says that only the YAML parser can tell what a document is, and only from all of it.
+// errUnsure says that the document must be read by the YAML parser as a whole.
 var errUnsure = errors.New("unsure")
 
-// decode reads every Service and EndpointSlice in text. The error names the document and line of what is wrong; what
-// was read before it is of no use then.
+// decode reads every Service and EndpointSlice in text. An error names the document and line of the mistake; the
+// objects are of no use then.
 func (d *decoder) decode(text []byte) error {
 	for line, doc := range documents(text) {
 		d.document++
@@ -59,7 +58,7 @@ func (d *decoder) decode(text []byte) error {
 		}
 	}
 	if d.document == 0 {
-		return fmt.Errorf("document 1, line 1: nothing there: %s", allowedKinds) // as after a dump that failed
+		return fmt.Errorf("document 1, line 1: no object; %s", wantKinds) // as after a dump that failed
 	}
 	return nil
 }
@@ -111,7 +110,7 @@ func (d *decoder) decodeDocument(doc []byte) error {
 	}
 	if i := notText(doc); i >= 0 {
 		d.line += bytes.Count(doc[:i], []byte("\n"))
-		return fmt.Errorf("octet %#x is no text: allowed is UTF-8 without control characters", doc[i])
+		return fmt.Errorf("octet %#x is not text; use UTF-8 without control characters", doc[i])
 	}
 	read := d.readList
 	if isFlow.Match(doc) {
@@ -126,7 +125,8 @@ func (d *decoder) decodeDocument(doc []byte) error {
 	return err
 }
 
-// contents is doc from the line on that its first node is in, which it notes; empty if there is none.
+// contents returns doc from the line of its first node on, and counts the lines before it. It is empty if there is no
+// node.
 func (d *decoder) contents(doc []byte) []byte {
 	doc = bytes.TrimPrefix(bytes.TrimPrefix(doc, []byte(byteOrderMark)), []byte("---"))
 	for {
@@ -142,7 +142,7 @@ func (d *decoder) contents(doc []byte) []byte {
 	}
 }
 
-// notText returns where the first octet is that no text has, -1 if there is none.
+// notText returns the offset of the first octet that no text file has, -1 if there is none.
 func notText(doc []byte) int {
 	for i := 0; i < len(doc); {
 		r, n := rune(doc[i]), 1
@@ -189,13 +189,13 @@ func (d *decoder) readWhole(doc []byte) error {
 	return d.readJSON(text)
 }
 
-// isSyntax tells errors that end the parser's work from those found in what it has read to its end.
+// isSyntax reports whether an error stopped the parser. Others it finds in what it has read to its end.
 func isSyntax(err error) bool {
 	text, ok := strings.CutPrefix(err.Error(), "yaml: ")
 	return ok && !strings.HasPrefix(text, "unmarshal errors:") && !isUnknownAnchor(err)
 }
 
-// isUnknownAnchor finds the error of an anchor that may be known in another part of the document.
+// isUnknownAnchor reports whether an anchor is unknown, which another part of the document may define.
 func isUnknownAnchor(err error) bool { return strings.HasPrefix(err.Error(), "yaml: unknown anchor ") }
 
 var (
@@ -204,8 +204,7 @@ var (
 	fromZero = regexp.MustCompile(`^did not find expected (key|node content|<|'-'|',')`)
 )
 
-// locate takes the YAML parser's words for an error, the first of several, and notes the line that they name, from
-// d.line on.
+// locate returns what the YAML parser says, the first of several errors, and moves d.line to the line that it names.
 func (d *decoder) locate(err error) error {
 	m := parserLine.FindStringSubmatch(err.Error())
 	if m == nil {
@@ -213,7 +212,7 @@ func (d *decoder) locate(err error) error {
 	}
 	n, nerr := strconv.Atoi(m[1])
 	switch {
-	case nerr != nil: // of more lines than there are numbers
+	case nerr != nil: // no number that an int can hold
 	case fromZero.MatchString(m[2]):
 		d.line += n
 	case m[2] == "could not find expected ':'": // which it only misses in the next line
@@ -239,8 +238,7 @@ func (t typeMeta) split() (group, version string) {
 	return "", t.APIVersion
 }
 
-// items tells whether t is a list, and what its items are where they do not say: those of a typed list, such as
-// ServiceList.
+// items reports whether t is a list, and returns the type of items that have none, as those of a ServiceList.
 func (t typeMeta) items() (def typeMeta, ok bool) {
 	group, _ := t.split()
 	switch {
@@ -254,15 +252,15 @@ func (t typeMeta) items() (def typeMeta, ok bool) {
 	return typeMeta{}, false
 }
 
-// object is an empty object of type t, nil if it is of another kind. The only version is v1.
+// object returns an empty object of type t, nil for another kind. The only version is v1.
 func (t typeMeta) object() (metav1.Object, error) {
 	group, version := t.split()
 	var o metav1.Object
 	switch {
 	case t.Kind == "":
-		return nil, fmt.Errorf("no kind: %s", allowedKinds)
-	case t.Kind == "L", t.Kind == "Li", t.Kind == "Lis": // a dump that is still being written says last what it is
-		return nil, fmt.Errorf("kind %q is cut off: %s", t.Kind, allowedKinds)
+		return nil, fmt.Errorf("no kind; %s", wantKinds)
+	case t.Kind == "L", t.Kind == "Li", t.Kind == "Lis": // a dump ends with its kind, and may still be written
+		return nil, fmt.Errorf("kind %q is cut off; %s", t.Kind, wantKinds)
 	case t.Kind == "Service" && group == "":
 		o = new(corev1.Service)
 	case t.Kind == "EndpointSlice" && group == discoveryv1.GroupName:
@@ -271,7 +269,7 @@ func (t typeMeta) object() (metav1.Object, error) {
 		return nil, nil
 	}
 	if version != "v1" {
-		return nil, fmt.Errorf("version %q: %s", version, allowedKinds)
+		return nil, fmt.Errorf("version %q; %s", version, wantKinds)
 	}
 	return o, nil
 }
@@ -281,15 +279,15 @@ func (d *decoder) readObject(text []byte, def typeMeta) error {
 	t := def
 	twice, err := kjson.UnmarshalStrict(text, &t, kjson.DisallowDuplicateFields)
 	def, isList := t.items()
-	isSyntax, _ := kjson.SyntaxErrorOffset(err)
+	malformed, _ := kjson.SyntaxErrorOffset(err)
 	switch e := new(json.UnmarshalTypeError); {
-	case isSyntax:
+	case malformed:
 		return err
 	case text[0] != '{':
-		return fmt.Errorf("no object: %s", allowedKinds)
+		return fmt.Errorf("not an object; %s", wantKinds)
 	case errors.As(err, &e) && e.Field == "items": // of another kind they may be anything
 		if isList {
-			return d.at(text, int(e.Offset), errors.New("items is no list"))
+			return d.at(text, int(e.Offset), errors.New("items is not a list"))
 		}
 	case err != nil:
 		return d.locateJSON(text, fmt.Errorf("kind and apiVersion: %w", err))

@@ -167,7 +167,7 @@ metadata: {name: nginx}
 }
 
 func TestBadManifestNamesDocumentAndLine(t *testing.T) {
-	const allowed = ": allowed are Service (v1), EndpointSlice (discovery.k8s.io/v1) and lists of them; other kinds are passed over"
+	const allowed = "; want Service (v1), EndpointSlice (discovery.k8s.io/v1) or a list; other kinds are ignored"
 	tests := []struct {
 		name string
 		text string // after a document of four lines and a marker: it begins in line 6
@@ -181,12 +181,12 @@ func TestBadManifestNamesDocumentAndLine(t *testing.T) {
 		{name: "an unknown anchor", text: "kind: Service\nspec: *nope\n", want: "document 2, line 6: unknown anchor 'nope' referenced"},
 		{name: "a key twice", text: "kind: Service\napiVersion: v1\nspec: {}\nspec: {}\n", want: `document 2, line 9: key "spec" already set in map`},
 		{name: "a kind that is a list", text: "kind: [Service]\n", want: "document 2, line 6: kind and apiVersion: json: cannot unmarshal array into Go struct field typeMeta.kind of type string"},
-		{name: "a control character", text: "kind: Service\napiVersion: v\x011\n", want: "document 2, line 7: octet 0x1 is no text: allowed is UTF-8 without control characters"},
-		{name: "no UTF-8", text: "kind: Service\napiVersion: v\xff1\n", want: "document 2, line 7: octet 0xff is no text: allowed is UTF-8 without control characters"},
+		{name: "a control character", text: "kind: Service\napiVersion: v\x011\n", want: "document 2, line 7: octet 0x1 is not text; use UTF-8 without control characters"},
+		{name: "no UTF-8", text: "kind: Service\napiVersion: v\xff1\n", want: "document 2, line 7: octet 0xff is not text; use UTF-8 without control characters"},
 		{name: "no kind", text: "apiVersion: v1\nmetadata: {name: a}\n", want: "document 2, line 6: no kind" + allowed},
 		{name: "an empty object", text: "{}\n", want: "document 2, line 6: no kind" + allowed},
-		{name: "no object", text: "hello\n", want: "document 2, line 6: no object" + allowed},
-		{name: "objects without a List", text: "\n- kind: Service\n", want: "document 2, line 7: no object" + allowed},
+		{name: "no object", text: "hello\n", want: "document 2, line 6: not an object" + allowed},
+		{name: "objects without a List", text: "\n- kind: Service\n", want: "document 2, line 7: not an object" + allowed},
 		{name: "a Service of another version", text: "apiVersion: v2\nkind: Service\n", want: `document 2, line 6: version "v2"` + allowed},
 		{name: "a Service without a version", text: "kind: Service\n", want: `document 2, line 6: version ""` + allowed},
 		{name: "a slice of an old version", text: "apiVersion: discovery.k8s.io/v1beta1\nkind: EndpointSlice\n", want: `document 2, line 6: version "v1beta1"` + allowed},
@@ -203,8 +203,8 @@ func TestBadManifestNamesDocumentAndLine(t *testing.T) {
 			text: "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n- apiVersion: v1\n  kind: Service\n  spec: []\n",
 			want: "document 2, line 11: not what the API allows: json: cannot unmarshal array into Go struct field Service.spec of type v1.ServiceSpec",
 		},
-		{name: "items no list", text: "apiVersion: v1\nkind: List\nitems:\n  a: b\n", want: "document 2, line 6: items is no list"},
-		{name: "items no list in JSON", text: "{\"kind\": \"List\",\n\"items\": {}}\n", want: "document 2, line 7: items is no list"},
+		{name: "items no list", text: "apiVersion: v1\nkind: List\nitems:\n  a: b\n", want: "document 2, line 6: items is not a list"},
+		{name: "items no list in JSON", text: "{\"kind\": \"List\",\n\"items\": {}}\n", want: "document 2, line 7: items is not a list"},
 		{name: "an item without a kind", text: "apiVersion: v1\nkind: List\nitems:\n- kind: Pod\n- metadata: {}\n", want: "document 2, line 10: no kind" + allowed},
 		{name: "items twice", text: "{\"kind\": \"List\",\n\"items\": [],\n\"items\": []}\n", want: `document 2, line 6: duplicate field "items"`},
 		{

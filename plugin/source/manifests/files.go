@@ -56,8 +56,8 @@ func (p *poller) look(fail func(path string, err error)) map[string]signature {
 	return seen
 }
 
-// sign looks at a file of a folder. A name that was a file before counts as one as long as the folder has it: if it is a
-// link to nowhere or a folder now, reading it fails.
+// sign looks at a file of a folder. A name that was a file before counts as one as long as the folder has it: if it
+// is a link to nowhere or a folder now, reading it fails.
 func (p *poller) sign(path string, e fs.DirEntry) (sig signature, ok bool) {
 	info, err := os.Stat(path)
 	if _, was := p.files[path]; !was && (err != nil || info.IsDir()) {

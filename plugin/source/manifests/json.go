@@ -35,11 +35,11 @@ func (d *decoder) readJSON(text []byte) error {
 		}
 		v := text
 		err := d.readObject(v, typeMeta{})
-		isSyntax, at := kjson.SyntaxErrorOffset(err)
-		if isSyntax && json.Valid(text[:at-1]) { // another value follows
+		malformed, at := kjson.SyntaxErrorOffset(err)
+		if malformed && json.Valid(text[:at-1]) { // another value follows
 			v = text[:at-1]
 			err = d.readObject(v, typeMeta{})
-		} else if isSyntax {
+		} else if malformed {
 			return d.syntax(text, int(at), err)
 		}
 		if err != nil {

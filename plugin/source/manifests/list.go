@@ -97,7 +97,7 @@ func (d *decoder) readList(doc []byte) error {
 	return nil
 }
 
-// typeOf reads what a list is, and returns what its items are where they do not say.
+// typeOf reads the type of a list, and returns that of items that have none.
 func (d *decoder) typeOf(l *list) (typeMeta, error) {
 	var head struct {
 		typeMeta
@@ -129,8 +129,7 @@ func (d *decoder) typeOf(l *list) (typeMeta, error) {
 	return def, errUnsure
 }
 
-// readRest reads the rest of a document from the item or line on that is malformed, which is in d.line, and returns
-// what is wrong.
+// readRest reads the rest of a document from the malformed item or line on, which is in d.line, and returns its error.
 func (d *decoder) readRest(text []byte) error {
 	const opener = "items:\n"
 	_, err := d.toJSON(append([]byte(opener), text...))

@@ -266,7 +266,7 @@ func TestFileThatIsTruncatedKeepsItsObjects(t *testing.T) {
 	write(t, path, "")
 	m.settle()
 	expect(t, m.source, map[string]string{"a/web-0": "10.0.0.1"})
-	if lines := log.with("WARNING", "keeping the last good state", "nothing there"); len(lines) != 1 {
+	if lines := log.with("WARNING", "keeping the last good state", "no object"); len(lines) != 1 {
 		t.Errorf("log: %q, want a warning", log.with())
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -109,7 +108,8 @@ func encode(f io.Writer, s *source.Source, held tree.Held) error {
 	buf, checksum := bufio.NewWriterSize(f, 1<<16), sha256.New()
 	lines := json.NewEncoder(io.MultiWriter(buf, checksum))
 	lines.SetEscapeHTML(false)
-	err := lines.Encode(head{version, headKind, s.Server, held.Namespaces, held.Version, time.Now().UTC().Truncate(time.Second)})
+	now := time.Now().UTC().Truncate(time.Second)
+	err := lines.Encode(head{version, headKind, s.Server, held.Namespaces, held.Version, now})
 	objects := 0
 	for from, o := range held.Objects {
 		if err != nil {
@@ -126,7 +126,7 @@ func encode(f io.Writer, s *source.Source, held tree.Held) error {
 		err = lines.Encode(r)
 	}
 	if err == nil {
-		err = lines.Encode(end{version, endKind, objects, hex.EncodeToString(checksum.Sum(nil))})
+		err = lines.Encode(end{version, endKind, objects, fmt.Sprintf("%x", checksum.Sum(nil))})
 	}
 	return errors.Join(err, buf.Flush())
 }
@@ -206,8 +206,8 @@ func verify(text []byte) (objects, length int, err error) {
 	if err := json.Unmarshal(text[at:], &e); err != nil || e.Kind != endKind {
 		return 0, 0, errors.New("no last line: the file is truncated")
 	}
-	if sum := sha256.Sum256(text[:at]); e.SHA256 != hex.EncodeToString(sum[:]) {
-		return 0, 0, fmt.Errorf("its SHA-256 is %x, not %s: the file was changed", sum, e.SHA256)
+	if digest := fmt.Sprintf("%x", sha256.Sum256(text[:at])); e.SHA256 != digest {
+		return 0, 0, fmt.Errorf("its SHA-256 is %s, not %s: the file was changed", digest, e.SHA256)
 	}
 	return e.Objects, len(text) - at, nil
 }
