@@ -51,10 +51,11 @@ func (h *Headless) explain(c *caddy.Controller) error {
 		if s.Explain.Address == "" || slices.Contains(open, s.Explain.Address) {
 			continue
 		}
-		at, err := explains.Acquire(s.Explain.Address, h.generation, e)
+		at, release, err := explains.Acquire(s.Explain.Address, h.generation, e)
 		if err != nil {
 			return plugin.Error(name, s.Explain.At.Errorf("%w", err))
 		}
+		h.generation.onClose(release)
 		open = append(open, s.Explain.Address)
 		log.Infof("%s: names are explained at http://%s", e.key, at)
 	}
@@ -64,7 +65,7 @@ func (h *Headless) explain(c *caddy.Controller) error {
 	return nil
 }
 
-// Serves implements explain.Source.
+// Serves implements explain.Server.
 func (e *explained) Serves(name string) (listen string, labels int, ok bool) {
 	var n, zone dnsname.Name
 	if !n.Parse(dns.Fqdn(name)) {
@@ -75,12 +76,12 @@ func (e *explained) Serves(name string) (listen string, labels int, ok bool) {
 	return e.listen, zone.Labels(), ok
 }
 
-// Browse implements explain.Source.
+// Browse implements explain.Server.
 func (e *explained) Browse(q string, from, n int, seen map[any]bool) ([]zone.Row, int) {
 	return e.h.zones.Browse(e.key, e.zone, q, from, n, seen)
 }
 
-// Explain implements explain.Source. Whether *headless* answers is what Decide does with a query, so that it cannot
+// Explain implements explain.Server. Whether *headless* answers is what Decide does with a query, so that it cannot
 // be anything else, and the answer is that of all of CoreDNS.
 func (e *explained) Explain(name, qtype string) explain.Report {
 	q := new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.StringToType[qtype])

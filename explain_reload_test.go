@@ -65,5 +65,5 @@ func TestAnAddressThatIsTakenIsNamed(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "Corefile:5") || !strings.Contains(err.Error(), "address already in use") {
 		t.Error(err)
 	}
-	release(dead)
+	closeDead()
 }

@@ -123,7 +123,7 @@ func open(t testing.TB, stanzas string, next plugin.Handler) *Headless {
 	}
 	h.start()
 	h.serve(nil, nil)
-	t.Cleanup(func() { watches.Release(func(any) bool { return true }) })
+	t.Cleanup(h.generation.close)
 	return h
 }
 

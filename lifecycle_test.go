@@ -20,7 +20,7 @@ import (
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
-	"github.com/coredns-headless/headless/plugin/watch"
+	"github.com/coredns-headless/headless/plugin/source"
 )
 
 // Two plugins that stand behind headless in CoreDNS's order. In the tests kubernetes is the one that says what its zones'
@@ -143,14 +143,14 @@ func failToReload(t *testing.T, i *caddy.Instance, text string) {
 	}
 }
 
-// running checks that there are n watches, and returns them by name.
-func running(t *testing.T, when string, n int) map[string]*watch.Watch {
+// running checks that n sources run, and returns them by name.
+func running(t *testing.T, when string, n int) map[string]*source.Source {
 	t.Helper()
-	list := watches.Watches()
+	list := sources.Running()
 	if len(list) != n {
-		t.Errorf("%s: %d watches, want %d", when, len(list), n)
+		t.Errorf("%s: %d sources, want %d", when, len(list), n)
 	}
-	byName := make(map[string]*watch.Watch)
+	byName := make(map[string]*source.Source)
 	for _, w := range list {
 		byName[w.Name()] = w
 	}
@@ -202,7 +202,7 @@ func TestServerAnswersAndAddsOneOPT(t *testing.T) {
 	}
 }
 
-func TestServerBlocksAndReloadsShareAWatch(t *testing.T) {
+func TestServerBlocksAndReloadsShareASource(t *testing.T) {
 	path := manifest(t, cluster)
 	stanza := func(zone, options string) string {
 		return fmt.Sprintf("headless %s {\nmanifests %s\n%s\n}\nkubernetes", zone, path, options)
@@ -224,7 +224,7 @@ func TestServerBlocksAndReloadsShareAWatch(t *testing.T) {
 	before := started[0].generation
 	i = reload(t, i, block("a.local", stanza("a.local", "ttl 77")))
 	if w := running(t, "reloaded", 1)["manifests "+path]; w != first {
-		t.Error("the reload began another watch")
+		t.Error("the reload began another source")
 	}
 	if started[0].generation == before {
 		t.Error("the same generation")
@@ -235,7 +235,7 @@ func TestServerBlocksAndReloadsShareAWatch(t *testing.T) {
 
 	i = reload(t, i, block("a.local", stanza("a.local", "namespaces default")))
 	if w := running(t, "reloaded with other namespaces", 1); w["manifests "+path+", namespaces default"] == nil {
-		t.Errorf("watches %v", w)
+		t.Errorf("sources %v", w)
 	}
 	i = reload(t, i, block("a.local", "kubernetes"))
 	running(t, "reloaded without the plugin", 0)
@@ -245,7 +245,7 @@ func TestServerBlocksAndReloadsShareAWatch(t *testing.T) {
 	running(t, "stopped", 0)
 }
 
-// What is wrong with a manifest now is no reason to refuse a reload: the watch that runs has its last good state.
+// What is wrong with a manifest now is no reason to refuse a reload: the source that runs has its last good state.
 func TestReloadWithABadManifestGoesOnWithTheLastGoodState(t *testing.T) {
 	path := manifest(t, cluster)
 	text := block(".", "headless cluster.local {\nmanifests "+path+"\nsuffix a.test default.svc.cluster.local\n}\nkubernetes")
@@ -271,41 +271,41 @@ func TestReloadThatFailsHoldsNothing(t *testing.T) {
 	failToReload(t, i, block("a.local", stanza(good)+"erratic"))
 	failToReload(t, i, block("a.local", "headless a.local {\nttl 9000\n}"))
 	if w := running(t, "failed to reload", 1)["manifests "+good]; w != first {
-		t.Error("the watch that serves was ended")
+		t.Error("the source that serves was ended")
 	}
 	if m := exchange(t, i, "web-0.default.svc.a.local.", dns.TypeA); len(m.Answer) != 1 {
 		t.Errorf("got %s", m)
 	}
 	i = reload(t, i, block("a.local", stanza(good)+"kubernetes"))
 	if w := running(t, "reloaded", 1)["manifests "+good]; w != first {
-		t.Error("the reload began another watch")
+		t.Error("the reload began another source")
 	}
 	stop(t, i)
 	running(t, "stopped", 0)
 }
 
 // Nobody tells a generation that failed to start, where the one that stays does not have the plugin.
-func TestWatchOfADeadGenerationEndsWithTheNextStart(t *testing.T) {
+func TestSourceOfADeadGenerationEndsWithTheNextStart(t *testing.T) {
 	one, two := manifest(t, cluster), manifest(t, cluster)
 	i := run(t, block("a.local", "kubernetes"))
 	failToReload(t, i, block("a.local", "headless a.local {\nmanifests "+one+"\n}\nerratic"))
 	i = reload(t, i, block("a.local", "headless a.local {\nmanifests "+two+"\n}\nkubernetes"))
 	if w := running(t, "reloaded", 1); w["manifests "+two] == nil {
-		t.Errorf("watches %v", w)
+		t.Errorf("sources %v", w)
 	}
 	stop(t, i)
 	running(t, "stopped", 0)
 }
 
 // A reload with the same kubeconfig keeps the client; one whose text changed (another server, another token) wants a new one.
-func TestReloadWithAChangedKubeconfigBeginsAnotherWatch(t *testing.T) {
+func TestReloadWithAChangedKubeconfigBeginsAnotherSource(t *testing.T) {
 	path := kubeconfigFor(t, "here", "http://127.0.0.1:1")
 	text := block("a.local", "headless a.local {\nkubeconfig "+path+"\nstartup_timeout 0s\n}\nkubernetes")
 	i := run(t, text)
 	first := running(t, "started", 1)["kubeconfig "+path]
 	i = reload(t, i, text)
 	if w := running(t, "reloaded", 1)["kubeconfig "+path]; w != first {
-		t.Error("the reload began another watch")
+		t.Error("the reload began another source")
 	}
 	other, err := os.ReadFile(kubeconfigFor(t, "here", "http://127.0.0.1:2"))
 	if err != nil {

@@ -32,28 +32,32 @@ func newCounters(origin string) (c counters) {
 
 func init() { prometheus.MustRegister(collector{}) }
 
-// collector reads what the running watches hold when it is asked, so that a watch that ended leaves no series behind.
+// collector reads the running sources when it is asked, so that a source that ended leaves no series behind.
 type collector struct{}
 
 func describe(metric, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, name, metric), help, append([]string{"source"}, labels...), nil)
+	fqName := prometheus.BuildFQName(plugin.Namespace, name, metric)
+	return prometheus.NewDesc(fqName, help, append([]string{"source"}, labels...), nil)
 }
 
 var (
 	descServices = describe("services", "Services known.")
 	descPeers    = describe("peers", "Endpoints of headless Services known, ready or not, one per address.")
 	descSynced   = describe("synced", "1 if everything the source has was seen once, else 0.")
-	descStale    = describe("stale", "1 if what is known may be out of date: a request to the API server failed, a list is under way, or a snapshot is served. Else 0.")
-	descSaved    = describe("snapshot_timestamp_seconds", "Until when the snapshot has every change, in Unix time.")
-	descFailed   = describe("requests_failed_total", "List and watch requests to the API server that failed, by kind.", "kind")
-	descApplied  = describe("objects_applied_total", "Objects put into the tree of names, by kind.", "kind")
-	descLatency  = describe("programming_duration_seconds", "How long after a change of a pod or Service its EndpointSlice's names answered, of what was watched, not listed.")
-	descSkipped  = describe("objects_skipped_total", "Objects left out, wholly or in part, by kind.", "kind")
+	descStale    = describe("stale", "1 if what is known may be out of date: a request to the API server failed, "+
+		"a list is under way, or a snapshot is served. Else 0.")
+	descSaved  = describe("snapshot_timestamp_seconds", "Until when the snapshot has every change, in Unix time.")
+	descFailed = describe("requests_failed_total", "List and watch requests to the API server that failed, by kind.",
+		"kind")
+	descApplied = describe("objects_applied_total", "Objects put into the tree of names, by kind.", "kind")
+	descSkipped = describe("objects_skipped_total", "Objects left out, wholly or in part, by kind.", "kind")
 )
 
 // Describe implements prometheus.Collector.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descServices, descPeers, descSynced, descStale, descSaved, descFailed, descApplied, descSkipped, descLatency} {
+	for _, d := range []*prometheus.Desc{
+		descServices, descPeers, descSynced, descStale, descSaved, descFailed, descApplied, descSkipped,
+	} {
 		ch <- d
 	}
 }
@@ -61,31 +65,33 @@ func (collector) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (collector) Collect(ch chan<- prometheus.Metric) {
 	seen := make(map[string]bool)
-	for _, w := range watches.Watches() {
-		if seen[w.Name()] {
+	for _, s := range sources.Running() {
+		if seen[s.Name()] {
 			continue // in a reload with a changed kubeconfig: the old client and the new one
 		}
-		seen[w.Name()] = true
+		seen[s.Name()] = true
 		gauge := func(d *prometheus.Desc, v float64) {
-			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, w.Name())
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, s.Name())
 		}
-		services, peers := w.Tree().Size()
+		services, peers := s.Tree().Size()
 		gauge(descServices, float64(services))
 		gauge(descPeers, float64(peers))
-		gauge(descSynced, number(w.Tree().IsDone()))
-		gauge(descStale, number(w.Stale()))
-		if at := w.Saved(); !at.IsZero() {
-			gauge(descSaved, float64(at.Unix()))
+		gauge(descSynced, number(s.Tree().IsDone()))
+		gauge(descStale, number(s.Stale()))
+		if at := s.Saved.Load(); at > 0 {
+			gauge(descSaved, float64(at))
 		}
-		if l := w.Latency(); l != nil {
-			count, sum, buckets := l.Histogram()
-			ch <- prometheus.MustNewConstHistogram(descLatency, count, sum, buckets, w.Name())
+		if s.Latency != nil {
+			s.Latency.Collect(ch)
 		}
 		for _, k := range []object.Kind{object.KindService, object.KindEndpointSlice} {
-			applied, skipped, failed := w.Counts(k)
-			ch <- prometheus.MustNewConstMetric(descApplied, prometheus.CounterValue, float64(applied), w.Name(), k.String())
-			ch <- prometheus.MustNewConstMetric(descSkipped, prometheus.CounterValue, float64(skipped), w.Name(), k.String())
-			ch <- prometheus.MustNewConstMetric(descFailed, prometheus.CounterValue, float64(failed), w.Name(), k.String())
+			counter := func(d *prometheus.Desc, v uint64) {
+				ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), s.Name(), k.String())
+			}
+			c := s.Count(k)
+			counter(descApplied, c.Applied.Load())
+			counter(descSkipped, c.Skipped.Load())
+			counter(descFailed, c.Failed.Load())
 		}
 	}
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/coredns-headless/headless/plugin/watch"
+	"github.com/coredns-headless/headless/plugin/source"
+	"github.com/coredns-headless/headless/plugin/source/manifests"
 )
 
 // gather returns the plugin's series, as name{label=value,...}.
@@ -43,7 +44,7 @@ func gather(t *testing.T) map[string]float64 {
 
 func TestMetricsSayWhatIsKnown(t *testing.T) {
 	path := manifest(t, cluster)
-	open(t, "headless known.local {\nmanifests "+path+"\n}", new(behind))
+	h := open(t, "headless known.local {\nmanifests "+path+"\n}", new(behind))
 	got := gather(t)
 	for s := range got {
 		if strings.HasPrefix(s, "lookups_total") {
@@ -66,10 +67,10 @@ func TestMetricsSayWhatIsKnown(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	watches.Release(func(any) bool { return true })
+	h.generation.close()
 	for s := range gather(t) {
 		if strings.Contains(s, source) {
-			t.Errorf("a watch that ended left %s", s)
+			t.Errorf("a source that ended left %s", s)
 		}
 	}
 }
@@ -134,15 +135,17 @@ func TestMetricsCountLookupsByResult(t *testing.T) {
 }
 
 // During a reload with a changed kubeconfig, the old client and the new one bear the same name.
-func TestTwoWatchesOfOneNameDoNotBreakMetrics(t *testing.T) {
+func TestTwoSourcesOfOneNameDoNotBreakMetrics(t *testing.T) {
 	path := manifest(t, cluster)
-	t.Cleanup(func() { watches.Release(func(any) bool { return true }) })
 	for _, key := range []string{"old", "new"} {
-		w, err := watch.Manifests("one name", []string{path}, nil)
+		s, release, err := sources.Acquire(key, func() (*source.Source, error) {
+			return manifests.Open("one name", []string{path}, nil)
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		watches.Acquire(key, t, w, watch.Snapshot{})
+		t.Cleanup(release)
+		s.Start()
 	}
 	if got := gather(t)["services{source=one name}"]; got != 7 {
 		t.Errorf("%v Services, want 7", got)

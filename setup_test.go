@@ -52,35 +52,35 @@ func TestSourceThatIsNoGoodNamesTheLineOfTheCorefile(t *testing.T) {
 		{
 			name: "snapshot of two clusters", line: 6,
 			input: "headless cluster.local {\nkubeconfig " + kubeconfig + "\nsnapshot s\n}\nheadless b.local {\nsnapshot ./s\nkubeconfig " + kubeconfig + "\nnamespaces a\n}",
-			want:  `snapshot "s" is another stanza's already: allowed is a file for each kubeconfig and set of namespaces`,
+			want:  `snapshot "s" is used by another stanza: give each kubeconfig and set of namespaces its own file`,
 		},
 		{
 			name: "missing kubeconfig", input: "headless cluster.local {\nttl 5\nkubeconfig " + dir + "/none\n}", line: 3,
-			want: fmt.Sprintf("kubeconfig %q: open %[1]s: no such file or directory: allowed is a kubeconfig file that can be read", dir+"/none"),
+			want: fmt.Sprintf("kubeconfig %q: open %[1]s: no such file or directory", dir+"/none"),
 		},
 		{
 			name: "kubeconfig is a folder", input: "headless cluster.local {\nkubeconfig " + dir + "\n}", line: 2,
-			want: fmt.Sprintf("kubeconfig %q: read %[1]s: is a directory: allowed is a kubeconfig file that can be read", dir),
+			want: fmt.Sprintf("kubeconfig %q: read %[1]s: is a directory", dir),
 		},
 		{
 			name: "missing context", input: "headless cluster.local {\nkubeconfig " + kubeconfig + " there\nttl 5\n}", line: 2,
-			want: fmt.Sprintf("kubeconfig %q: no context %q: allowed are those in it, [\"here\"]", kubeconfig, "there"),
+			want: fmt.Sprintf("kubeconfig %q: no context %q; it has [\"here\"]", kubeconfig, "there"),
 		},
 		{
 			name: "missing manifests", input: "headless cluster.local {\n\nmanifests " + dir + "/none.yaml\n}", line: 3,
-			want: fmt.Sprintf("manifests %q: no such file or directory: allowed are YAML and JSON files that can be read, and folders of them", dir+"/none.yaml"),
+			want: fmt.Sprintf("manifests %q: no such file or directory; give YAML or JSON files, or folders of them", dir+"/none.yaml"),
 		},
 		{
 			name: "manifests that do not parse", input: "headless cluster.local {\nttl 5\nmanifests " + broken + "\n}", line: 3,
-			want: fmt.Sprintf("manifests %q: document 1, line 1: version \"\": allowed are Service (v1), EndpointSlice (discovery.k8s.io/v1) and lists of them; other kinds are passed over", broken),
+			want: fmt.Sprintf("manifests %q: document 1, line 1: version \"\"; want Service (v1), EndpointSlice (discovery.k8s.io/v1) or a list; other kinds are ignored", broken),
 		},
 		{
 			name: "manifests of the second stanza", input: "headless a.local {\nmanifests $CLUSTER\n}\nheadless b.local {\nmanifests " + dir + "/none.yaml\n}", line: 5,
-			want: fmt.Sprintf("manifests %q: no such file or directory: allowed are YAML and JSON files that can be read, and folders of them", dir+"/none.yaml"),
+			want: fmt.Sprintf("manifests %q: no such file or directory; give YAML or JSON files, or folders of them", dir+"/none.yaml"),
 		},
 		{
 			name: "no service account", input: "\nheadless cluster.local", line: 2,
-			want: "no service account of a pod here (unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined): allowed are kubeconfig KUBECONFIG, and manifests PATH",
+			want: "not in a pod with a service account (unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined): give kubeconfig KUBECONFIG or manifests PATH",
 		},
 		{name: "a mistake in the stanza", input: "headless cluster.local {\nttl 9000\n}", line: 2, want: "ttl must be in range [0, 3600]: 9000"},
 	}
@@ -123,8 +123,9 @@ func TestSetupStartsNothing(t *testing.T) {
 	if err := setup(c); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(watches.Watches()); n != 0 {
-		t.Errorf("%d watches before start-up", n)
+	defer generationOf(c).close()
+	if n := len(sources.Running()); n != 0 {
+		t.Errorf("%d sources before start-up", n)
 	}
 }
 
@@ -143,7 +144,7 @@ func TestServerBeginsWithoutAnAPIServerThatRefuses(t *testing.T) {
 	if agent := <-agents; agent != "CoreDNS/1.15.0 headless/"+Version {
 		t.Errorf("user agent %q", agent)
 	}
-	if n := lines.with("[WARNING] plugin/headless: kubeconfig ", " here: starting before the first sync: until then queries below cluster.local. go on to the next plugin, and suffixes answer SERVFAIL"); n != 1 {
+	if n := lines.with("[WARNING] plugin/headless: kubeconfig ", " here: starting before the first sync: until then queries below cluster.local. go to the next plugin, and suffixes answer SERVFAIL"); n != 1 {
 		t.Errorf("%d lines say what is not synced, want 1", n)
 	}
 	goesOn(t, h, query("web-0.default.svc.cluster.local.", dns.TypeA))
@@ -159,7 +160,7 @@ func TestManifestsAreRelativeToTheRoot(t *testing.T) {
 	}
 }
 
-func TestEachSourceIsAWatchOfItsOwn(t *testing.T) {
+func TestStanzasOfOneSourceShareIt(t *testing.T) {
 	one, two := manifest(t, cluster), manifest(t, cluster)
 	h := open(t, `headless a.local {
     manifests `+one+`
@@ -177,15 +178,15 @@ headless d.local {
     not_ready
 }`, new(behind))
 	names := make(map[string]int)
-	for _, w := range watches.Watches() {
-		names[w.Name()]++
+	for _, s := range sources.Running() {
+		names[s.Name()]++
 	}
 	want := map[string]int{"manifests " + one: 1, "manifests " + two: 1, "manifests " + one + ", namespaces default": 1}
 	if diff := cmp.Diff(want, names); diff != "" {
-		t.Errorf("watches (-want +got):\n%s", diff)
+		t.Errorf("sources (-want +got):\n%s", diff)
 	}
 	if h.stanzas[0].tree != h.stanzas[3].tree || h.stanzas[0].tree == h.stanzas[1].tree || h.stanzas[0].tree == h.stanzas[2].tree {
-		t.Error("trees are shared otherwise than watches")
+		t.Error("trees are shared otherwise than sources")
 	}
 	goesOn(t, h, query("nimbus-0.worker.svc.c.local.", dns.TypeA))
 	goesOn(t, h, query("web-9.default.svc.a.local.", dns.TypeA))

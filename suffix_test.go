@@ -183,8 +183,8 @@ headless other.local {
     suffix b.test default.svc.other.local
 }`
 	h := open(t, two, new(behind))
-	if n := len(watches.Watches()); n != 1 {
-		t.Errorf("%d watches of the same manifests, want 1", n)
+	if n := len(sources.Running()); n != 1 {
+		t.Errorf("%d sources of the same manifests, want 1", n)
 	}
 	checkAll(t, h, []row{
 		{"", "web-2.default.svc.cluster.local.", dns.TypeA, "next"},

@@ -3,7 +3,6 @@ package headless
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/coredns/coredns/plugin/transfer"
@@ -31,45 +30,11 @@ func (h *Headless) Transfer(origin string, serial uint32) (<-chan []dns.RR, erro
 	return ch, nil
 }
 
-// notifiers are what tells secondaries of changes, by generation.
-var notifiers senders
-
-type senders struct {
-	mu   sync.Mutex
-	stop map[any][]context.CancelFunc
-}
-
-// add returns a context that is done once the generation is released.
-func (r *senders) add(generation any) context.Context {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.stop == nil {
-		r.stop = make(map[any][]context.CancelFunc)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	r.stop[generation] = append(r.stop[generation], cancel)
-	return ctx
-}
-
-func (r *senders) release(gone func(generation any) bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for g, stops := range r.stop {
-		if gone(g) {
-			for _, stop := range stops {
-				stop()
-			}
-			delete(r.stop, g)
-		}
-	}
-}
-
 // notify starts to send the secondaries of all suffixes a NOTIFY of each change.
 func (h *Headless) notify(send func(zone string) error) {
-	ctx := notifiers.add(h.generation)
 	for _, o := range h.zones.Origins() {
 		if o.Authority() {
-			go notify(ctx, o, send)
+			go notify(h.generation.ctx, o, send)
 		}
 	}
 }

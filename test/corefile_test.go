@@ -37,7 +37,7 @@ func TestWrongCorefiles(t *testing.T) {
 		},
 		"broken manifests": {option: "manifests broken.yaml", line: "Corefile:3", says: "document 1, line 4: "},
 		"no cluster": {
-			option: "not_ready", line: "Corefile:2", says: "allowed are kubeconfig KUBECONFIG, and manifests PATH",
+			option: "not_ready", line: "Corefile:2", says: "give kubeconfig KUBECONFIG or manifests PATH",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

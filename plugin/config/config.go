@@ -25,22 +25,18 @@ type Stanza struct {
 	// Namespaces are the namespaces to watch, sorted. If there are none, all are watched.
 	Namespaces []string
 	// TTL is the TTL of all records, in seconds.
-	TTL      uint32
-	Source   Source
+	TTL uint32
+	// Kubeconfig and its Context, or Manifests (files and directories), are where the objects come from. If neither is
+	// set, it is the API server of the cluster that the pod runs in.
+	Kubeconfig, Context string
+	Manifests           []string
+	// SourceAt is where that option is, or where the stanza begins if neither is set.
+	SourceAt Position
 	Snapshot Snapshot
 	Explain  Explain
 	// StartupTimeout is how long the plugin waits for the first sync before it reports ready without it.
 	StartupTimeout time.Duration
 	// At is where the stanza begins.
-	At Position
-}
-
-// Source is where the objects come from: the API server of a kubeconfig, or manifests. If neither is set, it is the
-// API server of the cluster that the pod runs in.
-type Source struct {
-	Kubeconfig, Context string
-	Manifests           []string // files and directories
-	// At is where the option is, or where the stanza begins if neither option is set.
 	At Position
 }
 

@@ -57,7 +57,7 @@ var options = map[string]option{
 // stanza parses the whole stanza into p.s.
 func (p *parser) stanza() error {
 	p.s = Stanza{TTL: defaultTTL, StartupTimeout: defaultTimeout, At: position(p.Controller)}
-	p.s.Source.At = p.s.At
+	p.s.SourceAt = p.s.At
 	p.seen = make(map[string]Position)
 	if err := p.zones(p.RemainingArgs()); err != nil {
 		return err
@@ -173,27 +173,27 @@ func (p *parser) fallthroughTo(args []string) error {
 }
 
 func (p *parser) kubeconfig(args []string) error {
-	p.s.Source.Kubeconfig = args[0]
+	p.s.Kubeconfig = args[0]
 	if len(args) == 2 {
-		p.s.Source.Context = args[1]
+		p.s.Context = args[1]
 	}
 	return p.source("kubeconfig", args[0])
 }
 
 func (p *parser) manifests(args []string) error {
-	p.s.Source.Manifests = append(p.s.Source.Manifests, args...)
+	p.s.Manifests = append(p.s.Manifests, args...)
 	return p.source("manifests", args...)
 }
 
 // source checks the paths of kubeconfig or manifests, and keeps where the option is.
 func (p *parser) source(option string, paths ...string) error {
-	if p.s.Source.Kubeconfig != "" && len(p.s.Source.Manifests) > 0 {
+	if p.s.Kubeconfig != "" && len(p.s.Manifests) > 0 {
 		return p.Errf("kubeconfig and manifests cannot both be set")
 	}
 	if slices.Contains(paths, "") {
 		return p.Errf("%s path cannot be empty", option)
 	}
-	p.s.Source.At = position(p.Controller)
+	p.s.SourceAt = position(p.Controller)
 	return nil
 }
 

@@ -25,7 +25,7 @@ func line(n int) Position { return Position{File: "Testfile", Line: n} }
 
 // defaults is a stanza that begins in line n, with nothing but zones.
 func defaults(n int, zones ...string) Stanza {
-	return Stanza{Zones: zones, TTL: 5, StartupTimeout: 5 * time.Second, Source: Source{At: line(n)}, At: line(n)}
+	return Stanza{Zones: zones, TTL: 5, StartupTimeout: 5 * time.Second, SourceAt: line(n), At: line(n)}
 }
 
 // with is a stanza for cluster.local in line 1, changed.
@@ -98,7 +98,7 @@ func TestStanzaIsReadWhole(t *testing.T) {
 				s.NotReady = true
 				s.Namespaces = []string{"default", "worker"}
 				s.TTL = 30
-				s.Source = Source{Kubeconfig: "/etc/kube/config", Context: "admin@cluster", At: line(9)}
+				s.Kubeconfig, s.Context, s.SourceAt = "/etc/kube/config", "admin@cluster", line(9)
 				s.StartupTimeout = 90 * time.Second
 			}),
 		},
@@ -112,14 +112,14 @@ func TestStanzaIsReadWhole(t *testing.T) {
 			input: inBlock("manifests a.yaml b", "manifests c.json"),
 			keys:  []string{"dns://.:53"},
 			want: with(func(s *Stanza) {
-				s.Source = Source{Manifests: []string{"a.yaml", "b", "c.json"}, At: line(3)}
+				s.Manifests, s.SourceAt = []string{"a.yaml", "b", "c.json"}, line(3)
 			}),
 		},
 		{
 			name:  "kubeconfig without a context",
 			input: inBlock("kubeconfig /etc/kube/config"),
 			keys:  []string{"dns://.:53"},
-			want:  with(func(s *Stanza) { s.Source = Source{Kubeconfig: "/etc/kube/config", At: line(2)} }),
+			want:  with(func(s *Stanza) { s.Kubeconfig, s.SourceAt = "/etc/kube/config", line(2) }),
 		},
 		{
 			name:  "namespaces of several lines, without duplicates",
@@ -176,7 +176,7 @@ headless other.local {
 				first.Suffixes = []Suffix{{Name: "a.test.", Target: Target{Namespace: "default"}, At: line(2)}}
 				first.TTL = 10
 				second.Suffixes = []Suffix{{Name: "b.test.", Target: Target{Namespace: "default"}, At: line(6)}}
-				second.Source = Source{Manifests: []string{"/tmp/other.yaml"}, At: line(7)}
+				second.Manifests, second.SourceAt = []string{"/tmp/other.yaml"}, line(7)
 				return []Stanza{first, second}
 			}(),
 		},
@@ -206,7 +206,7 @@ func TestOrderOfOptionsIsIrrelevant(t *testing.T) {
 			t.Fatalf("%q: %v", options, err)
 		}
 		s := got[0]
-		s.Source.At, s.Suffixes[0].At = Position{}, Position{} // the lines are what differs
+		s.SourceAt, s.Suffixes[0].At = Position{}, Position{} // the lines are what differs
 		return s
 	}
 	want := read(options)

@@ -10,7 +10,7 @@ import (
 
 // finish makes the checks that need the whole stanza.
 func (p *parser) finish() error {
-	if p.s.Snapshot.Path != "" && len(p.s.Source.Manifests) > 0 {
+	if p.s.Snapshot.Path != "" && len(p.s.Manifests) > 0 {
 		return p.s.Snapshot.At.Errorf("snapshot and manifests cannot both be set")
 	}
 	for i := range p.s.Suffixes {

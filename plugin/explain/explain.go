@@ -1,5 +1,5 @@
 // Package explain serves read-only pages over HTTP that say why a name does or does not resolve, as HTML, text and
-// JSON. Sources provide the content.
+// JSON. Servers provide the content.
 package explain
 
 import (
@@ -41,8 +41,8 @@ func (r *Report) Add(format string, args ...any) {
 	r.Steps = append(r.Steps, fmt.Sprintf(format, args...))
 }
 
-// Source is a server block. Its methods are safe for concurrent use.
-type Source interface {
+// Server is a server block. Its methods are safe for concurrent use.
+type Server interface {
 	// Serves reports whether the name is in the zone of the server block, and returns where the server block listens
 	// and how many labels its zone has. Of the server blocks that listen at the same place, CoreDNS gives a query to
 	// the one with the most labels.
@@ -50,7 +50,7 @@ type Source interface {
 	// Explain explains a query for a domain name that the source Serves. The type is in upper case.
 	Explain(name, qtype string) Report
 	// Browse returns the rows that contain all words of q, at most n of them from row number from on, and how many
-	// there are in all. The first row is number 0. Browse skips what is in seen, which other sources have listed, and
+	// there are in all. The first row is number 0. Browse skips what is in seen, which other servers have listed, and
 	// adds what it lists.
 	Browse(q string, from, n int, seen map[any]bool) (rows []zone.Row, total int)
 }
@@ -96,13 +96,13 @@ type view struct {
 // handler serves the pages. The Host of a request must be localhost, a loopback address, or the address that explain
 // listens on.
 type handler struct {
-	sources func() []Source
+	servers func() []Server
 	host    string // that explain listens on
 	limit   *rate.Limiter
 }
 
-func newHandler(host string, sources func() []Source) *handler {
-	return &handler{sources: sources, host: host, limit: rate.NewLimiter(perSecond, burst)}
+func newHandler(host string, servers func() []Server) *handler {
+	return &handler{servers: servers, host: host, limit: rate.NewLimiter(perSecond, burst)}
 }
 
 // ServeHTTP implements http.Handler.
@@ -161,8 +161,8 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	status := http.StatusOK
 	if v.Browse {
-		v.browse(h.sources(), q.Get("from"))
-	} else if v.Name != "" && !v.explain(h.sources()) {
+		v.browse(h.servers(), q.Get("from"))
+	} else if v.Name != "" && !v.explain(h.servers()) {
 		status = http.StatusBadRequest
 	}
 	format := q.Get("format")
@@ -204,7 +204,7 @@ func accepted(accept string) string {
 
 // explain adds a report of each server block that would get a query for the name. It reports false if the name or the
 // type is not valid.
-func (v *view) explain(sources []Source) bool {
+func (v *view) explain(servers []Server) bool {
 	if v.Type == "" {
 		v.Type = "A"
 	}
@@ -217,12 +217,12 @@ func (v *view) explain(sources []Source) bool {
 		return false
 	}
 	most := make(map[string]int)
-	for _, s := range sources {
+	for _, s := range servers {
 		if listen, labels, ok := s.Serves(v.Name); ok {
 			most[listen] = max(most[listen], labels)
 		}
 	}
-	for _, s := range sources {
+	for _, s := range servers {
 		if listen, labels, ok := s.Serves(v.Name); ok && labels == most[listen] {
 			v.Reports = append(v.Reports, s.Explain(v.Name, v.Type))
 		}
@@ -234,12 +234,12 @@ func (v *view) explain(sources []Source) bool {
 }
 
 // browse adds one page of rows.
-func (v *view) browse(sources []Source, from string) {
+func (v *view) browse(servers []Server, from string) {
 	if n, err := strconv.Atoi(from); err == nil && n > 0 {
 		v.From = n
 	}
 	seen := make(map[any]bool)
-	for _, s := range sources {
+	for _, s := range servers {
 		rows, total := s.Browse(v.Query, v.From-v.Total, page-len(v.Rows), seen)
 		v.Rows = append(v.Rows, rows...)
 		v.Total += total

@@ -36,7 +36,7 @@ func (f fake) Browse(q string, from, n int, _ map[any]bool) (list []zone.Row, to
 
 // request asks a handler of its own, as localhost unless the URL says another host.
 func request(f fake, method, url, accept string) *httptest.ResponseRecorder {
-	h := newHandler("127.0.0.1", func() []Source { return []Source{f} })
+	h := newHandler("127.0.0.1", func() []Server { return []Server{f} })
 	r := httptest.NewRequest(method, url, nil)
 	r.Header.Set("Accept", accept)
 	w := httptest.NewRecorder()
@@ -92,7 +92,7 @@ func TestOtherRequestsAreRefused(t *testing.T) {
 }
 
 func TestMoreRequestsThanPeopleMakeAreRefused(t *testing.T) {
-	h := newHandler("127.0.0.1", func() []Source { return nil })
+	h := newHandler("127.0.0.1", func() []Server { return nil })
 	h.limit.SetLimit(0) // no time gives a request back
 	const few = burst - browseCosts
 	for i := range few + 2 {
@@ -127,14 +127,14 @@ func TestAFormatCanBeAskedFor(t *testing.T) {
 }
 
 func TestTheServerBlockWithTheLongestZoneExplains(t *testing.T) {
-	sources := []Source{fake{listen: "a"}, fake{listen: "b", labels: 1}, fake{listen: "a", labels: 2, text: "longest"}}
+	servers := []Server{fake{listen: "a"}, fake{listen: "b", labels: 1}, fake{listen: "a", labels: 2, text: "longest"}}
 	v := view{Name: "n"}
-	if !v.explain(sources) || len(v.Reports) != 2 || v.Reports[0].Server != "blockb" ||
+	if !v.explain(servers) || len(v.Reports) != 2 || v.Reports[0].Server != "blockb" ||
 		v.Reports[1].Steps[0] != "longest" {
 		t.Errorf("%+v", v)
 	}
 	v = view{Name: "outside"}
-	if !v.explain(sources) || v.Reports != nil || !strings.Contains(v.Error, "no server block") {
+	if !v.explain(servers) || v.Reports != nil || !strings.Contains(v.Error, "no server block") {
 		t.Errorf("%+v", v)
 	}
 }
@@ -144,7 +144,7 @@ func TestBrowsingGoesFromPageToPage(t *testing.T) {
 		"": "x-199.", "200": "x-149.", "400": "x-199.", "-1": "x-199.",
 		"9999": "",
 	} {
-		h := newHandler("127.0.0.1", func() []Source { return []Source{fake{rows: 250}, fake{rows: 200}} })
+		h := newHandler("127.0.0.1", func() []Server { return []Server{fake{rows: 250}, fake{rows: 200}} })
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/browse?q=x&from="+from, nil))
 		lines := strings.Split(strings.TrimSpace(w.Body.String()), "\n")
@@ -162,12 +162,12 @@ func TestBrowsingGoesFromPageToPage(t *testing.T) {
 }
 
 // A reload acquires before it releases.
-func TestAnAddressIsServedByTheNewestHolderUntilTheLastGoes(t *testing.T) {
+func TestAnAddressIsServedByTheNewestGenerationUntilTheLastGoes(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	defer http.DefaultClient.CloseIdleConnections()
 	var l Listeners
 	const address = "127.0.0.1:0"
-	at, err := l.Acquire(address, 1, fake{text: "one"})
+	at, releaseOne, err := l.Acquire(address, 1, fake{text: "one"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,16 +183,17 @@ func TestAnAddressIsServedByTheNewestHolderUntilTheLastGoes(t *testing.T) {
 		}
 	}
 	says("one")
-	if _, err := l.Acquire(address, 2, fake{text: "two"}); err != nil {
+	_, releaseTwo, err := l.Acquire(address, 2, fake{text: "two"})
+	if err != nil {
 		t.Fatal(err)
 	}
 	says("two")
-	l.Release(func(h any) bool { return h == 2 }) // a reload that failed
+	releaseTwo() // a reload that failed
 	says("one")
-	if _, err := l.Acquire(at.String(), 1, fake{}); err == nil {
+	if _, _, err := l.Acquire(at.String(), 1, fake{}); err == nil {
 		t.Error("an address is listened on twice")
 	}
-	l.Release(func(any) bool { return true })
+	releaseOne()
 	if resp, err := http.Get("http://" + at.String()); err == nil {
 		resp.Body.Close()
 		t.Error("it is still served")

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Listeners are the addresses that explain listens on. A reload starts the new generation of the Corefile before it
-// ends the old one, so an address that both have stays open. The zero value is ready to use.
+// Listeners are the addresses that pages are served at. A reload of the Corefile acquires its addresses before the old
+// Corefile releases them, so an address that both use stays open. The zero Listeners are ready for use.
 type Listeners struct {
 	mu   sync.Mutex
 	open map[string]*listener
@@ -20,76 +20,81 @@ type Listeners struct {
 type listener struct {
 	server *http.Server
 	done   chan struct{}
-	at     net.Addr
+	addr   net.Addr
 
 	mu    sync.Mutex
-	holds []hold // the newest holder's last
+	users []*user // those of the newest generation last
 }
 
-// hold is one Acquire.
-type hold struct {
-	holder any
-	source Source
+type user struct {
+	generation any
+	server     Server
 }
 
-// Acquire listens on address, unless it does already, and adds source to the holder's sources. The pages have the
-// sources of the newest holder only. Acquire returns the address that it listens on.
-func (l *Listeners) Acquire(address string, holder any, source Source) (net.Addr, error) {
+// Acquire serves the pages of a server at the address, beside those of the same generation and instead of those of
+// earlier ones. It returns where it listens, and a function that ends it.
+func (l *Listeners) Acquire(address string, generation any, s Server) (addr net.Addr, release func(), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := l.open[address]
-	if s == nil {
-		ln, err := net.Listen("tcp", address) //nolint:noctx // does not wait: there is no name to look up
-		if err != nil {
-			return nil, fmt.Errorf("explain: %w", err)
-		}
-		s = &listener{done: make(chan struct{}), at: ln.Addr()}
-		host, _, _ := net.SplitHostPort(address)
-		s.server = &http.Server{
-			Handler: newHandler(host, s.sources), ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second,
-			IdleTimeout: 30 * time.Second, MaxHeaderBytes: 8 << 10,
+	ln := l.open[address]
+	if ln == nil {
+		if ln, err = listen(address); err != nil {
+			return nil, nil, fmt.Errorf("explain: %w", err)
 		}
 		if l.open == nil {
 			l.open = make(map[string]*listener)
 		}
-		l.open[address] = s
-		go func() {
-			defer close(s.done)
-			_ = s.server.Serve(ln) // until Close
-		}()
+		l.open[address] = ln
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.holds = append(s.holds, hold{holder, source})
-	return s.at, nil
+	u := &user{generation, s}
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	ln.users = append(ln.users, u)
+	return ln.addr, func() { l.release(address, ln, u) }, nil
 }
 
-// sources returns the sources of the newest holder.
-func (s *listener) sources() []Source {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var list []Source
-	for _, h := range s.holds {
-		if h.holder == s.holds[len(s.holds)-1].holder {
-			list = append(list, h.source)
+func listen(address string) (*listener, error) {
+	ln, err := net.Listen("tcp", address) //nolint:noctx // it does not wait: an address needs no look-up
+	if err != nil {
+		return nil, err
+	}
+	l := &listener{done: make(chan struct{}), addr: ln.Addr()}
+	host, _, _ := net.SplitHostPort(address)
+	l.server = &http.Server{
+		Handler: newHandler(host, l.servers), ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second,
+		IdleTimeout: 30 * time.Second, MaxHeaderBytes: 8 << 10,
+	}
+	go func() {
+		defer close(l.done)
+		_ = l.server.Serve(ln) // it returns when it is closed
+	}()
+	return l, nil
+}
+
+// servers returns those of the newest generation.
+func (l *listener) servers() []Server {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var list []Server
+	for _, u := range l.users {
+		if u.generation == l.users[len(l.users)-1].generation {
+			list = append(list, u.server)
 		}
 	}
 	return list
 }
 
-// Release removes the sources of each holder for which gone returns true, and closes the addresses without a source.
-func (l *Listeners) Release(gone func(holder any) bool) {
+// release removes a user, and closes the listener after the last one.
+func (l *Listeners) release(address string, ln *listener, u *user) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for address, s := range l.open {
-		s.mu.Lock()
-		s.holds = slices.DeleteFunc(s.holds, func(h hold) bool { return gone(h.holder) })
-		idle := len(s.holds) == 0
-		s.mu.Unlock()
-		if idle {
-			delete(l.open, address)
-			_ = s.server.Close() // nothing to do about an error
-			<-s.done
-		}
+	ln.mu.Lock()
+	ln.users = slices.DeleteFunc(ln.users, func(other *user) bool { return other == u })
+	last := len(ln.users) == 0
+	ln.mu.Unlock()
+	if last && l.open[address] == ln {
+		delete(l.open, address)
+		_ = ln.server.Close() // nobody could do anything about it
+		<-ln.done
 	}
 }

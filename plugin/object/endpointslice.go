@@ -13,30 +13,30 @@ import (
 	"github.com/coredns-headless/headless/plugin/dnsname"
 )
 
-// EndpointSlice is a slim EndpointSlice.
+// EndpointSlice is a slim EndpointSlice. A snapshot has its fields in JSON.
 type EndpointSlice struct {
 	meta
 	// Service is the name of the Service, in the slice's namespace (label kubernetes.io/service-name).
-	Service   string
-	Ports     []Port
-	Endpoints []Endpoint
+	Service   string     `json:"service"`
+	Ports     []Port     `json:"ports,omitempty"`
+	Endpoints []Endpoint `json:"endpoints,omitempty"`
 	// Trigger is the time of the change to a pod or Service that this version of the slice reflects, in Unix
 	// nanoseconds (annotation endpoints.kubernetes.io/last-change-trigger-time). It is 0 if there is none.
-	Trigger int64
+	Trigger int64 `json:"-"`
 }
 
 // Endpoint is one address of an endpoint. An endpoint with several addresses becomes several Endpoints. Names are in
 // lower case.
 type Endpoint struct {
 	// Pod is the name of the pod, from targetRef. It is empty if there is no pod, or if the name is not a valid label.
-	Pod string
+	Pod string `json:"pod,omitempty"`
 	// Host is the hostname. If the endpoint has neither a hostname nor a Pod, it is the dashed address.
-	Host string
-	Addr netip.Addr
+	Host string     `json:"host,omitempty"`
+	Addr netip.Addr `json:"addr"`
 	// Ready is conditions.ready, or true if that is absent.
-	Ready bool
+	Ready bool `json:"ready,omitempty"`
 	// Dashed is set if Host is the dashed address.
-	Dashed bool
+	Dashed bool `json:"dashed,omitempty"`
 }
 
 // NewEndpointSlice returns an EndpointSlice without a version.

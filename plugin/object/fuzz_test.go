@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -87,7 +86,7 @@ func checkBack(t *testing.T, o Object, texts ...string) {
 	if !utf8.ValidString(strings.Join(texts, " ")) {
 		return
 	}
-	if diff := cmp.Diff(o, back(t, o, nil), compare, cmpopts.IgnoreFields(meta{}, "version")); diff != "" {
+	if diff := cmp.Diff(o, back(t, o), compare); diff != "" {
 		t.Errorf("written and read (-want +got):\n%s", diff)
 	}
 }

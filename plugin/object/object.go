@@ -120,10 +120,10 @@ func newMeta(k Kind, o *metav1.ObjectMeta) (meta, error) {
 // Port is a port of a Service or an EndpointSlice. Its names are in lower case.
 type Port struct {
 	// Name is empty if the port is unnamed, or if its name or Protocol cannot be a label of a SRV record.
-	Name string
+	Name string `json:"name,omitempty"`
 	// Protocol is "tcp", "udp" or another protocol.
-	Protocol string
-	Port     uint16
+	Protocol string `json:"protocol"`
+	Port     uint16 `json:"port"`
 }
 
 // newPort converts a port. An empty protocol is TCP, the API's default. It reports false for a number out of range.

@@ -12,16 +12,16 @@ import (
 	"github.com/coredns-headless/headless/plugin/dnsname"
 )
 
-// Service is a slim Service.
+// Service is a slim Service. A snapshot has its fields in JSON.
 type Service struct {
 	meta
-	Type ServiceType
+	Type ServiceType `json:"type,omitempty"`
 	// ClusterIPs are spec.clusterIPs of a ClusterIP Service.
-	ClusterIPs []netip.Addr
+	ClusterIPs []netip.Addr `json:"clusterIPs,omitempty"`
 	// Ports are spec.ports of a ClusterIP or headless Service.
-	Ports []Port
+	Ports []Port `json:"ports,omitempty"`
 	// ExternalName is spec.externalName of an ExternalName Service, fully qualified.
-	ExternalName string
+	ExternalName string `json:"externalName,omitempty"`
 }
 
 // Same reports whether s and o have the same names and records.
@@ -33,7 +33,7 @@ func (s *Service) Same(o *Service) bool {
 // ServiceType is the type of a Service, as far as DNS depends on it.
 type ServiceType uint8
 
-// The types of Services. NodePort and LoadBalancer are ClusterIP here.
+// The types of Services; snapshots have these numbers. NodePort and LoadBalancer are ClusterIP here.
 const (
 	ClusterIP ServiceType = iota
 	Headless

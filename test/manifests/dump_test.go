@@ -128,7 +128,7 @@ func TestDumpOf40MB(t *testing.T) {
 			}
 			// What is cut off is found out without the parser of the whole.
 			put(t, f.file, text[:len(text)/2])
-			f.logs(t, "WARNING", "the last good state stays", f.file, "document 1, line ")
+			f.logs(t, "WARNING", "keeping the last good state", f.file, "document 1, line ")
 			if now := peak(t, f.s.PID()); now > 100+8*size {
 				t.Errorf("%.0f MB resident when the dump was cut off", now)
 			}

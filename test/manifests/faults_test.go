@@ -143,7 +143,7 @@ func TestFileMadeUnreadable(t *testing.T) {
 	const reason = "permission denied"
 	must(t, os.Chmod(f.file, 0))
 	must(t, os.Chtimes(f.file, time.Time{}, time.Now())) // nobody reads again what is as it was
-	f.logs(t, "WARNING", "the last good state stays", f.file, reason)
+	f.logs(t, "WARNING", "keeping the last good state", f.file, reason)
 	f.stays(t)
 	must(t, os.Chmod(f.file, 0o600))
 	f.logs(t, "INFO", "good again", reason)
