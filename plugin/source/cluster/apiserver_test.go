@@ -257,12 +257,6 @@ func streamless(w http.ResponseWriter, c call) bool {
 	}))
 }
 
-// unavailable refuses a request as an API server that is not there behind its load balancer.
-func unavailable(w http.ResponseWriter, _ call) bool {
-	w.WriteHeader(http.StatusServiceUnavailable)
-	return true
-}
-
 // forbidden is what RBAC says to a service account without the right.
 func forbidden(w http.ResponseWriter, c call) bool {
 	where := "at the cluster scope"

@@ -27,34 +27,27 @@ const maxFlow = 64 << 10
 
 // readJSON reads a stream of objects, the first of which begins in d.line.
 func (d *decoder) readJSON(text []byte) error {
-	for first := d.line; ; d.line = first {
-		text = d.skipBlanks(text)
-		first = d.line
-		if len(text) == 0 {
+	for {
+		rest := bytes.TrimLeft(text, blanks)
+		d.line += bytes.Count(text[:len(text)-len(rest)], []byte("\n"))
+		if len(rest) == 0 {
 			return nil
 		}
-		v := text
+		v := rest
 		err := d.readObject(v, typeMeta{})
 		malformed, at := kjson.SyntaxErrorOffset(err)
-		if malformed && json.Valid(text[:at-1]) { // another value follows
-			v = text[:at-1]
+		if malformed && json.Valid(rest[:at-1]) { // another value follows
+			v = rest[:at-1]
 			err = d.readObject(v, typeMeta{})
 		} else if malformed {
-			return d.syntax(text, int(at), err)
+			return d.syntax(rest, int(at), err)
 		}
 		if err != nil {
 			return err
 		}
-		first += bytes.Count(v, []byte("\n"))
-		text = text[len(v):]
+		d.line += bytes.Count(v, []byte("\n"))
+		text = rest[len(v):]
 	}
-}
-
-// skipBlanks returns text without the blanks before it, and counts their lines.
-func (d *decoder) skipBlanks(text []byte) []byte {
-	rest := bytes.TrimLeft(text, blanks)
-	d.line += bytes.Count(text[:len(text)-len(rest)], []byte("\n"))
-	return rest
 }
 
 // maxLists is how deep lists may stand in lists. Each is read once more than the one that it is in.

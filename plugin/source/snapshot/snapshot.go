@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -126,7 +127,7 @@ func encode(f io.Writer, s *source.Source, held tree.Held) error {
 		err = lines.Encode(r)
 	}
 	if err == nil {
-		err = lines.Encode(end{version, endKind, objects, fmt.Sprintf("%x", checksum.Sum(nil))})
+		err = lines.Encode(end{version, endKind, objects, hex.EncodeToString(checksum.Sum(nil))})
 	}
 	return errors.Join(err, buf.Flush())
 }
