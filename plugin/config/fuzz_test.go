@@ -14,8 +14,8 @@ import (
 
 var whereItIs = regexp.MustCompile(`^Testfile:[1-9][0-9]* - Error during parsing: .`)
 
-// FuzzStanza feeds anything to Parse: it never panics, an error says where it is, and what is accepted keeps its
-// promises.
+// FuzzStanza gives Parse any input. It must not panic, an error must have a position, and a valid stanza must have its
+// documented properties.
 func FuzzStanza(f *testing.F) {
 	for _, seed := range []string{
 		"headless", "headless cluster.local", "headless . {\n}", "headless 10.0.0.0/12", "headless {", "headless }",
@@ -71,7 +71,7 @@ func FuzzStanza(f *testing.F) {
 	})
 }
 
-// checkNameserver wants addresses exactly where nobody else tells them.
+// checkNameserver checks that n has addresses if it is inside a suffix, and none if it is not.
 func checkNameserver(t *testing.T, s *Stanza, n Nameserver) {
 	t.Helper()
 	inside := slices.ContainsFunc(s.Suffixes,
@@ -86,7 +86,7 @@ func checkNameserver(t *testing.T, s *Stanza, n Nameserver) {
 	}
 }
 
-// checkNetworks wants networks, each once, whose names are all in their reverse zones.
+// checkNetworks checks that the networks are different, and that their names are in their reverse zones.
 func checkNetworks(t *testing.T, list []netip.Prefix) {
 	t.Helper()
 	for i, n := range list {

@@ -43,8 +43,8 @@ func (p *parser) checkNameservers() error {
 		case !slices.ContainsFunc(p.s.Suffixes, func(s Suffix) bool { return !s.Shared }):
 			return n.At.Errorf("nameserver %s needs a suffix that fallthrough does not cover", name)
 		case inside && len(n.Addrs) == 0:
-			return n.At.Errorf("nameserver %s is inside a suffix and needs an address; usage: nameserver NAME ADDRESS...",
-				name)
+			return n.At.Errorf("nameserver %s is inside a suffix and needs an address; "+
+				"usage: nameserver NAME ADDRESS...", name)
 		case !inside && len(n.Addrs) > 0:
 			return n.At.Errorf("nameserver %s is outside the suffixes and takes no address; usage: nameserver NAME",
 				name)

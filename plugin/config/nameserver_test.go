@@ -32,7 +32,7 @@ func TestNameserversAreRead(t *testing.T) {
 	}{
 		{name: "none: the default is the plugin's", input: inSuffixes("ttl 5")},
 		{
-			name: "outside, with addresses told elsewhere", input: inSuffixes("nameserver ns1.example.org"),
+			name: "outside, with addresses served elsewhere", input: inSuffixes("nameserver ns1.example.org"),
 			want: []Nameserver{{Name: "ns1.example.org.", At: line(4)}},
 		},
 		{
@@ -87,7 +87,7 @@ func TestNameserversAreRead(t *testing.T) {
 			want:  []Nameserver{{Name: "ns.a.test.", Addrs: addrs("192.0.2.1"), At: line(2)}},
 		},
 		{
-			name:  "inside a shared suffix, whose other names are told elsewhere",
+			name:  "inside a shared suffix, whose other names are served elsewhere",
 			input: inSuffixes("fallthrough a.test", "nameserver ns.a.test"),
 			want:  []Nameserver{{Name: "ns.a.test.", At: line(5)}},
 		},
@@ -110,7 +110,7 @@ func TestNameserversAreRead(t *testing.T) {
 	}
 }
 
-// Each stanza has its own: another cluster's suffixes may be delegated elsewhere.
+// Each stanza has its own name servers, because the suffixes of another cluster may be delegated elsewhere.
 func TestNameserversAreTheirStanzas(t *testing.T) {
 	list, err := parse(inSuffixes("nameserver ns.example.org")+`
 headless other.local {
@@ -210,15 +210,15 @@ func TestWrongNameserverIsRefused(t *testing.T) {
 			want: at(4) + "invalid nameserver address ''" + address,
 		},
 		{
-			name: "the address of nobody", input: inSuffixes("nameserver ns.a.test 0.0.0.0"),
+			name: "an unspecified address", input: inSuffixes("nameserver ns.a.test 0.0.0.0"),
 			want: at(4) + "invalid nameserver address '0.0.0.0'" + address,
 		},
 		{
-			name: "the IPv6 address of nobody", input: inSuffixes("nameserver ns.a.test ::"),
+			name: "an unspecified IPv6 address", input: inSuffixes("nameserver ns.a.test ::"),
 			want: at(4) + "invalid nameserver address '::'" + address,
 		},
 		{
-			name: "the address of nobody in IPv6", input: inSuffixes("nameserver ns.a.test ::ffff:0.0.0.0"),
+			name: "an unspecified address mapped into IPv6", input: inSuffixes("nameserver ns.a.test ::ffff:0.0.0.0"),
 			want: at(4) + "invalid nameserver address '::ffff:0.0.0.0'" + address,
 		},
 		{
@@ -282,7 +282,7 @@ func TestWrongNameserverIsRefused(t *testing.T) {
 			want: at(4) + "nameserver 'ns.example.org.'" + noSuffix,
 		},
 		{
-			name:  "the first wrong one is told of",
+			name:  "the first wrong one is reported",
 			input: inSuffixes("nameserver ns.example.org", "nameserver ns.a.test", "nameserver ns.b.test"),
 			want:  at(5) + "nameserver 'ns.a.test.'" + inside,
 		},

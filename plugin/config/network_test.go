@@ -131,7 +131,7 @@ func TestWrongNetworkIsRefused(t *testing.T) {
 		},
 		{name: "octet out of range", input: zone("256.in-addr.arpa"), want: at(2) + "zone '256.in-addr.arpa'" + none},
 		{
-			name: "octet with a zero at its head", input: zone("010.in-addr.arpa"),
+			name: "octet with a leading zero", input: zone("010.in-addr.arpa"),
 			want: at(2) + "zone '010.in-addr.arpa'" + none,
 		},
 		{name: "octet with a sign", input: zone("+10.in-addr.arpa"), want: at(2) + "zone '+10.in-addr.arpa'" + none},
@@ -151,7 +151,7 @@ func TestWrongNetworkIsRefused(t *testing.T) {
 			want: at(2) + "invalid cluster zone '10.0.0.0/33'" + noZone,
 		},
 		{
-			name: "octet of a CIDR with a zero at its head", input: zone("010.0.0.0/8"),
+			name: "octet of a CIDR with a leading zero", input: zone("010.0.0.0/8"),
 			want: at(2) + "invalid cluster zone '010.0.0.0/8'" + noZone,
 		},
 		{
@@ -200,7 +200,7 @@ func TestWrongNetworkIsRefused(t *testing.T) {
 	})
 }
 
-// The longest match wins, as with suffixes: a cluster's network may lie in another's.
+// The network of one cluster may be inside that of another. The longest match wins, as with suffixes.
 func TestNetworksOfTwoStanzasMayNest(t *testing.T) {
 	list, err := parse("headless cluster.local 10.0.0.0/8\nheadless other.local 10.244.0.0/16", "dns://.:53")
 	if err != nil {

@@ -9,26 +9,26 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// parse reads input as the server block with those keys has it.
+// parse parses input as a server block with these keys.
 func parse(input string, keys ...string) ([]Stanza, error) {
 	c := caddy.NewTestController("dns", input)
 	c.ServerBlockKeys = keys
 	return Parse(c)
 }
 
-// inBlock puts options into a stanza for cluster.local; the first of them stands in line 2.
+// inBlock returns a stanza for cluster.local with these options, the first of them in line 2.
 func inBlock(options ...string) string {
 	return "headless cluster.local {\n" + strings.Join(options, "\n") + "\n}"
 }
 
 func line(n int) Position { return Position{File: "Testfile", Line: n} }
 
-// defaults is a stanza that begins in line n, with nothing but zones.
+// defaults returns a stanza without options that begins in line n.
 func defaults(n int, zones ...string) Stanza {
 	return Stanza{Zones: zones, TTL: 5, StartupTimeout: 5 * time.Second, SourceAt: line(n), At: line(n)}
 }
 
-// with is a stanza for cluster.local in line 1, changed.
+// with returns the stanza "headless cluster.local" after a change.
 func with(change func(*Stanza)) []Stanza {
 	s := defaults(1, "cluster.local.")
 	change(&s)

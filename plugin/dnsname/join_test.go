@@ -73,7 +73,7 @@ func TestJoinLeadsDownFromTheZone(t *testing.T) {
 	}
 }
 
-// RFC 1035 section 2.3.4: 255 octets, lengths and the root's label included.
+// A name has at most 255 octets, including the length octets and the root (RFC 1035 section 2.3.4).
 func TestJoinFitsAMessage(t *testing.T) {
 	full := strings.Repeat("a", 63)
 	tests := []struct {
@@ -133,8 +133,8 @@ func TestJoinFitsAMessage(t *testing.T) {
 	}
 }
 
-// FuzzJoin makes names of any labels: what is made is what miekg/dns makes of the same octets, so that names of ours
-// and names of queries compare as texts; and what a message can carry is made.
+// FuzzJoin joins any labels. The result must be what miekg/dns makes of the same octets, so that our names and the
+// names of queries compare as strings, and Join must accept every name that fits a message.
 func FuzzJoin(f *testing.F) {
 	for _, l := range []string{
 		"web-0", "WEB", "a b", "a.b", `a\b`, `'@;()"`, "\x00\x1f\x7f\x80\xff", "\x012", "*",
@@ -181,7 +181,7 @@ func FuzzJoin(f *testing.F) {
 	})
 }
 
-// unpacked is a name as miekg/dns unpacks it.
+// unpacked returns the name as miekg/dns unpacks it.
 func unpacked(name string) (string, bool) {
 	wire := make([]byte, 255)
 	if _, err := dns.PackDomainName(dns.Fqdn(name), wire, 0, nil, false); err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// labelsOf lists the labels of a parsed name.
+// labelsOf returns the labels of a parsed name.
 func labelsOf(n *Name) []string {
 	list := make([]string, n.Labels())
 	for i := range list {
@@ -18,7 +18,7 @@ func labelsOf(n *Name) []string {
 	return list
 }
 
-// ofOctets is a name that takes that many octets on the wire, the root's included: RFC 1035 allows 255.
+// ofOctets returns a name of that many octets in wire format, including the root's.
 func ofOctets(size int) string {
 	full := (size - 2) / 64
 	return strings.Repeat(strings.Repeat("a", 63)+".", full) + strings.Repeat("b", size-2-64*full) + "."
@@ -54,7 +54,7 @@ func TestParse(t *testing.T) {
 		{name: "label of 63 octets, escaped", in: strings.Repeat("\\065", 63) + ".", want: []string{label63}},
 		{name: "label of 64 octets", in: label64 + ".a."},
 		{name: "label of 64 octets, escaped", in: strings.Repeat("\\065", 64) + "."},
-		{name: "empty label at the head", in: ".a."},
+		{name: "empty label at the beginning", in: ".a."},
 		{name: "empty label inside", in: "a..b."},
 		{name: "empty label at the end", in: "a.."},
 		{name: "127 labels", in: strings.Repeat("a.", 127), want: strings.Split(strings.Repeat("a", 127), "")},
@@ -130,7 +130,7 @@ func TestParseAllocatesNothing(t *testing.T) {
 	}
 }
 
-// wireOf is n as a message carries it.
+// wireOf returns n in wire format.
 func wireOf(n *Name) []byte {
 	var wire []byte
 	for i := range n.Labels() {
@@ -139,7 +139,7 @@ func wireOf(n *Name) []byte {
 	return append(wire, 0)
 }
 
-// FuzzParse takes its input for a name in text and for one on the wire, and compares what Parse makes of it with
+// FuzzParse takes its input as a name in presentation format, and as one in wire format. It compares Parse with
 // miekg/dns.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
@@ -169,7 +169,7 @@ func FuzzParse(f *testing.F) {
 		case !ok && err == nil && !malformed(s):
 			t.Errorf("%q: refused, but miekg/dns packs it as %q", s, packed[:end])
 		}
-		// Every name that can arrive must be read, whatever is in it.
+		// Parse must accept every name of a message.
 		if text, _, err := dns.UnpackDomainName([]byte(s), 0); err == nil {
 			end, err := dns.PackDomainName(text, packed, 0, nil, false)
 			if err != nil || !n.Parse(text) || !bytes.Equal(wireOf(&n), lowered(packed[:end])) {
@@ -179,16 +179,16 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// fqdn is dns.Fqdn, but that dns.IsFqdn miscounts the backslashes at the end behind a letter beyond ASCII.
+// fqdn is dns.Fqdn without a fault of dns.IsFqdn, which miscounts backslashes at the end after a letter beyond ASCII.
 func fqdn(s string) string {
-	head, dot := strings.CutSuffix(s, ".")
-	if escapes := len(head) - len(strings.TrimRight(head, "\\")); dot && escapes%2 == 0 {
+	text, dot := strings.CutSuffix(s, ".")
+	if escapes := len(text) - len(strings.TrimRight(text, "\\")); dot && escapes%2 == 0 {
 		return s
 	}
 	return s + "."
 }
 
-// lowered is a name on the wire in lower case: its length octets are below every letter.
+// lowered returns a name in wire format in lower case. Length octets are less than every letter.
 func lowered(wire []byte) []byte {
 	b := bytes.Clone(wire)
 	for i, c := range b {
@@ -197,7 +197,8 @@ func lowered(wire []byte) []byte {
 	return b
 }
 
-// malformed reports whether a backslash in s stands for no octet. miekg/dns takes such ones, but never writes them.
+// malformed reports whether s has a backslash that escapes nothing. miekg/dns accepts such a name, but never writes
+// one.
 func malformed(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] != '\\' {

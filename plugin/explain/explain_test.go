@@ -34,7 +34,7 @@ func (f fake) Browse(q string, from, n int, _ map[any]bool) (list []zone.Row, to
 	return list, f.rows
 }
 
-// request asks a handler of its own, as localhost unless the URL says another host.
+// request sends a request to a new handler. The Host is localhost unless the URL has another.
 func request(f fake, method, url, accept string) *httptest.ResponseRecorder {
 	h := newHandler("127.0.0.1", func() []Server { return []Server{f} })
 	r := httptest.NewRequest(method, url, nil)
@@ -94,15 +94,15 @@ func TestOtherRequestsAreRefused(t *testing.T) {
 func TestMoreRequestsThanPeopleMakeAreRefused(t *testing.T) {
 	h := newHandler("127.0.0.1", func() []Server { return nil })
 	h.limit.SetLimit(0) // no time gives a request back
-	const few = burst - browseCosts
-	for i := range few + 2 {
+	const light = burst - browseCosts
+	for i := range light + 2 {
 		url := "http://localhost/"
-		if i >= few {
+		if i >= light {
 			url += "browse"
 		}
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, url, nil))
-		if last := i == few+1; last != (w.Code == http.StatusTooManyRequests) {
+		if last := i == light+1; last != (w.Code == http.StatusTooManyRequests) {
 			t.Errorf("request %d: %d %s", i, w.Code, w.Body)
 		}
 	}

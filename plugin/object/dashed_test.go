@@ -41,7 +41,7 @@ func TestParseDashed(t *testing.T) {
 	}
 }
 
-// Each query for a pod's name as a guest asks whether it is a dashed address.
+// FindGuest calls ParseDashed for every pod's name.
 func TestParseDashedOfPodNameAllocatesNothing(t *testing.T) {
 	for _, name := range []string{
 		"web-0", "ws-777779bd59-ftn4j", "cafe-0",

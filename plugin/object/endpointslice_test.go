@@ -11,7 +11,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
-// slice is an EndpointSlice of the Service web in default.
+// slice returns an EndpointSlice of the Service web in the namespace default.
 func slice(eps ...discoveryv1.Endpoint) *discoveryv1.EndpointSlice {
 	s := &discoveryv1.EndpointSlice{
 		ObjectMeta:  metadata("default", "web-abc"),
@@ -111,7 +111,7 @@ func TestEndpointNames(t *testing.T) {
 			want: Endpoint{Host: "10-0-0-1", Dashed: true},
 		},
 		{
-			name: "pod's name with a dash at its head", ref: podRef("default", "-web"),
+			name: "pod's name with a leading dash", ref: podRef("default", "-web"),
 			want: Endpoint{Host: "10-0-0-1", Dashed: true},
 		},
 		{
@@ -152,7 +152,8 @@ func TestEndpointNames(t *testing.T) {
 	}
 }
 
-// In the API's messages the two are different strings; kept apart they would cost a StatefulSet's names twice.
+// The API's messages have the name and the hostname as two strings. To keep both would double the memory for the names
+// of a StatefulSet.
 func TestHostnameAndPodShareOneString(t *testing.T) {
 	host, pod := strings.Clone("web-0"), strings.Clone("web-0")
 	got, err := FromEndpointSlice(slice(discoveryv1.Endpoint{
@@ -308,7 +309,7 @@ func TestSliceBelongsToItsLabel(t *testing.T) {
 	}
 }
 
-// Nobody is warned of what is nobody's mistake.
+// A log has no warning about a valid object.
 func TestFQDNSliceIsExpected(t *testing.T) {
 	s := slice(discoveryv1.Endpoint{Addresses: []string{"web.example.org"}})
 	s.AddressType = discoveryv1.AddressTypeFQDN

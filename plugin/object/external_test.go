@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// What no CNAME record can point at is left out and told of, and the Service stays: its name exists.
+// FromService reports a target that no CNAME record can have, and keeps the Service, because its name exists.
 func TestExternalNameIsADomainName(t *testing.T) {
 	label := strings.Repeat("a", 63)
 	longest := strings.Repeat(label+".", 3) + label[:61]
@@ -38,9 +38,9 @@ func TestExternalNameIsADomainName(t *testing.T) {
 		{name: "absent", in: "", err: noName},
 		{name: "root", in: ".", err: noName},
 		{name: "two dots at the end", in: "example.org..", err: noName},
-		{name: "dot at the head", in: ".example.org", err: noName},
+		{name: "leading dot", in: ".example.org", err: noName},
 		{name: "empty label", in: "db..example.org", err: noName},
-		{name: "dash at a label's head", in: "-db.example.org", err: noName},
+		{name: "leading dash of a label", in: "-db.example.org", err: noName},
 		{name: "dash at a label's end", in: "db-.example.org", err: noName},
 		{name: "underscore", in: "_db.example.org", err: noName},
 		{name: "wildcard", in: "*.example.org", err: noName},

@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// checkLabel wants a label that a query, folded as Name.Parse does, can ask for.
+// checkLabel checks that a query can have the label after Name.Parse.
 func checkLabel(t *testing.T, what, s string) {
 	t.Helper()
 	if !IsLabel(s) || s != asciiLower(s) {
@@ -20,8 +20,8 @@ func checkLabel(t *testing.T, what, s string) {
 	}
 }
 
-// FuzzEndpointSlice feeds anything to FromEndpointSlice: it never panics, and what it keeps can stand in a domain
-// name.
+// FuzzEndpointSlice gives FromEndpointSlice any input. It must not panic, and all that it keeps must be valid in a
+// domain name.
 func FuzzEndpointSlice(f *testing.F) {
 	f.Add("default", "web-abc", "web", "web-0", "Pod", "default", "web-0", "10.0.0.1", "10.0.0.2", "web", "TCP",
 		int32(80), byte(0))
@@ -108,7 +108,7 @@ func checkEndpoint(t *testing.T, e Endpoint) {
 	}
 }
 
-// checkPorts wants the port of that number, if there can be one, with names that queries can ask for.
+// checkPorts checks that the port is kept if its number is valid, with names that a query can have.
 func checkPorts(t *testing.T, number int32, got []Port) {
 	t.Helper()
 	if number < 1 || number > 65535 {
@@ -129,8 +129,7 @@ func checkPorts(t *testing.T, number int32, got []Port) {
 	}
 }
 
-// FuzzService feeds anything to FromService: it never panics, and a Service has the addresses of its type and no
-// other.
+// FuzzService gives FromService any input. It must not panic, and a Service must have only the addresses of its type.
 func FuzzService(f *testing.F) {
 	f.Add("default", "web", "ClusterIP", "None", "None", "", "", "1", "web", "TCP", int32(80))
 	f.Add("Default", "WEB", "", "10.96.0.1", "10.96.0.1", "fd00::1", "", "18446744073709551616", "Web", "",
@@ -181,7 +180,7 @@ func FuzzService(f *testing.F) {
 	})
 }
 
-// checkName wants a fully qualified domain name that fits a message.
+// checkName checks that a name is fully qualified and fits a message.
 func checkName(t *testing.T, name string) {
 	t.Helper()
 	relative, qualified := strings.CutSuffix(name, ".")

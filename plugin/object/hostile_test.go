@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// checkPod wants a name that a pod can have.
+// checkPod checks that a pod can have the name.
 func checkPod(t *testing.T, name string) {
 	t.Helper()
 	if len(validation.IsDNS1123Label(name)) > 0 {
@@ -18,7 +18,7 @@ func checkPod(t *testing.T, name string) {
 	}
 }
 
-// checkOneLine wants an error that is one line of a log, whatever the object says.
+// checkOneLine checks that an error is one line of a log, whatever the object has.
 func checkOneLine(t *testing.T, err error) {
 	t.Helper()
 	if err != nil && strings.ContainsFunc(err.Error(), unicode.IsControl) {
@@ -26,8 +26,8 @@ func checkOneLine(t *testing.T, err error) {
 	}
 }
 
-// What can be an address is answered, as *kubernetes* does. The API server refuses addresses that lead to who asks, or
-// to nobody; whoever writes manifests may have reasons.
+// Every address is answered, as in the plugin kubernetes. The API server rejects loopback and unspecified addresses,
+// but a manifest may have them.
 func TestAddressesOfEveryKind(t *testing.T) {
 	tests := []struct {
 		in, want string // left out where want is empty

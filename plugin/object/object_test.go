@@ -26,7 +26,7 @@ func addrs(list ...string) []netip.Addr {
 	return as
 }
 
-// checkError compares an error with a part of the text that it must have, "" for none.
+// checkError checks that the text of err contains want. No error is "".
 func checkError(t *testing.T, err error, want string) {
 	t.Helper()
 	switch {
@@ -39,14 +39,14 @@ func checkError(t *testing.T, err error, want string) {
 	}
 }
 
-// 150,000 of them are held: who adds a field must know what it costs.
+// A cluster may have 150,000 of them: whoever adds a field must know what it costs.
 func TestEndpointIs64Bytes(t *testing.T) {
 	if size := unsafe.Sizeof(Endpoint{}); size != 64 {
 		t.Errorf("an Endpoint has %d bytes, want 64", size)
 	}
 }
 
-// A nil pointer in an interface would pass for an object in every caller.
+// A nil pointer in an interface would not be nil for a caller.
 func TestFromLeftOutIsNil(t *testing.T) {
 	fqdn := slice()
 	fqdn.AddressType = discoveryv1.AddressTypeFQDN
@@ -188,9 +188,8 @@ func TestIsLabel(t *testing.T) {
 	}
 }
 
-// The API server folds names to lower case before anyone sees them; manifests and hand-made slices do not.
-// strings.ToLower works on runes, not octets: it widens some, and all that are no UTF-8, and turns the Kelvin sign
-// into a k.
+// The API server has names in lower case only, but manifests and slices made by hand may not. strings.ToLower works on
+// runes, not on octets: it makes some longer, and all that are not UTF-8, and it turns the Kelvin sign into a k.
 func TestLoweringKeepsLabels(t *testing.T) {
 	tests := []struct {
 		name, in string
@@ -219,7 +218,7 @@ func TestLoweringKeepsLabels(t *testing.T) {
 	}
 }
 
-// asciiLower is what DNS calls lower case (RFC 4343): octets A to Z only.
+// asciiLower returns s in the lower case of DNS (RFC 4343): only the octets A to Z change.
 func asciiLower(s string) string {
 	b := []byte(s)
 	for i, c := range b {

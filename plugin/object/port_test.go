@@ -9,7 +9,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
-// Both kinds of object say the same of a port, by fields of other types: what holds for one holds for the other.
+// Services and EndpointSlices have the same ports in fields of different types, and convert them in the same way.
 func TestPortsOfBothKinds(t *testing.T) {
 	long := strings.Repeat("p", 63)
 	tests := []struct {
@@ -98,7 +98,7 @@ func TestPortsOfBothKinds(t *testing.T) {
 	}
 }
 
-// EndpointPort's fields are pointers, each of which may be absent; without a number it means all ports.
+// The fields of an EndpointPort are pointers, and each may be nil. Without a number it means all ports.
 func TestAbsentFieldsOfSlicePorts(t *testing.T) {
 	web, sctp, number, zero := "web", corev1.ProtocolSCTP, int32(80), int32(0)
 	sl := slice()
@@ -118,7 +118,7 @@ func TestAbsentFieldsOfSlicePorts(t *testing.T) {
 	}
 }
 
-// A port that is left out takes nothing else with it, and the order stays.
+// A port that is left out does not change the others, or their order.
 func TestGoodPortsStayBesideBadOnes(t *testing.T) {
 	svc := &corev1.Service{ObjectMeta: metadata("default", "web")}
 	svc.Spec.ClusterIPs = []string{"10.96.0.1"}
@@ -139,7 +139,7 @@ func TestGoodPortsStayBesideBadOnes(t *testing.T) {
 	}
 }
 
-// Nothing listens behind an ExternalName Service: a CNAME has no ports (Kubernetes DNS specification, section 2.5).
+// An ExternalName Service has no ports, because a CNAME has none (Kubernetes DNS specification, section 2.5).
 func TestExternalNameHasNoPorts(t *testing.T) {
 	svc := &corev1.Service{ObjectMeta: metadata("default", "db")}
 	svc.Spec = corev1.ServiceSpec{

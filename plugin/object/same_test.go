@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A field that Same forgets is a change that nobody is told of: neither secondaries nor who asks for the serial.
+// If Same ignored a field, a change of it would raise no serial, and no secondary would transfer it.
 func TestServicesAreTheSameIfAllFieldsAre(t *testing.T) {
 	full := func() *Service {
 		return &Service{

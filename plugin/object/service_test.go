@@ -109,7 +109,8 @@ func TestServiceAddressesComeFromItsType(t *testing.T) {
 	}
 }
 
-// The API server fills in clusterIP from clusterIPs; nobody does so for a manifest. *kubernetes* reads clusterIPs.
+// The API server sets clusterIP from clusterIPs, but a manifest may have only clusterIPs. The plugin kubernetes reads
+// clusterIPs.
 func TestHeadlessByClusterIPsAlone(t *testing.T) {
 	got, err := FromService(&corev1.Service{
 		ObjectMeta: metadata("default", "web"),

@@ -21,7 +21,7 @@ const (
 	zone  = "mgmt.example.org."
 )
 
-// back is the message that m's receiver has, with sections as Go's zero values where they are empty.
+// back returns m as its receiver unpacks it. Empty sections are nil.
 func back(t *testing.T, m *dns.Msg) *dns.Msg {
 	t.Helper()
 	wire, err := m.Pack()
@@ -97,7 +97,7 @@ func TestRecordsReadAsZoneFilesHaveThem(t *testing.T) {
 	}
 }
 
-// below names peers of the Service as its zone does.
+// below returns the name of a peer below the Service.
 func below(peer string) (string, bool) { return dnsname.Join("nGinx."+zone, peer) }
 
 func TestServicesAreAnsweredWithTheirAddresses(t *testing.T) {
@@ -209,7 +209,7 @@ func TestTargetThatNoMessageCanCarryIsLeftOut(t *testing.T) {
 	checkFull(t, reflect.ValueOf(m), "message")
 }
 
-// 101 records of 100 parts: each still has a share (RFC 2782: weight 0 is for records that nobody weighs).
+// With 101 records each still has a weight, because RFC 2782 has weight 0 for records without server selection.
 func TestManyServicesKeepAWeight(t *testing.T) {
 	var targets []tree.Target
 	for i := range 101 {
@@ -231,7 +231,7 @@ func TestManyServicesKeepAWeight(t *testing.T) {
 	checkFull(t, reflect.ValueOf(m), "message")
 }
 
-// checkFull wants of every slice that can be reached from v that it has no room left.
+// checkFull checks that every slice in v has a capacity equal to its length.
 func checkFull(t *testing.T, v reflect.Value, at string) {
 	t.Helper()
 	switch v.Kind() {
@@ -277,7 +277,7 @@ func TestEveryRecordIsFull(t *testing.T) {
 	}
 }
 
-// Plugins behind change records in place, *rewrite* their names and *dnssec* their TTLs: no two may be one in memory.
+// Plugins change records of a reply in place: rewrite their names, dnssec their TTLs. No two records may share memory.
 func TestRecordsShareNothing(t *testing.T) {
 	targets := []tree.Target{
 		{Peer: "web-0", Port: 80, Addrs: addrs("10.0.0.1", "fd00::1")},
@@ -306,7 +306,7 @@ func TestRecordsShareNothing(t *testing.T) {
 	}
 }
 
-// texts are records as zone files have them.
+// texts returns records in the form of zone files.
 func texts(rrs []dns.RR) []string {
 	var list []string
 	for _, rr := range rrs {
@@ -315,7 +315,7 @@ func texts(rrs []dns.RR) []string {
 	return list
 }
 
-// The server compresses; names are the same with it and without, escapes too.
+// The server compresses names. They must be the same with and without compression, with escapes too.
 func TestMessagesSurviveCompression(t *testing.T) {
 	m := Services(query(owner, dns.TypeSRV), 5, []tree.Target{
 		{Peer: "a b", Port: 80, Addrs: addrs("10.0.0.1")}, {Peer: "c", Port: 80, Addrs: addrs("10.0.0.2")},

@@ -11,7 +11,7 @@ import (
 	"github.com/coredns-headless/headless/plugin/dnsname"
 )
 
-// query is what a stub resolver sends, spelled as 0x20 clients do.
+// query returns a query of a stub resolver that mixes the case of letters (0x20).
 func query(name string, qtype uint16) *dns.Msg {
 	m := new(dns.Msg).SetQuestion(name, qtype)
 	m.Id = 4711
@@ -28,7 +28,7 @@ func addrs(list ...string) []netip.Addr {
 
 func soa() *dns.SOA { return SOA("mgmt.example.org.", "ns.dns.mgmt.example.org.", 5, 42) }
 
-// messages are one of each kind that the package makes.
+// messages returns one message of each kind.
 func messages() map[string]*dns.Msg {
 	const name = "Web-0.mgmt.example.org."
 	return map[string]*dns.Msg{
@@ -112,7 +112,7 @@ func TestSOAOfTheRootHasNoEmptyLabel(t *testing.T) {
 	}
 }
 
-// RFC 1035 section 4.1.1, RFC 4035 section 3.2.2: RD and CD come back as they were sent, nothing else does.
+// A reply copies the bits RD (RFC 1035 section 4.1.1) and CD (RFC 4035 section 3.2.2) of the query, and no others.
 func TestHeaderBitsOfTheQueryAreCopied(t *testing.T) {
 	tests := []struct {
 		name string
@@ -146,7 +146,7 @@ func TestHeaderBitsOfTheQueryAreCopied(t *testing.T) {
 	}
 }
 
-// The server adds the OPT record to those that sent one (RFC 6891 section 6.1.1); two would be a format error.
+// The server adds the OPT record if the query has one (RFC 6891 section 6.1.1). A second one would be a format error.
 func TestNoOPTIsAdded(t *testing.T) {
 	r := query("web-0.mgmt.example.org.", dns.TypeA)
 	r.SetEdns0(1232, true)
@@ -161,7 +161,7 @@ func TestNoOPTIsAdded(t *testing.T) {
 	}
 }
 
-// Plugins behind append to the sections: room left in a slice would be somebody else's memory.
+// Plugins append to the sections of a reply. Spare capacity of a slice could be memory of another reply.
 func TestEverySliceIsFull(t *testing.T) {
 	for kind, m := range messages() {
 		if len(m.Question) != cap(m.Question) {

@@ -10,7 +10,7 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// addrOf is the n-th address of a network.
+// addrOf returns address number n of 10.0.0.0/8.
 func addrOf(n int) string { return fmt.Sprintf("10.%d.%d.%d", n>>16, n>>8&255, n&255) }
 
 func TestLookupOfAPeerAllocatesNothing(t *testing.T) {
@@ -70,7 +70,8 @@ func TestLookupOfAPeerAllocatesNothing(t *testing.T) {
 	}
 }
 
-// crowd is a namespace of one Service with 50 slices of one endpoint, and Services with the rest of the peers.
+// crowd returns the writer of a namespace with one Service of 50 slices with one endpoint each, and other Services for
+// the rest of the peers.
 func crowd(peers int) *Writer {
 	const perSlice = 100
 	objects := []object.Object{headless("default/nginx", 1)}
@@ -92,7 +93,7 @@ func crowd(peers int) *Writer {
 	return s
 }
 
-// costOf says how often, and how much, one call of f allocates.
+// costOf returns how many allocations, and of how many bytes, one call of f makes.
 func costOf(f func()) (allocs, bytes float64) {
 	const runs = 100
 	var before, after runtime.MemStats
@@ -102,7 +103,7 @@ func costOf(f func()) (allocs, bytes float64) {
 	return allocs, float64(after.TotalAlloc-before.TotalAlloc) / (runs + 1)
 }
 
-// inTurn returns what makes s hold one object and the other in turn.
+// inTurn returns a function that sets the next of the versions with each call.
 func inTurn(s *Writer, versions ...object.Object) func() {
 	n := 0
 	return func() { n++; s.Set(versions[n%len(versions)]) }
@@ -159,7 +160,7 @@ func TestChangeCostsItsSliceNotTheNamespace(t *testing.T) {
 			manyAllocs, manyBytes := costOf(tt.change(large))
 			t.Logf("%.0f allocations of %.0f bytes among 100 peers, %.0f of %.0f among %d", allocs, bytes, manyAllocs,
 				manyBytes, peers)
-			// Leaves hold up to leafMax entries of 16 bytes; how many is a matter of chance.
+			// A leaf has up to leafMax entries of 16 bytes, at random.
 			if manyAllocs > allocs+6 || manyBytes > bytes+8*leafMax*16 {
 				t.Error("the cost depends on how many peers there are")
 			}
@@ -170,7 +171,7 @@ func TestChangeCostsItsSliceNotTheNamespace(t *testing.T) {
 	}
 }
 
-// Of a slice's endpoints only those that changed get new records, and only their names move in the index.
+// Only the endpoints of a slice that have changed get new records, and only their names change in the trie.
 func TestUnchangedEndpointsKeepTheirRecords(t *testing.T) {
 	tr := New()
 	s := tr.Writer("")
@@ -201,7 +202,8 @@ func TestUnchangedEndpointsKeepTheirRecords(t *testing.T) {
 	}.check(t, tr)
 }
 
-// 2,000 pods that share a hostname would make every change of one of them rewrite a leaf of 2,000 entries.
+// With an entry for each of 2,000 pods that share a hostname, every change of one of them would copy a leaf of 2,000
+// entries.
 func TestSharedHostnameIsOneEntryASlice(t *testing.T) {
 	tr := New()
 	s := tr.Writer("")
@@ -235,7 +237,7 @@ func TestSharedHostnameIsOneEntryASlice(t *testing.T) {
 	}
 }
 
-// entriesUnder counts a trie's entries with a hash.
+// entriesUnder returns how many entries with a hash the trie has.
 func entriesUnder[E comparable](tr *trie[E], h uint64) (n int) {
 	for _, e := range tr.at(h) {
 		if e.hash == h {
@@ -246,7 +248,7 @@ func entriesUnder[E comparable](tr *trie[E], h uint64) (n int) {
 }
 
 // On the host network, and in slices made to do harm, thousands of endpoints have one address. The index has each
-// slice once for it, so that a change touches as many entries as there are slices, not endpoints.
+// slice once under an address, so that the cost of a change is in proportion to the number of slices, not endpoints.
 func TestSharedAddressIsOneEntryASlice(t *testing.T) {
 	const slices, perSlice = 100, 100
 	tr := New()
@@ -278,7 +280,7 @@ func TestSharedAddressIsOneEntryASlice(t *testing.T) {
 		t.Errorf("%d and %d entries, want %d and 1", one, two, slices-1)
 	}
 
-	// What a change allocates: its slice's records and maps, whatever the other slices are.
+	// A change allocates the records and maps of its slice, whatever the other slices are.
 	alone := New()
 	alone.IndexAddresses()
 	single := alone.Writer("")
@@ -290,14 +292,13 @@ func TestSharedAddressIsOneEntryASlice(t *testing.T) {
 		return inTurn(s, sliceOf("default/nginx-7", "nginx", 0, list(7, "10.0.0.1")...),
 			sliceOf("default/nginx-7", "nginx", 0, changed...))
 	}
-	few, fewBytes := costOf(flip(single))
+	base, baseBytes := costOf(flip(single))
 	many, manyBytes := costOf(flip(s))
-	t.Logf("%.0f allocations of %.0f bytes alone, %.0f of %.0f among %d endpoints", few, fewBytes, many, manyBytes,
+	t.Logf("%.0f allocations of %.0f bytes alone, %.0f of %.0f among %d endpoints", base, baseBytes, many, manyBytes,
 		slices*perSlice)
-	// Of the 100 slices' entries one leaf is copied.
-	if many > few+8 || manyBytes > fewBytes+slices*16*4+4*leafMax*16 {
+	// One leaf of the 100 slices' entries is copied.
+	if many > base+8 || manyBytes > baseBytes+slices*16*4+4*leafMax*16 {
 		t.Errorf("%.0f allocations of %.0f bytes among %d endpoints, %.0f of %.0f alone", many, manyBytes,
-			slices*perSlice,
-			few, fewBytes)
+			slices*perSlice, base, baseBytes)
 	}
 }

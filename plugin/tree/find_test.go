@@ -9,7 +9,7 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// What Find says of names, whichever object came first. The model test asks the same of many more objects.
+// Find returns the same whichever object comes first. The model test has many more objects.
 func TestFind(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -229,7 +229,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// The caller's buffer is where addresses go, and only its room beyond what is in it decides whether that works.
+// Find uses the memory of the caller's buffer behind its length, if that is enough.
 func TestBufTooSmallIsLeftBehind(t *testing.T) {
 	tr := plant(behind("nginx", named("web-0", "db", "10.0.0.3"), named("web-1", "db", "10.0.0.1"),
 		named("web-2", "db", "10.0.0.2"))...)

@@ -13,9 +13,9 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// FuzzObjects adds, changes and deletes objects of any content beside a namespace of which it leaves the objects
-// alone. A line is an object in JSON, which goes away where a dash stands before it. All names are as the model has
-// them; that namespace stays as it was; and when the objects are gone nothing is left of them.
+// FuzzObjects sets and deletes any objects outside the namespace fixed. A line is an object in JSON, which is deleted
+// if a dash is before it. All names must be those of the model, fixed must not change, and the tree must be empty
+// again after all objects are deleted.
 func FuzzObjects(f *testing.F) {
 	const (
 		none = `{"metadata":{"namespace":"a","name":"s"},"spec":{"clusterIP":"None","ports":[{"name":"web",` +
@@ -76,7 +76,7 @@ func FuzzObjects(f *testing.F) {
 	})
 }
 
-// apply gives s the events that text has, and keeps count of what s holds then.
+// apply gives s the events in text, and records in held what s then has.
 func apply(s *Writer, held map[object.Key]object.Object, text []byte) {
 	version := 1
 	for line := range bytes.Lines(text) {
@@ -92,7 +92,7 @@ func apply(s *Writer, held map[object.Key]object.Object, text []byte) {
 		if json.Unmarshal(line, o) != nil {
 			continue
 		}
-		// A version is never that of two contents: the API server makes a new one for each.
+		// The API server gives every content of an object a version of its own.
 		service.ResourceVersion, slice.ResourceVersion = strconv.Itoa(version), strconv.Itoa(version)
 		slim, _ := object.From(o)
 		switch {
@@ -107,8 +107,8 @@ func apply(s *Writer, held map[object.Key]object.Object, text []byte) {
 	}
 }
 
-// checkModel compares the answers at every name that the objects can make, the holders of every address, and the
-// count.
+// checkModel compares the answers for every name that the objects can have, the holders of every address, and the
+// size.
 func checkModel(t *testing.T, tr *Tree, fixed []object.Object, held map[object.Key]object.Object) {
 	t.Helper()
 	rest := make(map[object.Key]object.Object)
@@ -159,7 +159,7 @@ func addPorts(names map[string]bool, service string, ports []object.Port) {
 	}
 }
 
-// checkAnswer compares what is at a name.
+// checkAnswer compares the answers for a name.
 func checkAnswer(t *testing.T, tr *Tree, m model, name string) {
 	t.Helper()
 	p := pathOf(name)

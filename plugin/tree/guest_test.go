@@ -6,7 +6,7 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// What FindGuest has no name for is handed on to *kubernetes*.
+// A query that FindGuest has no name for goes to the plugin kubernetes.
 func TestGuestOwnsOnlyWhatKubernetesLacks(t *testing.T) {
 	const handedOn = "None"
 	tests := []struct {

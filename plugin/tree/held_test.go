@@ -8,8 +8,8 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// What is presumed answers until each writer's first list, which counts at once; whoever knows the presumed zone is
-// told of what changed.
+// Presumed objects are answered until each writer's first Replace. That Replace counts as a change, so that a
+// secondary with the presumed zone transfers it.
 func TestPresumedObjectsAnswerUntilTheFirstList(t *testing.T) {
 	tr := New()
 	services, a, b := tr.Writer(""), tr.Writer(""), tr.Writer("")
@@ -71,7 +71,7 @@ func TestNamespacesArePresumedOneByOne(t *testing.T) {
 	}
 }
 
-// Held gives back what was put in, by the writer that it was put in through, however the tree is changed meanwhile.
+// Held yields each object with the writer that put it in, while the tree changes.
 func TestHeldIsWhatWasPutIn(t *testing.T) {
 	tr := New()
 	services, slices := tr.Writer(""), tr.Writer("")

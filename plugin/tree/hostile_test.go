@@ -8,8 +8,8 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// The API server takes a slice of 1,000 endpoints with 100 addresses each, all of one pod. As many entries of one name
-// would make each change of the slice take minutes, in which no other object of the cluster gets into the tree.
+// The API server accepts a slice of 1,000 endpoints with 100 addresses each, all of one pod. With as many entries for
+// one name, each change of the slice would take minutes, and would keep all other writers waiting.
 func TestPodOfManyAddressesIsOneEntryASlice(t *testing.T) {
 	const addresses = 1000
 	tr := New()
@@ -45,8 +45,8 @@ func TestPodOfManyAddressesIsOneEntryASlice(t *testing.T) {
 	}
 }
 
-// Each port of a slice makes a SRV record with each endpoint. What a transfer lists while writers wait is the sum of
-// both, not the product.
+// Each port of a slice has a SRV record with each endpoint. What Zone makes while writers wait is in proportion to the
+// sum of both, not to the product.
 func TestZoneOfManyPortsListsThemAlone(t *testing.T) {
 	const ports, endpoints = 1000, 1000
 	sl := make([]object.Port, ports)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// checkIndex wants of every namespace's index exactly what the slices that are there put into it.
+// checkIndex checks that the trie of every namespace has exactly the entries of its slices.
 func checkIndex(t *testing.T, seed uint64, tr *Tree) {
 	t.Helper()
 	for ns := range tr.namespaces.all {
@@ -28,7 +28,7 @@ func checkIndex(t *testing.T, seed uint64, tr *Tree) {
 	}
 }
 
-// checkAddrs wants of the index of addresses every slice once under each address that it has, and nothing else.
+// checkAddrs checks that the index of addresses has every slice once under each of its addresses, and nothing else.
 func checkAddrs(t *testing.T, seed uint64, tr *Tree) {
 	t.Helper()
 	type spot struct {

@@ -8,9 +8,9 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// hasPort reports whether the Service x has a port, both labels with their underscore; with port "" any that has a
-// name and that protocol. It has those that its spec names and, where it is headless, those of slices with a ready
-// endpoint.
+// hasPort reports whether the Service x has a port. Both labels have their underscore. If port is "", any port with a
+// name and that protocol will do. A Service has the ports of its spec, and a headless one those of slices with a ready
+// endpoint too.
 func (m model) hasPort(ns, x, protocol, port string) bool {
 	s := m.service(ns, x)
 	if s == nil || s.Type == object.ExternalName {
@@ -32,9 +32,9 @@ func isPort(p object.Port, protocol, port string) bool {
 	return p.Name != "" && protocol == "_"+p.Protocol && (port == "" || port == "_"+p.Name)
 }
 
-// Targets is what Tree.Targets must say: of a ClusterIP Service the Service itself with the port's number; of a
-// headless one each ready endpoint's label (hostname, else pod, else dashed address) with the port's number in its
-// slice, unless the label is somebody else's.
+// Targets is the model of Tree.Targets. The target of a ClusterIP Service is the Service itself with the number of the
+// port. Those of a headless Service are the labels of ready endpoints (hostname, else pod, else dashed address) with
+// the number in their slice, unless the label is another peer's.
 func (m model) Targets(p *Path) (list []Target) {
 	ns, x, protocol, port := string(p.Labels[0]), string(p.Labels[1]), string(p.Labels[2]), string(p.Labels[3])
 	s := m.service(ns, x)
@@ -69,8 +69,8 @@ func (m model) Targets(p *Path) (list []Target) {
 	return inTargetOrder(list)
 }
 
-// GuestTargets is what Tree.GuestTargets must say of a name that is a guest's: the pod with each port number of the
-// slices in which it has an address that counts.
+// GuestTargets is the model of Tree.GuestTargets: the pod with each port number of the slices in which it has an
+// address that counts.
 func (m model) GuestTargets(p *Path, notReady bool) (list []Target) {
 	ns, x, y := string(p.Labels[0]), string(p.Labels[1]), string(p.Labels[2])
 	addrs := m.FindGuest(p, Query{Family: AnyFamily, NotReady: notReady}).Addrs
@@ -91,7 +91,7 @@ func (m model) GuestTargets(p *Path, notReady bool) (list []Target) {
 	return inTargetOrder(list)
 }
 
-// inTargetOrder sorts by label and port and drops what stands twice.
+// inTargetOrder sorts by label and port, and removes duplicates.
 func inTargetOrder(list []Target) []Target {
 	slices.SortFunc(list,
 		func(a, b Target) int { return cmp.Or(cmp.Compare(a.Peer, b.Peer), cmp.Compare(a.Port, b.Port)) })
@@ -102,7 +102,7 @@ func sameTarget(a, b Target) bool {
 	return a.Peer == b.Peer && a.Port == b.Port && slices.Equal(a.Addrs, b.Addrs)
 }
 
-// Holders is what Tree.Holders must say, in an order of its own: each name of each peer that has the address.
+// Holders is the model of Tree.Holders: each name of each peer with the address, in another order.
 func (m model) Holders(a netip.Addr) (list []Holder) {
 	for _, sl := range m.slices {
 		ns := sl.Key().Namespace
@@ -123,7 +123,7 @@ func (m model) Holders(a netip.Addr) (list []Holder) {
 	return list
 }
 
-// byRank is the order of Holders.
+// byRank compares holders in the order of Tree.Holders.
 func byRank(a, b Holder) int {
 	first := func(yes bool) int {
 		if yes {

@@ -7,8 +7,8 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// A model answers from all objects there are, slowly, in the words of docs/reference.md. It shares nothing with the tree but the types of
-// questions and answers.
+// model answers from a list of all objects, slowly, with the rules of the reference. It shares only the types of
+// queries and answers with the tree.
 type model struct {
 	services []*object.Service
 	slices   []*object.EndpointSlice
@@ -29,7 +29,7 @@ func modelOf(writers []map[object.Key]object.Object) model {
 	return m
 }
 
-// service is the Service ns/name; with name "" any Service of the namespace.
+// service returns the Service ns/name, or any Service of the namespace if name is "".
 func (m model) service(ns, name string) *object.Service {
 	for _, s := range m.services {
 		if k := s.Key(); k.Namespace == ns && (k.Name == name || name == "") {
@@ -39,13 +39,13 @@ func (m model) service(ns, name string) *object.Service {
 	return nil
 }
 
-// member is an endpoint and the Service that it is one of.
+// member is an endpoint and its Service.
 type member struct {
 	object.Endpoint
 	service string
 }
 
-// peers lists the endpoints of the namespace's headless Services, or of one of them.
+// peers returns the endpoints of all headless Services of a namespace, or of one.
 func (m model) peers(ns, service string) (list []member) {
 	for _, sl := range m.slices {
 		if sl.Key().Namespace != ns || service != "" && sl.Service != service {
@@ -72,7 +72,7 @@ func those(list []member, keep func(member) bool) (kept []member) {
 
 func isReady(e member) bool { return e.Ready }
 
-// ambiguous reports whether the endpoints are different peers and stand in different Services.
+// ambiguous reports whether the endpoints are different peers of different Services.
 func ambiguous(list []member) bool {
 	services, pods := make(map[string]bool), make(map[string]bool)
 	v4, v6 := make(map[netip.Addr]bool), make(map[netip.Addr]bool)
@@ -90,7 +90,7 @@ func ambiguous(list []member) bool {
 	return len(services) > 1 && len(pods)+max(len(v4), len(v6)) > 1
 }
 
-// peer is the answer that those endpoints give.
+// peer returns the answer with these endpoints.
 func peer(list []member, q Query) Answer {
 	if ready := those(list, isReady); len(ready) > 0 {
 		list = ready
@@ -110,7 +110,7 @@ func ofFamily(list []member, f Family) (as []netip.Addr) {
 	return slices.Compact(as)
 }
 
-// Find is what Tree.Find must say.
+// Find is the model of Tree.Find.
 func (m model) Find(p *Path, q Query) Answer {
 	ns, x := string(p.Labels[0]), string(p.Labels[1])
 	switch {
@@ -154,8 +154,8 @@ func (m model) Find(p *Path, q Query) Answer {
 	return Answer{}
 }
 
-// peer is the peer y of the Service x: a hostname first, as with kubernetes, unless only the pod of that name counts.
-// Where neither is ready the pod has it, as everywhere else.
+// peer returns the peer y of the Service x. Ready endpoints with the hostname win, as in the plugin kubernetes, then
+// the pod, then endpoints with the hostname.
 func (m model) peer(ns, x, y string, q Query) Answer {
 	hosts := those(m.peers(ns, x), func(e member) bool { return e.Host == y })
 	if slices.ContainsFunc(hosts, isReady) {
@@ -167,7 +167,7 @@ func (m model) peer(ns, x, y string, q Query) Answer {
 	return peer(hosts, q)
 }
 
-// short is the peer x right below a namespace.
+// short returns the peer x directly below a namespace.
 func (m model) short(ns, x string, q Query) Answer {
 	if pods := those(m.peers(ns, ""), func(e member) bool { return e.Pod == x }); len(pods) > 0 {
 		return peer(pods, q)
@@ -179,7 +179,7 @@ func (m model) short(ns, x string, q Query) Answer {
 	return peer(hosts, q)
 }
 
-// FindGuest is what Tree.FindGuest must say.
+// FindGuest is the model of Tree.FindGuest.
 func (m model) FindGuest(p *Path, q Query) Answer {
 	ns, x, y := string(p.Labels[0]), string(p.Labels[1]), string(p.Labels[2])
 	switch {

@@ -10,12 +10,12 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// port is a port such as web/tcp/80.
+// port returns a port from a text such as web/tcp/80.
 func port(name, protocol string, number uint16) object.Port {
 	return object.Port{Name: name, Protocol: protocol, Port: number}
 }
 
-// texts are targets such as "web-0:80 10.0.0.1".
+// texts returns targets as texts such as "web-0:80 10.0.0.1".
 func texts(list []Target) (got []string) {
 	for _, t := range list {
 		text := []string{fmt.Sprintf("%s:%d", t.Peer, t.Port)}
@@ -131,7 +131,7 @@ func TestTargetsOfPorts(t *testing.T) {
 	}
 }
 
-// *kubernetes* does the same for hostnames: a record for each port, whether it has a name or not.
+// The plugin kubernetes does the same for hostnames: one record for each port, with or without a name.
 func TestGuestTargetsAreThePodItself(t *testing.T) {
 	web, unnamed := port("web", "tcp", 80), port("", "tcp", 9)
 	tr := plant(

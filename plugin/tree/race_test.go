@@ -12,14 +12,14 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// A view is a name, and the lists of addresses that it may ever answer with.
+// view is a name, and all lists of addresses that a look-up may return for it.
 type view struct {
 	name  string
 	guest bool
 	want  []string
 }
 
-// readAlways looks views up without a pause until stop is set, and reports what may never be seen.
+// readAlways looks up views until stop is set, and reports an answer that must not be.
 func readAlways(t *testing.T, tr *Tree, stop *atomic.Bool, views []view) {
 	var buf [8]netip.Addr
 	for !stop.Load() {
@@ -37,7 +37,7 @@ func readAlways(t *testing.T, tr *Tree, stop *atomic.Bool, views []view) {
 	}
 }
 
-// flip has readers look views up while it sets states in turn.
+// flip sets one state after the other while readers look up views.
 func flip(t *testing.T, tr *Tree, rounds int, views []view, set func(round int)) {
 	t.Helper()
 	set(0)
@@ -53,8 +53,7 @@ func flip(t *testing.T, tr *Tree, rounds int, views []view, set func(round int))
 	wg.Wait()
 }
 
-// A pod that is replaced keeps its name: no query may find the name gone, or an address that is neither the old nor
-// the new.
+// A pod that is replaced keeps its name. A look-up must always find it, with the old or the new address.
 func TestReadersFindANameWhileItsAddressChanges(t *testing.T) {
 	tr := plant(headless("default/nginx", 1))
 	s := tr.Writer("")
@@ -83,7 +82,7 @@ func TestReadersFindANameWhileItsAddressChanges(t *testing.T) {
 	})
 }
 
-// A name stays found while a slice hands it from some endpoints to others, whichever of them comes first.
+// A look-up must always find a name while a slice moves it from some endpoints to others.
 func TestReadersFindANameThatChangesHands(t *testing.T) {
 	either := []string{"[10.0.0.1]", "[10.0.0.2]"}
 	or := append([]string{"[10.0.0.1 10.0.0.2]"}, either...)
@@ -175,7 +174,7 @@ func TestReadersAnswerWhileTheWriterIsLockedOut(t *testing.T) {
 	readTheRest(tr)
 }
 
-// readTheRest calls what else readers may call.
+// readTheRest calls the other methods for readers.
 func readTheRest(tr *Tree) {
 	tr.Synced([]byte("default"))
 	tr.AllSynced()

@@ -11,7 +11,7 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// churn has two writers change all there is, nodes that come and go among it, while readers read.
+// churn changes everything with two writers, nodes too, while readers read.
 func churn(rounds int, readers ...func(tr *Tree)) {
 	tr := New()
 	services, endpoints := tr.Writer(""), tr.Writer("")
@@ -68,7 +68,7 @@ func churn(rounds int, readers ...func(tr *Tree)) {
 	reading.Wait()
 }
 
-// What readers see is of some moment: lists in order, and no address that nobody ever had.
+// A reader sees the state of one moment: sorted lists, and only addresses that an endpoint has had.
 func TestReadersOfPortsAndHoldersSeeWholeRecords(t *testing.T) {
 	had := []netip.Addr{netip.MustParseAddr("fd00::1"), netip.MustParseAddr("10.96.0.1")}
 	for i := range 7 {
@@ -104,7 +104,7 @@ func TestReadersOfPortsAndHoldersSeeWholeRecords(t *testing.T) {
 	})
 }
 
-// RFC 1982: a secondary that has once seen a higher serial would not transfer a zone with a lower one.
+// A secondary that has once seen a higher serial would not transfer a zone with a lower one (RFC 1982).
 func TestNoReaderSeesASerialGoBack(t *testing.T) {
 	read := func() func(*Tree) {
 		last := make(map[string]uint32)
@@ -123,7 +123,7 @@ func TestNoReaderSeesASerialGoBack(t *testing.T) {
 	churn(4000, read(), read())
 }
 
-// A transfer is of one moment: the writer waits, so that no record in it is older than another.
+// A transfer has the state of one moment. Writers wait, so that no record in it is older than another.
 func TestTransfersAreOfOneMoment(t *testing.T) {
 	tr := plant(headless("default/nginx", 1))
 	s := tr.Writer("")

@@ -59,7 +59,7 @@ func TestAnyOrderOfEventsGivesTheSameTree(t *testing.T) {
 	}
 }
 
-// checkEverything compares the tree, and two that are built anew, with the model and with each other.
+// checkEverything compares the tree, and two trees built anew, with the model and with each other.
 func checkEverything(t *testing.T, seed uint64, w *world, scopes []string, tr *Tree) {
 	t.Helper()
 	m := modelOf(w.held())
@@ -85,7 +85,7 @@ func checkEverything(t *testing.T, seed uint64, w *world, scopes []string, tr *T
 	}
 }
 
-// Every label that can be, one that cannot at each place.
+// Every label that there can be, and one at each level that there cannot.
 var (
 	allSpaces = append([]string{"unknown"}, poolNamespaces...)
 	allNames  = append([]string{"unknown", "10-0-0-2", "10-0-0-3", "fd00--2"}, poolHosts...)
@@ -96,7 +96,7 @@ var (
 	}
 )
 
-// allNamesBelow are the names there can be below p, and p's own.
+// allNamesBelow returns p and all names that there can be below it.
 func allNamesBelow(p string) []string {
 	under := func(labels []string, name string) (list []string) {
 		for _, l := range labels {
@@ -120,7 +120,7 @@ func allNamesBelow(p string) []string {
 	return list
 }
 
-// A place is a name and the path to it, the same for all who ask.
+// place is a name and its path.
 type place struct {
 	name string
 	path *Path
@@ -128,9 +128,9 @@ type place struct {
 
 var (
 	every = placesBelow("")
-	// what a zone can be grafted onto
+	// the nodes that a suffix can be grafted onto
 	grafts = slices.DeleteFunc(slices.Clone(every), func(p place) bool { return p.path.N > 2 })
-	// at and below each of those
+	// all names at and below each of them
 	zones = make(map[string][]place)
 )
 
@@ -147,7 +147,7 @@ func placesBelow(name string) (list []place) {
 	return list
 }
 
-// compareAnswers asks all for every name there can be, and says where they differ.
+// compareAnswers looks up every name that there can be in all trees, and returns the first difference.
 func compareAnswers(trees map[string]*Tree, m model) string {
 	for _, at := range every {
 		for _, nr := range []bool{false, true} {
@@ -171,7 +171,7 @@ func compareAnswers(trees map[string]*Tree, m model) string {
 	return ""
 }
 
-// sameAnswer reports whether got is want with the addresses of one family.
+// sameAnswer reports whether got is want with only the addresses of one family.
 func sameAnswer(got, want Answer, f Family) bool {
 	addrs := slices.DeleteFunc(slices.Clone(want.Addrs), func(a netip.Addr) bool {
 		return f == NoFamily || f == IPv4 && a.Is6() || f == IPv6 && a.Is4()
@@ -209,7 +209,7 @@ func compareHolders(t *Tree, m model) string {
 	return ""
 }
 
-// compareZones wants of every zone exactly the names that have records, each with what a query for it gets.
+// compareZones checks that every zone has exactly the names with records, each with the answer that a query gets.
 func compareZones(t *Tree, m model) string {
 	for _, g := range grafts {
 		graft, p := g.name, g.path
@@ -254,7 +254,7 @@ func compareZones(t *Tree, m model) string {
 	return ""
 }
 
-// nameOf is the name of a zone's entry below the root.
+// nameOf returns the name of a zone's entry, below the root.
 func nameOf(graft string, e Entry) string {
 	labels := slices.Clone(e.Labels)
 	slices.Reverse(labels)
@@ -264,7 +264,7 @@ func nameOf(graft string, e Entry) string {
 	return strings.Join(labels, ".")
 }
 
-// zoneTexts are all entries of the zone at a node as texts, in its order.
+// zoneTexts returns the entries of the zone at a node as texts, in its order.
 func zoneTexts(t *Tree, graft string) (list []string) {
 	for _, nr := range []bool{false, true} {
 		entries, _, _ := t.Zone(pathOf(graft), nr, noStandIns)

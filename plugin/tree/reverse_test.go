@@ -8,7 +8,7 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// holders are texts such as "default/nginx/web-0", in the tree's order.
+// holders returns holders as texts such as "default/nginx/web-0", in the tree's order.
 func holders(tr *Tree, addr string) (got []string) {
 	for _, h := range tr.Holders(netip.MustParseAddr(addr)) {
 		got = append(got, h.Namespace+"/"+h.Service+"/"+h.Label)
@@ -23,7 +23,7 @@ func checkHolders(t *testing.T, tr *Tree, addr string, want ...string) {
 	}
 }
 
-// The model test asks for holders of all kinds.
+// The model test has holders of all kinds.
 func TestHoldersOfAnAddress(t *testing.T) {
 	tr := plant(append(
 		behind("nginx", named("web-0", "db", "10.0.0.1"), notReady(stateful("web-5", "10.0.0.5")),
@@ -45,7 +45,7 @@ func TestHoldersOfAnAddress(t *testing.T) {
 	checkHolders(t, tr, "::ffff:10.0.0.4") // the tree has none such
 }
 
-// A guest answers nothing in a namespace that has not synced.
+// Holders leaves out a namespace that has not synced.
 func TestHoldersAreOfSyncedNamespaces(t *testing.T) {
 	tr := New("a", "b")
 	tr.IndexAddresses()

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// state is a node's serial, and what its zone holds.
+// state is the serial of a node, and the content of its zone.
 type state struct {
 	serial  uint32
 	exists  bool
 	content string
 }
 
-// takeSerials notes the state of every node that a zone can be grafted onto.
+// takeSerials returns the state of every node that a suffix can be grafted onto.
 func takeSerials(t *Tree) map[string]state {
 	content := make(map[string]*strings.Builder)
 	for _, g := range grafts {
@@ -48,9 +48,9 @@ func hasNode(t *Tree, p *Path) bool {
 	return ns != nil && (p.N == 1 || ns.service(hashOfBytes(p.Labels[1]), p.Labels[1]) != nil)
 }
 
-// compareSerials says what is wrong with the serials after an event about those Services, or any where it is nil. A
-// zone that changed has a higher serial (RFC 1982), one that has nothing to do with the event the same, and none ever
-// has a lower one.
+// compareSerials checks the serials after an event about these Services, or about any if there are none. A zone that
+// has changed has a higher serial (RFC 1982), a zone that the event is not about has the same, and no zone has a lower
+// one.
 func compareSerials(was, now map[string]state, about []string) string {
 	for g, after := range now {
 		before := was[g]
@@ -75,7 +75,7 @@ func compareSerials(was, now map[string]state, about []string) string {
 	return ""
 }
 
-// concerns reports whether a change of the Service "namespace/name" is one of the zone that is grafted onto g.
+// concerns reports whether a change of the Service "namespace/name" is in the zone at g.
 func concerns(svc, g string) bool {
 	ns, name, _ := strings.Cut(svc, "/")
 	return g == "" || g == ns || g == name+"."+ns

@@ -127,7 +127,7 @@ func TestSerialGrowsWithEveryChange(t *testing.T) {
 	})
 }
 
-// Objects of manifests have no version, so that only what they say tells whether one is the same.
+// Objects of manifests have no version. Only their content tells whether they have changed.
 func TestSerialGrowsWithObjectsWithoutVersion(t *testing.T) {
 	tr := New()
 	s := tr.Writer("")

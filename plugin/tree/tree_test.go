@@ -14,7 +14,7 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// meta is that of the object "namespace/name" at a version.
+// meta returns the metadata of the object "namespace/name" at a version.
 func meta(key string, version uint64) metav1.ObjectMeta {
 	ns, name, _ := strings.Cut(key, "/")
 	return metav1.ObjectMeta{Namespace: ns, Name: name, ResourceVersion: strconv.FormatUint(version, 10)}
@@ -46,7 +46,7 @@ func external(key string, version uint64) object.Object {
 	return must(object.From(&corev1.Service{ObjectMeta: meta(key, version), Spec: spec}))
 }
 
-// sliceOf is an EndpointSlice of the Service svc, in the slice's namespace.
+// sliceOf returns an EndpointSlice of the Service svc in the same namespace.
 func sliceOf(key, svc string, version uint64, list ...object.Endpoint) object.Object {
 	m := meta(key, version)
 	m.Labels = map[string]string{discoveryv1.LabelServiceName: svc}
@@ -58,7 +58,7 @@ func sliceOf(key, svc string, version uint64, list ...object.Endpoint) object.Ob
 	return s
 }
 
-// behind is a headless Service of default, and a slice of its endpoints.
+// behind returns a headless Service of default, and a slice with its endpoints.
 func behind(svc string, list ...object.Endpoint) []object.Object {
 	return []object.Object{headless("default/"+svc, 1), sliceOf("default/"+svc+"-1", svc, 1, list...)}
 }
@@ -74,12 +74,12 @@ func withPorts(o object.Object, ports ...object.Port) object.Object {
 	return o
 }
 
-// named is a ready endpoint, "" for a name that it has not.
+// named returns a ready endpoint. A name that it does not have is "".
 func named(pod, host, addr string) object.Endpoint {
 	return object.Endpoint{Pod: pod, Host: host, Addr: netip.MustParseAddr(addr), Ready: true}
 }
 
-// stateful is what a StatefulSet's pod has, deployed a Deployment's, nameless an address without a pod.
+// stateful returns the endpoint of a StatefulSet's pod, deployed that of a Deployment's, nameless one without a pod.
 func stateful(pod, addr string) object.Endpoint { return named(pod, pod, addr) }
 func deployed(pod, addr string) object.Endpoint { return named(pod, "", addr) }
 
@@ -103,7 +103,7 @@ func plant(list ...object.Object) *Tree {
 	return t
 }
 
-// pathOf is the path to a name below the root, such as web-0.nginx.default.
+// pathOf returns the path of a name below the root, such as web-0.nginx.default.
 func pathOf(name string) *Path {
 	p := new(Path)
 	if name == "" {
@@ -122,7 +122,7 @@ var statusNames = map[Status]string{
 	Peer: "Peer", Alias: "Alias", Port: "Port",
 }
 
-// said is what a look-up says of a name, both families in one text, such as "Peer 10.0.0.1 fd00::1".
+// said returns the answers for a name as a text with both families, such as "Peer 10.0.0.1 fd00::1".
 func said(t testing.TB, look func(*Path, Query) Answer, name string, notReady bool) string {
 	t.Helper()
 	p := pathOf(name)
@@ -144,10 +144,10 @@ func said(t testing.TB, look func(*Path, Query) Answer, name string, notReady bo
 	return strings.Join(text, " ")
 }
 
-// wants maps names to what is said of them.
+// wants has the texts of said by name.
 type wants map[string]string
 
-// check compares what Find says, with only ready endpoints.
+// check compares the answers of Find without NotReady.
 func (w wants) check(t testing.TB, tr *Tree) {
 	t.Helper()
 	for name, want := range w {
@@ -157,7 +157,7 @@ func (w wants) check(t testing.TB, tr *Tree) {
 	}
 }
 
-// count counts the values of a trie.
+// count returns the number of values of a trie.
 func count[E comparable](tr *trie[E]) (n int) {
 	for range tr.all {
 		n++
@@ -165,7 +165,7 @@ func count[E comparable](tr *trie[E]) (n int) {
 	return n
 }
 
-// 150,000 of them are the plugin's memory: who adds a field must know what it costs.
+// A cluster may have 150,000 of them: whoever adds a field must know what it costs.
 func TestEndpointIs80Bytes(t *testing.T) {
 	if size := unsafe.Sizeof(endpoint{}); size != 80 {
 		t.Errorf("an endpoint has %d bytes, want 80", size)

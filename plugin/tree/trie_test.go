@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// hashing says how hashes are drawn: the fewer differ, and the later, the deeper the trie.
+// hashing draws hashes. The fewer bits differ, and the later they do, the deeper is the trie.
 var hashings = []struct {
 	name string
 	draw func(*rand.Rand) uint64
@@ -31,7 +31,7 @@ func TestTrieAgreesWithAMap(t *testing.T) {
 	}
 }
 
-// trieRun adds, swaps and removes at random, more adding at first and more removing at last.
+// trieRun adds, swaps and removes at random. It adds more in the beginning, and removes more at the end.
 func trieRun(t *testing.T, seed uint64, draw func(*rand.Rand) uint64) {
 	t.Helper()
 	const ops = 500
@@ -70,7 +70,7 @@ func trieRun(t *testing.T, seed uint64, draw func(*rand.Rand) uint64) {
 	checkTrie(t, seed, &tr, nil)
 }
 
-// under lists the values with hash h, sorted.
+// under returns the values with hash h, sorted.
 func under(tr *trie[int], h uint64) (vals []int) {
 	for _, e := range tr.at(h) {
 		if e.hash == h {
@@ -101,7 +101,7 @@ func checkTrie(t *testing.T, seed uint64, tr *trie[int], model map[uint64][]int)
 	checkLeaves(t, tr.root.Load(), 0, 0)
 }
 
-// checkLeaves wants each leaf where its hashes lead, and none above leafMax that could be split.
+// checkLeaves checks that each leaf is where its hashes lead, and that none above leafMax can be split.
 func checkLeaves[E comparable](t *testing.T, n *node[E], path uint64, depth int) {
 	t.Helper()
 	switch {

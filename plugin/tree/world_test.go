@@ -9,7 +9,8 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// One pool for Services, pods and hostnames, but for some that only hostnames have, and few addresses: they must meet.
+// Services, pods and hostnames have one pool of names, except for some that only hostnames have. There are few names
+// and addresses, so that they collide.
 var (
 	poolNamespaces = []string{"a", "b"}
 	poolNames      = []string{"s", "t", "web-0", "web-1", "10-0-0-1", "fd00--1"}
@@ -26,14 +27,14 @@ var (
 	}
 )
 
-// feed is a writer: what it may hold, and what it was given last.
+// feed is a writer, the objects that it may have, and those that it has.
 type feed struct {
 	scope            string // "" for all namespaces
 	services, slices bool
 	held             map[object.Key]object.Object
 }
 
-// layouts are the ways in which watches feed a tree.
+// layouts are the ways to divide a cluster among watches.
 var layouts = []struct {
 	name   string
 	scopes []string
@@ -61,7 +62,7 @@ var layouts = []struct {
 	},
 }
 
-// world makes events at random.
+// world makes random events.
 type world struct {
 	*rand.Rand
 	feeds   []feed
@@ -70,7 +71,7 @@ type world struct {
 
 func pick[T any](w *world, list []T) T { return list[w.IntN(len(list))] }
 
-// object makes an object that the feed may hold.
+// object returns a random object that the feed may have.
 func (w *world) object(f *feed) object.Object {
 	ns := f.scope
 	if ns == "" {
@@ -117,7 +118,7 @@ func (w *world) service(key string, version uint64) object.Object {
 	return withPorts(o, w.ports()...)
 }
 
-// ports are few: most objects have one or two of a few, in any order.
+// ports returns random ports. Most objects have one or two of a small pool, in any order.
 func (w *world) ports() []object.Port {
 	list := make([]object.Port, 0, 3)
 	for range w.IntN(4) {
@@ -145,7 +146,8 @@ func (w *world) endpoint() object.Endpoint {
 	return e
 }
 
-// step gives one writer one event. It says which Services the event is about, as "namespace/name"; nil means any.
+// step gives one writer a random event. It returns the Services that the event is about as "namespace/name", or nil
+// for any.
 func (w *world) step(feeds []*Writer) (about []string) {
 	i := w.IntN(len(feeds))
 	f, s := &w.feeds[i], feeds[i]
@@ -183,7 +185,7 @@ func (w *world) step(feeds []*Writer) (about []string) {
 	return nil
 }
 
-// services names the Services that the objects are, or belong to.
+// services returns the Services that the objects are, or belong to.
 func services(list ...object.Object) (names []string) {
 	for _, o := range list {
 		switch o := o.(type) {
@@ -210,7 +212,7 @@ func (w *world) shuffled(f *feed) []object.Object {
 	return list
 }
 
-// rebuild makes a tree from the final state: writer by writer, or event by event.
+// rebuild builds a tree from the final state, writer by writer or event by event.
 func (w *world) rebuild(scopes []string, events bool) *Tree {
 	t := New(scopes...)
 	writers := w.writers(t)
@@ -249,5 +251,5 @@ func (w *world) held() []map[object.Key]object.Object {
 	return list
 }
 
-// noStandIns has nothing that would stand for an alias.
+// noStandIns has no addresses for an alias.
 func noStandIns(string) []netip.Addr { return nil }

@@ -13,7 +13,7 @@ func sliceKey(name string) object.Key {
 
 func serviceKey(name string) object.Key { return object.NewKey(object.KindService, "default", name) }
 
-// A slice that gains or loses the headless label is deleted in one watch and added in the other, in any order.
+// If a slice gets or loses the headless label, one watch deletes it and the other adds it, in any order.
 func TestSliceInTwoSourcesIsKeptByTheOther(t *testing.T) {
 	tr := plant(headless("default/nginx", 1))
 	a, b := tr.Writer(""), tr.Writer("")
@@ -65,7 +65,7 @@ func TestOldEventChangesNothing(t *testing.T) {
 	wants{"web-0.default": "Peer 10.0.0.3"}.check(t, tr)
 }
 
-// No watch of today gives one Service to two writers. But who does so must not lose it, and Set must not fall over it.
+// No two watches have the same Service today. If they had, the tree must keep it until both have deleted it.
 func TestServiceInTwoSourcesIsKeptByTheOther(t *testing.T) {
 	tr := plant(sliceOf("default/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.1")))
 	a, b := tr.Writer(""), tr.Writer("")
@@ -98,7 +98,7 @@ func TestDeleteOfTheUnknownIsNothing(t *testing.T) {
 	}
 }
 
-// Names come and go for years: what nothing is known of any more may not be held.
+// Names come and go for years. A tree must keep nothing of a name that is gone.
 func TestNodesGoWithTheirLastObject(t *testing.T) {
 	nginx := behind("nginx", stateful("web-0", "10.0.0.1"), deployed("ws-x", "10.0.0.2"),
 		named("web-1", "db", "10.0.0.3"),
