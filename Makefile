@@ -6,7 +6,7 @@ EXPLAIN ?= 8053
 FUZZTIME ?= 10m
 MAN ?= man/coredns-headless.7
 # The plugin's version; it stands in no other place.
-VERSION := $(shell sed -n 's/^const Version = "\(.*\)"$$/\1/p' headless.go)
+VERSION := $(shell sed -n 's/^const Version = "\(.*\)"$$/\1/p' plugin.go)
 IMAGE   ?= localhost/coredns-headless:$(VERSION)
 # Podman does as well; both work for root and for others.
 BUILDAH ?= $(shell command -v buildah || command -v podman || echo buildah)

@@ -85,7 +85,7 @@ func generationIn(i *caddy.Instance) *generation {
 }
 
 // hook has caddy call serving. At SIGUSR1 caddy forgets all hooks, and it panics at one that it has.
-func hook() {
+func hook(name string) {
 	defer func() { _ = recover() }()
 	caddy.RegisterEventHook(name, serving)
 }
@@ -108,16 +108,4 @@ func serving(event caddy.EventName, of any) error {
 type wait struct {
 	stanza *stanza
 	until  time.Time
-}
-
-// Ready implements the interface of *ready*, which asks one handler and takes its answer for all. So the whole
-// generation is ready when every stanza is synced, or its startup_timeout has gone by. An API server that cannot be
-// reached must not take the cluster's DNS out of service.
-func (h *Headless) Ready() bool {
-	if h.generation.starting.Load() > 0 {
-		return false
-	}
-	return !slices.ContainsFunc(h.generation.waits, func(w wait) bool {
-		return !w.stanza.tree.IsDone() && time.Now().Before(w.until)
-	})
 }

@@ -1,5 +1,3 @@
-// Package headless is a CoreDNS plugin that makes the pods behind headless Services resolve: under short names in the
-// cluster zone, as a guest of *kubernetes*, and under suffixes of which it is the authority.
 package headless
 
 import (
@@ -11,11 +9,6 @@ import (
 
 	"github.com/coredns-headless/headless/plugin/zone"
 )
-
-// Version is the plugin's own.
-const Version = "0.1.0"
-
-const name = "headless"
 
 // Headless answers for all headless stanzas of a server block.
 type Headless struct {

@@ -2,6 +2,9 @@ package headless
 
 import (
 	"context"
+	"maps"
+	"reflect"
+	"slices"
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/etcd/msg"
@@ -37,4 +40,19 @@ func (k kubernetes) Names(r *dns.Msg) []string {
 		names[i] = s.Host
 	}
 	return names
+}
+
+// exposed lists the namespaces that *kubernetes* is limited to, sorted; none if it is not. Only a field of it says so, and
+// importing *kubernetes* would register it.
+func exposed(handler plugin.Handler) []string {
+	v := reflect.Indirect(reflect.ValueOf(handler))
+	if v.Kind() != reflect.Struct {
+		return nil
+	}
+	f := v.FieldByName("Namespaces")
+	if !f.IsValid() {
+		return nil
+	}
+	namespaces, _ := reflect.TypeAssert[map[string]struct{}](f)
+	return slices.Sorted(maps.Keys(namespaces))
 }

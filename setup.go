@@ -2,19 +2,18 @@ package headless
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
-	clog "github.com/coredns/coredns/plugin/pkg/log"
 	coreupstream "github.com/coredns/coredns/plugin/pkg/upstream"
 	"github.com/coredns/coredns/plugin/transfer"
 
 	"github.com/coredns-headless/headless/plugin/config"
 	"github.com/coredns-headless/headless/plugin/zone"
 )
-
-var log = clog.NewWithPlugin(name)
 
 func init() { plugin.Register(name, setup) }
 
@@ -39,10 +38,11 @@ func setup(c *caddy.Controller) error {
 	h.serve(nil, nil)
 	h.bypass = h.zones.Bypass() // *cache* asks before this plugin starts
 
-	hook()
+	hook(name)
 	g.starting.Add(1)
 	c.OnStartup(func() error {
 		h.start()
+		h.warn(exposed(cfg.Handler("kubernetes")))
 		behind, _ := cfg.Handler("kubernetes").(backend)
 		h.serve(hostAddrs(cfg.ListenHosts), behind)
 		if t, ok := cfg.Handler("transfer").(*transfer.Transfer); ok {
@@ -79,5 +79,16 @@ func (h *Headless) serve(listening []netip.Addr, behind backend) {
 	h.counts = nil
 	for _, name := range h.zones.Names() {
 		h.counts = append(h.counts, newCounters(name))
+	}
+}
+
+// warn warns of stanzas that answer for namespaces which *kubernetes* does not. It answers for those given, or for all.
+func (h *Headless) warn(namespaces []string) {
+	for _, s := range h.stanzas {
+		other := func(ns string) bool { return !slices.Contains(namespaces, ns) }
+		if len(namespaces) > 0 && (len(s.Namespaces) == 0 || slices.ContainsFunc(s.Namespaces, other)) {
+			log.Warningf("%s: kubernetes answers only for the namespaces %s, and headless for others, too; "+
+				"use the same option namespaces", s.At, strings.Join(namespaces, " "))
+		}
 	}
 }

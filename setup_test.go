@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
 	"go.uber.org/goleak"
@@ -195,5 +196,36 @@ headless d.local {
 		if m == nil || len(m.Answer) != 1 {
 			t.Errorf("%s.local: %s", zone, m)
 		}
+	}
+}
+
+// Whoever limits *kubernetes* to namespaces most likely means headless, too.
+func TestNamespacesThatKubernetesDoesNotHaveAreWarnedOf(t *testing.T) {
+	type limited struct {
+		behind
+
+		Namespaces map[string]struct{}
+	}
+	shop := map[string]struct{}{"shop": {}, "db": {}}
+	for _, tt := range []struct {
+		name, option string
+		handler      plugin.Handler
+		warns        int
+	}{
+		{name: "no kubernetes"},
+		{name: "another plugin", handler: new(behind)},
+		{name: "no limit", handler: &limited{}},
+		{name: "all namespaces", handler: &limited{Namespaces: shop}, warns: 1},
+		{name: "others, too", option: "namespaces shop test", handler: &limited{Namespaces: shop}, warns: 1},
+		{name: "some of them", option: "namespaces shop", handler: &limited{Namespaces: shop}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			log := hear(t)
+			h := open(t, "headless cluster.local {\nmanifests $CLUSTER\n"+tt.option+"\n}", new(behind))
+			h.warn(exposed(tt.handler))
+			if n := log.with("kubernetes answers only for the namespaces db shop"); n != tt.warns {
+				t.Errorf("%d warnings, want %d", n, tt.warns)
+			}
+		})
 	}
 }
