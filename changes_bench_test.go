@@ -44,8 +44,8 @@ func rolling(service string, version int) []object.Object {
 	return list
 }
 
-// BenchmarkWhileChanging tells the p99 of look-ups of a peer at rest, and while 1,000 changes a second are applied to slices of 100
-// endpoints, its own among them.
+// BenchmarkWhileChanging tells the p99 of look-ups of a peer at rest, and while 1,000 changes a second are applied to
+// slices of 100 endpoints, its own among them.
 func BenchmarkWhileChanging(b *testing.B) {
 	const services = 100
 	tr := tree.New()

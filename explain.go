@@ -170,7 +170,6 @@ func (e *explained) observe(ctx context.Context, r *dns.Msg) {
 }
 
 // ask asks all of CoreDNS as a client on loopback does, and returns the answer and the question that came to
-// *headless*, nil where none did. It does not ask before another client has, since only queries tell plugins which
 // server they are of, and makes no transfers, which are long.
 func (e *explained) ask(q *dns.Msg) (m *dns.Msg, seen *dns.Question, asked bool) {
 	server := e.server.Load()

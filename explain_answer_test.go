@@ -12,7 +12,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// The page tells what a client gets, also where a plugin before *headless* has a hand in it, or where CoreDNS asks itself.
+// The page tells what a client gets, also where a plugin before *headless* has a hand in it, or where CoreDNS asks
+// itself.
 func TestExplainTellsWhatAllOfCoreDNSAnswers(t *testing.T) {
 	at := freeAddress(t)
 	i := run(t, block(".", `hosts {

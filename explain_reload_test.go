@@ -41,7 +41,8 @@ func TestExplainOutlivesReloads(t *testing.T) {
 	open(false)
 }
 
-// freeAddress is a port that nobody listens on, of an address of this process's own at which nothing else lets the kernel choose one.
+// freeAddress is a port that nobody listens on, of an address of this process's own at which nothing else lets the
+// kernel choose one.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", loopback(64)+":0")

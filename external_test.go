@@ -20,8 +20,8 @@ import (
 
 var errUpstream = errors.New("no upstream")
 
-// upstreamOf resolves through a table of names, with replies as row has them. Of other names it says what CoreDNS does with nobody to serve
-// them.
+// upstreamOf resolves through a table of names, with replies as row has them. Of other names it says what CoreDNS
+// does with nobody to serve them.
 func upstreamOf(table map[string]string) func(context.Context, request.Request, string, uint16) (*dns.Msg, error) {
 	return func(_ context.Context, state request.Request, name string, qtype uint16) (*dns.Msg, error) {
 		m := new(dns.Msg).SetReply(state.NewWithQuestion(name, qtype).Req)
@@ -242,7 +242,8 @@ func TestExternalNameSharesNoRecords(t *testing.T) {
 	}
 }
 
-// With no reply to the target, a CNAME alone is what every authority says that does not serve it (RFC 1034 section 4.3.2).
+// With no reply to the target, a CNAME alone is what every authority says that does not serve it (RFC 1034 section
+// 4.3.2).
 func TestExternalNameAsksCoreDNSToABoundedDepth(t *testing.T) {
 	h := openFor(t, "cluster.local", externalSuffixes, externals()...)
 	var asked []string
@@ -309,7 +310,8 @@ func TestExternalNameWaitsForItsTargetsNamespace(t *testing.T) {
 	})
 }
 
-// A namespace that is not watched is another's to answer for where the name is flattened, and has no names where it would be ours.
+// A namespace that is not watched is another's to answer for where the name is flattened, and has no names where it
+// would be ours.
 func TestExternalNameIntoANamespaceThatIsNotWatched(t *testing.T) {
 	h := openFor(t, "cluster.local", externalSuffixes+"\nnamespaces default", externals()...)
 	h.upstream.lookup = upstreamOf(map[string]string{"nimbus-0.worker.svc.cluster.local.": "@ 30 IN A 10.244.1.1"})

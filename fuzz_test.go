@@ -14,8 +14,8 @@ suffix a.b.k.test worker.svc.cluster.local
 suffix shared.test default.svc.cluster.local
 fallthrough shared.test`
 
-// FuzzQuery asks whatever a message can ask. What the plugin writes is whole and true to the query, denies only what is its own to deny,
-// and tells nothing of the cluster zone elsewhere.
+// FuzzQuery asks whatever a message can ask. What the plugin writes is whole and true to the query, denies only what
+// is its own to deny, and tells nothing of the cluster zone elsewhere.
 func FuzzQuery(f *testing.F) {
 	h, blind := fuzzedHandler(f), fuzzedHandler(f)
 	unsync(blind)

@@ -47,7 +47,8 @@ func TestReadyIsSyncedOrWaitedLongEnough(t *testing.T) {
 	}
 }
 
-// The first failure ends the wait for the API server, and startup_timeout does; *ready* waits for startup_timeout in either case.
+// The first failure ends the wait for the API server, and startup_timeout does; *ready* waits for startup_timeout in
+// either case.
 func TestStartWaitsForTheFirstFailureAndForStartupTimeout(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -92,7 +93,6 @@ func TestStartWaitsForTheFirstFailureAndForStartupTimeout(t *testing.T) {
 	}
 }
 
-// *ready* asks one handler of a Corefile and takes its word for all of them. Between the start-ups of two server blocks it must not be told
 // that all is well: it never asks again.
 func TestReadyIsTheGenerations(t *testing.T) {
 	c := controller(t, "headless a.local {\nmanifests $CLUSTER\n}")

@@ -12,7 +12,8 @@ import (
 
 const guest = "headless cluster.local {\nmanifests $CLUSTER\nttl 7\n}"
 
-// An AAAA of an IPv4-only pod that were handed on would come back NXDOMAIN and poison the A answer: a guest answers every type of its names.
+// An AAAA of an IPv4-only pod that were handed on would come back NXDOMAIN and poison the A answer: a guest answers
+// every type of its names.
 func TestGuestAnswersPeers(t *testing.T) {
 	h := open(t, guest, new(behind))
 	const noData = "authority:\nSOA cluster.local."

@@ -99,7 +99,8 @@ func manifest(t testing.TB, text string) string {
 	return path
 }
 
-// controller reads stanzas as a server block for the root has them. In them $CLUSTER is the file with the test's cluster.
+// controller reads stanzas as a server block for the root has them. In them $CLUSTER is the file with the test's
+// cluster.
 func controller(t testing.TB, stanzas string) *caddy.Controller {
 	t.Helper()
 	if strings.Contains(stanzas, "$CLUSTER") {

@@ -39,8 +39,8 @@ func TestNamespacesServicesAndPeersOfOddNames(t *testing.T) {
 	})
 }
 
-// A search list with svc.cluster.local in it makes google.com.svc.cluster.local of google.com. Whoever may choose the names of namespaces
-// captures it with a Service google, and here with a pod, too.
+// A search list with svc.cluster.local in it makes google.com.svc.cluster.local of google.com. Whoever may choose the
+// names of namespaces captures it with a Service google, and here with a pod, too.
 func TestNamespaceCalledLikeATopLevelDomain(t *testing.T) {
 	h := openFor(t, "cluster.local", "", svc("com/shop", none), eps("com/shop", "v4", web, "10.66.0.1 pod=google"), svc("default/com", none), eps("default/com", "v4", web, "10.66.0.2 pod=google"))
 	checkAll(t, h, []row{

@@ -42,8 +42,8 @@ func (k kubernetes) Names(r *dns.Msg) []string {
 	return names
 }
 
-// exposed lists the namespaces that *kubernetes* is limited to, sorted; none if it is not. Only a field of it says so, and
-// importing *kubernetes* would register it.
+// exposed lists the namespaces that *kubernetes* is limited to, sorted; none if it is not. Only a field of it says
+// so, and importing *kubernetes* would register it.
 func exposed(handler plugin.Handler) []string {
 	v := reflect.Indirect(reflect.ValueOf(handler))
 	if v.Kind() != reflect.Struct {

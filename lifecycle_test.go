@@ -23,8 +23,8 @@ import (
 	"github.com/coredns-headless/headless/plugin/source"
 )
 
-// Two plugins that stand behind headless in CoreDNS's order. In the tests kubernetes is the one that says what its zones'
-// SOA is, and erratic is one that cannot start. Both call late before they are done.
+// Two plugins that stand behind headless in CoreDNS's order. In the tests kubernetes is the one that says what its
+// zones' SOA is, and erratic is one that cannot start. Both call late before they are done.
 func init() {
 	plugin.Register("kubernetes", func(c *caddy.Controller) error {
 		dnsserver.GetConfig(c).AddPlugin(func(plugin.Handler) plugin.Handler { return fakeKubernetes{} })
@@ -73,8 +73,9 @@ func corefile(text string) caddy.Input {
 	return caddy.CaddyfileInput{Contents: []byte(text), Filepath: "Corefile", ServerTypeName: "dns"}
 }
 
-// loopback is an address of this process's own: all of 127.0.0.0/8 is loopback, and a process's number has at most 22 bits. CoreDNS
-// binds port 0 with SO_REUSEPORT, and so Linux may give two tests that run at once one port of one address.
+// loopback is an address of this process's own: all of 127.0.0.0/8 is loopback, and a process's number has at most 22
+// bits. CoreDNS binds port 0 with SO_REUSEPORT, and so Linux may give two tests that run at once one port of one
+// address.
 func loopback(net byte) string {
 	pid := os.Getpid()
 	return netip.AddrFrom4([4]byte{127, net | byte(pid>>16), byte(pid >> 8), byte(pid)}).String()
@@ -100,8 +101,8 @@ func run(t *testing.T, text string) *caddy.Instance {
 	return i
 }
 
-// serves waits until every server of i answers, since CoreDNS forgets a server that is stopped before it has begun. Its sockets are bound
-// already: the query stays there until somebody reads it.
+// serves waits until every server of i answers, since CoreDNS forgets a server that is stopped before it has begun.
+// Its sockets are bound already: the query stays there until somebody reads it.
 func serves(t *testing.T, i *caddy.Instance) {
 	t.Helper()
 	for _, s := range i.Servers() {
@@ -297,7 +298,8 @@ func TestSourceOfADeadGenerationEndsWithTheNextStart(t *testing.T) {
 	running(t, "stopped", 0)
 }
 
-// A reload with the same kubeconfig keeps the client; one whose text changed (another server, another token) wants a new one.
+// A reload with the same kubeconfig keeps the client; one whose text changed (another server, another token) wants a
+// new one.
 func TestReloadWithAChangedKubeconfigBeginsAnotherSource(t *testing.T) {
 	path := kubeconfigFor(t, "here", "http://127.0.0.1:1")
 	text := block("a.local", "headless a.local {\nkubeconfig "+path+"\nstartup_timeout 0s\n}\nkubernetes")

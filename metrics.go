@@ -11,7 +11,8 @@ import (
 
 // resultNames are those of zone.Result.
 var resultNames = [...]string{
-	zone.Answered: "answer", zone.NoData: "nodata", zone.NXDomain: "nxdomain", zone.ServFail: "servfail", zone.Passed: "next",
+	zone.Answered: "answer", zone.NoData: "nodata", zone.NXDomain: "nxdomain", zone.ServFail: "servfail",
+	zone.Passed: "next",
 }
 
 // lookups is bound to its labels when a Corefile is read: finding a counter by labels takes a lock.

@@ -33,8 +33,8 @@ const (
 	web  = "{name: web, port: 80, protocol: TCP}"
 )
 
-// eps is a manifest of an EndpointSlice of the Service namespace/name; part tells the slices of one apart. Ports are in YAML. An endpoint
-// is its addresses, divided by commas, and what else it has: host=, pod= or unready.
+// eps is a manifest of an EndpointSlice of the Service namespace/name; part tells the slices of one apart. Ports are
+// in YAML. An endpoint is its addresses, divided by commas, and what else it has: host=, pod= or unready.
 func eps(key, part, ports string, endpoints ...string) string {
 	ns, service, _ := strings.Cut(key, "/")
 	var b strings.Builder
@@ -75,9 +75,10 @@ type row struct {
 	name  string // or "", where that of the query says it
 	qname string
 	qtype uint16
-	// want is the rcode where it is not NOERROR, TC where that is set, and the records in presentation format, one a line. They are those of the answer up to a line
-	// "authority:" or "additional:". @ is the query's name, > the last target before, $ the TTL and the class; SOA and a zone is that
-	// zone's SOA record. "next" is the reply of the plugin behind, SERVFAIL and REFUSED nothing written.
+	// want is the rcode where it is not NOERROR, TC where that is set, and the records in presentation format, one a
+	// line. They are those of the answer up to a line "authority:" or "additional:". @ is the query's name, > the
+	// last target before, $ the TTL and the class; SOA and a zone is that zone's SOA record. "next" is the reply of
+	// the plugin behind, SERVFAIL and REFUSED nothing written.
 	want string
 }
 

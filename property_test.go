@@ -119,7 +119,8 @@ func eachCluster(t *testing.T, n uint64, f func(t *testing.T, h *Headless, objec
 	}
 }
 
-// believed are the addresses at a name, of one family: what h says or, where h leaves it to *kubernetes*, what that does.
+// believed are the addresses at a name, of one family: what h says or, where h leaves it to *kubernetes*, what that
+// does.
 func believed(h *Headless, objects []object.Object, name string, qtype uint16) (list []string) {
 	b := h.Next.(*behind)
 	b.asked = 0
@@ -162,7 +163,8 @@ func ofKubernetes(objects []object.Object, name string, qtype uint16) (list []st
 	return list
 }
 
-// Every name that a PTR record tells leads to that address and no other; and there is a record wherever there is such a name.
+// Every name that a PTR record tells leads to that address and no other; and there is a record wherever there is such
+// a name.
 func TestEveryPTRLeadsBack(t *testing.T) {
 	told := 0
 	eachCluster(t, 60, func(t *testing.T, h *Headless, objects []object.Object) {
@@ -192,7 +194,8 @@ func TestEveryPTRLeadsBack(t *testing.T) {
 	}
 }
 
-// candidates are the names that an address may point to: of peers of one namespace, in the zones that they are answered in.
+// candidates are the names that an address may point to: of peers of one namespace, in the zones that they are
+// answered in.
 func candidates(h *Headless, objects []object.Object, addr netip.Addr) (list []string) {
 	services := make(map[string]*object.Service)
 	for _, o := range objects {
@@ -288,8 +291,8 @@ func set(h *Headless, name string, qtype uint16) (list []string) {
 	return list
 }
 
-// Wherever an answer has an address at a name, in any section, asking for that name says so too: whatever other suffix or name
-// server has the name.
+// Wherever an answer has an address at a name, in any section, asking for that name says so too: whatever other
+// suffix or name server has the name.
 func TestEveryAddressIsWhatAskingItsNameSays(t *testing.T) {
 	told := 0
 	eachCluster(t, 20, func(t *testing.T, h *Headless, _ []object.Object) {

@@ -170,7 +170,6 @@ func TestPTRBeforeTheFirstSync(t *testing.T) {
 	checkAll(t, h, []row{{"gone", nimbus, dns.TypePTR, "next"}})
 }
 
-// *kubernetes* knows the endpoints of every Service: where it has a name of another namespace, that stands. Whoever may write
 // EndpointSlices could else give a PTR record to a pod that no headless Service of its own namespace has.
 func TestPTRLeavesAnAddressToTheNamespaceThatKubernetesNames(t *testing.T) {
 	h := openFor(t, "cluster.local 10.244.0.0/16", "suffix k.test svc.cluster.local", pointed...)

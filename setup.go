@@ -82,7 +82,8 @@ func (h *Headless) serve(listening []netip.Addr, behind backend) {
 	}
 }
 
-// warn warns of stanzas that answer for namespaces which *kubernetes* does not. It answers for those given, or for all.
+// warn warns of stanzas that answer for namespaces which *kubernetes* does not. It answers for those given, or for
+// all.
 func (h *Headless) warn(namespaces []string) {
 	for _, s := range h.stanzas {
 		other := func(ns string) bool { return !slices.Contains(namespaces, ns) }

@@ -46,7 +46,8 @@ func (g *generation) open(s *stanza, root string) error {
 	digest, name := "", "service account"+only
 	if s.Kubeconfig == "" {
 		if cfg, err = rest.InClusterConfig(); err != nil {
-			return fmt.Errorf("not in a pod with a service account (%w): give kubeconfig KUBECONFIG or manifests PATH", err)
+			return fmt.Errorf("not in a pod with a service account (%w): "+
+				"give kubeconfig KUBECONFIG or manifests PATH", err)
 		}
 	} else {
 		name = strings.TrimSpace("kubeconfig "+s.Kubeconfig+" "+s.Context) + only
@@ -84,8 +85,8 @@ func (g *generation) keep(s *stanza, root string) error {
 	if first == nil {
 		g.snapshots[s.snapshot] = s
 	} else if first.source != s.source {
-		return fmt.Errorf("snapshot %q is used by another stanza: give each kubeconfig and set of namespaces its own file",
-			s.snapshot)
+		return fmt.Errorf("snapshot %q is used by another stanza: "+
+			"give each kubeconfig and set of namespaces its own file", s.snapshot)
 	}
 	return nil
 }

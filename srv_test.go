@@ -125,7 +125,8 @@ func TestSRVOfAGuest(t *testing.T) {
 	})
 }
 
-// Of a suffix as long as they may be, some names do not fit in a message (RFC 1035 section 2.3.4). Nothing points at them.
+// Of a suffix as long as they may be, some names do not fit in a message (RFC 1035 section 2.3.4). Nothing points at
+// them.
 func TestSRVLeavesOutWhatNoMessageCanCarry(t *testing.T) {
 	long := strings.Repeat("a.", 92) + "zone." // 189 octets as written, 190 on the wire
 	fits, over := strings.Repeat("f", 61), strings.Repeat("o", 62)

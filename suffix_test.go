@@ -151,8 +151,8 @@ func TestLongestSuffixWins(t *testing.T) {
 	}
 }
 
-// A suffix may lie above the cluster zone, such as the company's domain that holds it. What is in the cluster zone stays
-// as it was.
+// A suffix may lie above the cluster zone, such as the company's domain that holds it. What is in the cluster zone
+// stays as it was.
 func TestSuffixAboveTheClusterZoneDoesNoHarm(t *testing.T) {
 	h := open(t, "headless cluster.example.org {\nttl 7\nmanifests $CLUSTER\nsuffix example.org default.svc.cluster.example.org\n}", new(behind))
 	checkAll(t, h, []row{
@@ -229,8 +229,8 @@ func TestClientThatWentAwayIsNoError(t *testing.T) {
 	}
 }
 
-// What lies between two origins has a name below it, so it exists (RFC 8020): a resolver that asks label by label would
-// give up at NXDOMAIN.
+// What lies between two origins has a name below it, so it exists (RFC 8020): a resolver that asks label by label
+// would give up at NXDOMAIN.
 func TestNameAboveANestedOriginIsAnEmptyNonTerminal(t *testing.T) {
 	h := openFor(t, "cluster.local.here.org", "suffix s.test default.svc.cluster.local.here.org\nsuffix a.b.s.test default.svc.cluster.local.here.org\n"+
 		"suffix org default.svc.cluster.local.here.org", svc("default/nginx", none))

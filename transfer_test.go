@@ -334,7 +334,8 @@ func notifying() int {
 	return bytes.Count(stacks[:runtime.Stack(stacks, true)], []byte("created by github.com/coredns-headless/headless.(*Headless).notify "))
 }
 
-// Only what serves speaks to secondaries, which then come and ask it: neither an instance that starts, nor one that cannot.
+// Only what serves speaks to secondaries, which then come and ask it: neither an instance that starts, nor one that
+// cannot.
 func TestServerFeedsSecondaries(t *testing.T) {
 	addr, told := secondary(t)
 	path := manifest(t, strings.Join(moved, ""))

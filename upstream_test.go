@@ -103,8 +103,9 @@ func TestNothingBehindRefuses(t *testing.T) {
 	}
 }
 
-// Where no plugin serves the target of an ExternalName Service, the answer says where it leads, as any authority does that does not
-// serve the target (RFC 1034 section 4.3.2). Where a plugin fails to, it does not: many clients take a CNAME alone for no address.
+// Where no plugin serves the target of an ExternalName Service, the answer says where it leads, as any authority does
+// that does not serve the target (RFC 1034 section 4.3.2). Where a plugin fails to, it does not: many clients take a
+// CNAME alone for no address.
 func TestExternalNameThatNoPluginServes(t *testing.T) {
 	h := openFor(t, "cluster.local", externalSuffixes, externals()...)
 	h.upstream.lookup = func(ctx context.Context, state request.Request, name string, qtype uint16) (*dns.Msg, error) {

@@ -54,8 +54,8 @@ func (s *Set) Explain(q dns.Question) (steps Steps) {
 func (o *Origin) explain(s *Steps, p *tree.Path, n *dnsname.Name, labels int, transfer bool) bool {
 	if o.guest {
 		s.Origin = "cluster zone " + o.zone
-		s.add("the name is in the cluster zone %s, where headless answers only names of peers that no other plugin has",
-			o.zone)
+		s.add("the name is in the cluster zone %s, where headless answers only names of peers "+
+			"that no other plugin has", o.zone)
 		switch {
 		case !o.guestPath(p, n, labels):
 			s.add("it is not a peer's name: those are PEER.NAMESPACE.svc.%s and POD.SERVICE.NAMESPACE.svc.%[1]s",

@@ -179,7 +179,8 @@ func (d *Decision) Target() string { return d.chase.target }
 
 // Finish decides what to write, once CoreDNS has answered; m is nil where it has not.
 func (d *Decision) Finish(m *dns.Msg) Decision {
-	c := d.chase
+	c := *d.chase
+	c.answer = slices.Clip(c.answer)
 	out := Decision{Origin: d.Origin}
 	switch {
 	case m != nil && (m.Rcode == dns.RcodeSuccess || m.Rcode == dns.RcodeNameError):

@@ -52,10 +52,11 @@ func (s *Set) network(addr netip.Addr) *network {
 	return nil
 }
 
-// pointer is the one name that an address points back to, which r asks for: a peer's short name under the first suffix that
-// has it, else its name below its Service in the cluster zone. The name leads to that address and to no other, or software
-// that checks would refuse it. An address that several namespaces have gets no name: whoever may write EndpointSlices in one
-// namespace could otherwise name the pods of another. *kubernetes* also knows Services that are not headless.
+// pointer is the one name that an address points back to, which r asks for: a peer's short name under the first
+// suffix that has it, else its name below its Service in the cluster zone. The name leads to that address and to no
+// other, or software that checks would refuse it. An address that several namespaces have gets no name: whoever may
+// write EndpointSlices in one namespace could otherwise name the pods of another. *kubernetes* also knows Services
+// that are not headless.
 func (s *Set) pointer(st *stanza, addr netip.Addr, r *dns.Msg) (string, bool) {
 	holders := st.Tree.Holders(addr)
 	if len(holders) == 0 || severalNamespaces(holders) || s.isOfAnother(st, holders[0].Namespace, r) {
@@ -86,7 +87,8 @@ func (s *Set) pointer(st *stanza, addr netip.Addr, r *dns.Msg) (string, bool) {
 	return "", false
 }
 
-// isOfAnother reports whether the plugin behind has a name outside the namespace for the address that r asks the name of.
+// isOfAnother reports whether the plugin behind has a name outside the namespace for the address that r asks the name
+// of.
 func (s *Set) isOfAnother(st *stanza, namespace string, r *dns.Msg) bool {
 	if s.behind == nil {
 		return false
