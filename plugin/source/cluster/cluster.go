@@ -54,7 +54,7 @@ func Open(name string, config *rest.Config, namespaces []string) (*source.Source
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	config.QPS = -1 // no limit: many namespaces list at once, and reflectors back off by themselves
-	client := &http.Client{Transport: &lateTransport{config: config}}
+	client := &http.Client{Transport: &lateTransport{config: config}, CheckRedirect: sameServer}
 	core, err := coreclient.NewForConfigAndClient(config, client)
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)

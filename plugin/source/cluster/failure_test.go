@@ -287,6 +287,28 @@ func TestUnreachableServerIsSaidOnce(t *testing.T) {
 	})
 }
 
+// A redirect to another server would give it the token, and the log says why it is not followed.
+func TestRedirectToAnotherServerIsRefused(t *testing.T) {
+	for _, to := range []string{"https://elsewhere.test/", "http://elsewhere.test/"} {
+		bubble(t, to, func(t *testing.T) {
+			log := captureLog(t)
+			s := filled(t)
+			w := synced(t, s)
+			s.setRefuse(func(w http.ResponseWriter, _ call) bool {
+				w.Header().Set("Location", to)
+				w.WriteHeader(http.StatusTemporaryRedirect)
+				return true
+			})
+			s.cut()
+			time.Sleep(2 * backoff().Duration)
+			if len(log.with("redirect to", "refused: it would get the token")) == 0 {
+				t.Errorf("log: %q", log.with())
+			}
+			expect(t, w, whole)
+		})
+	}
+}
+
 // Where a refusal says when to come back, client-go comes back by itself, ten times, at once for 0. Reflectors do so
 // when they back off.
 func TestRetryAfterChangesNothing(t *testing.T) {

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"net/http"
 	"sync"
 
@@ -52,3 +53,17 @@ func newTransport(config *rest.Config) (http.RoundTripper, error) {
 	}
 	return rest.TransportFor(config)
 }
+
+// sameServer follows a redirect on the same server only. The transport adds the bearer token to every request, so another
+// host would get it, and so would a listener if the redirect left TLS.
+func sameServer(r *http.Request, via []*http.Request) error {
+	if to, from := r.URL, via[0].URL; to.Host != from.Host || to.Scheme != from.Scheme {
+		return fmt.Errorf("redirect to %s://%s refused: it would get the token", to.Scheme, to.Host)
+	}
+	if len(via) > maxRedirects {
+		return fmt.Errorf("more than %d redirects", maxRedirects)
+	}
+	return nil
+}
+
+const maxRedirects = 3
