@@ -149,8 +149,10 @@ func (l *listing) has(a netip.Addr, parts ...string) bool {
 }
 
 // types are the names of types of Services.
-var types = [...]string{object.Headless: "headless", object.ClusterIP: "ClusterIP",
-	object.ExternalName: "ExternalName"}
+var types = [...]string{
+	object.Headless: "headless", object.ClusterIP: "ClusterIP",
+	object.ExternalName: "ExternalName",
+}
 
 func (l *listing) addTree(t *tree.Tree, origins []*Origin) {
 	for r := range t.Browse() {

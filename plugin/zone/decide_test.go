@@ -26,7 +26,8 @@ func objects(t *testing.T) (list []object.Object) {
 		&corev1.Service{ObjectMeta: meta("out"), Spec: corev1.ServiceSpec{
 			Type: corev1.ServiceTypeExternalName, ExternalName: "www.example.net",
 		}},
-		&discoveryv1.EndpointSlice{ObjectMeta: meta("nginx-1"), AddressType: discoveryv1.AddressTypeIPv4,
+		&discoveryv1.EndpointSlice{
+			ObjectMeta: meta("nginx-1"), AddressType: discoveryv1.AddressTypeIPv4,
 			Endpoints: []discoveryv1.Endpoint{{
 				Addresses: []string{"10.0.0.1"}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: "web-0"},
 			}},
