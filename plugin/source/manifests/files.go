@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -23,13 +22,13 @@ func (s signature) is(was signature) bool {
 		s.info.ModTime().Equal(was.info.ModTime()) && os.SameFile(s.info, was.info)
 }
 
-// look lists the files, and calls fail for each path that it cannot look at.
-func (p *poller) look(fail func(path string, err error)) map[string]signature {
-	seen := make(map[string]signature)
+// look lists the files, and says of each path that it cannot look at why.
+func (p *poller) look() (seen map[string]signature, failed map[string]error) {
+	seen, failed = make(map[string]signature), make(map[string]error)
 	for _, path := range p.paths {
 		info, err := os.Stat(path)
 		if err != nil {
-			fail(path, pathError(path, err))
+			failed[path] = pathError(path, err)
 			continue
 		}
 		target, _ := filepath.EvalSymlinks(path) // an error shows when the file is read
@@ -39,47 +38,40 @@ func (p *poller) look(fail func(path string, err error)) map[string]signature {
 		}
 		entries, err := os.ReadDir(path)
 		if err != nil {
-			fail(path, pathError(path, err))
-			continue
+			failed[path] = pathError(path, err)
 		}
 		for _, e := range entries {
 			name := filepath.Join(path, e.Name())
 			if strings.HasPrefix(e.Name(), ".") || !slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name)) {
 				continue
 			}
-			if sig, ok := p.sign(name, e); ok {
-				sig.target = target + sig.target
-				seen[name] = sig
+			// A name that was a file before counts as one as long as the folder has it: if it is a link to nowhere or a
+			// folder now, reading it fails.
+			_, was := p.files[name]
+			info, err := os.Stat(name)
+			if err != nil && was {
+				info, err = os.Lstat(name)
 			}
+			if err != nil || info.IsDir() && !was {
+				continue
+			}
+			sig := signature{info: info, target: target}
+			if e.Type()&fs.ModeSymlink != 0 { // for others this would look at every folder above them
+				to, _ := filepath.EvalSymlinks(name) // an error shows when the file is read
+				sig.target += to
+			}
+			seen[name] = sig
 		}
 	}
-	return seen
+	return seen, failed
 }
 
-// sign looks at a file of a folder. A name that was a file before counts as one as long as the folder has it: if it
-// is a link to nowhere or a folder now, reading it fails.
-func (p *poller) sign(path string, e fs.DirEntry) (sig signature, ok bool) {
-	info, err := os.Stat(path)
-	if _, was := p.files[path]; !was && (err != nil || info.IsDir()) {
-		return sig, false // it is gone, or leads nowhere yet
-	}
-	if err != nil {
-		if info, err = os.Lstat(path); err != nil {
-			return sig, false
-		}
-	}
-	sig.info = info
-	if e.Type()&fs.ModeSymlink != 0 { // for others this would look at every folder above them
-		sig.target, _ = filepath.EvalSymlinks(path) // an error shows when the file is read
-	}
-	return sig, true
-}
+// errUnreadable is why a path is not even a bad file.
+var errUnreadable = errors.New("give YAML or JSON files, or folders of them")
 
 func pathError(path string, err error) error {
 	if pe := new(fs.PathError); errors.As(err, &pe) {
 		err = pe.Err
 	}
-	return &fs.PathError{
-		Op: "manifests", Path: strconv.Quote(path), Err: fmt.Errorf("%w; give YAML or JSON files, or folders of them", err),
-	}
+	return fmt.Errorf("manifests %q: %w; %w", path, err, errUnreadable)
 }

@@ -1,12 +1,14 @@
 package manifests
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 	"weak"
 
 	"sigs.k8s.io/yaml"
@@ -104,14 +106,13 @@ func readBoth(t *testing.T, text string) (*decoder, error) {
 			t.Errorf("error %q, in\n%s", err, text)
 		}
 	}
-	for _, doc := range documents([]byte(text)) {
-		if doc = want.contents(doc); len(doc) == 0 || wantErr != nil {
-			continue
-		}
-		if isFlow.Match(doc) || notText(doc) >= 0 {
+	for _, doc := range documents([]byte(strings.TrimPrefix(text, "\ufeff"))) {
+		if isFlow(doc) || !utf8.Valid(doc) || bytes.ContainsFunc(doc, isControl) {
 			return got, err // of another parser, or of none
 		}
-		wantErr = want.readWhole(doc)
+		if wantErr == nil {
+			wantErr = want.readWhole(doc)
+		}
 	}
 	switch {
 	case got.document == 0: // nothing there
@@ -237,7 +238,7 @@ func TestDumpIsReadItemByItem(t *testing.T) {
 			if (err != nil) != tt.bad || !tt.bad && len(d.objects) != 2*services {
 				t.Errorf("%d objects, error %v", len(d.objects), err)
 			}
-			if largest > len(text)/services+100 {
+			if largest > max(len(text), len(y))/services+100 {
 				t.Errorf("the parser of YAML had %d of %d octets at once", largest, len(text))
 			}
 			each := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(text))

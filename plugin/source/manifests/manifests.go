@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -36,34 +35,33 @@ func Open(name string, paths, namespaces []string) (*source.Source, error) {
 }
 
 func open(name string, paths, namespaces []string) (*poller, error) {
-	p := newPoller(source.New(name, namespaces), paths, namespaces)
-	var err error
-	p.seen = p.look(func(_ string, e error) { err = e })
-	for _, path := range slices.Sorted(maps.Keys(p.seen)) {
-		if err == nil {
-			p.files[path], err = p.read(path)
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	p.next = maps.Clone(p.seen)
-	p.apply()
-	return p, nil
-}
-
-func newPoller(s *source.Source, paths, namespaces []string) *poller {
 	p := &poller{
-		source: s, namespaces: namespaces, files: make(map[string][]object.Object), seen: make(map[string]signature),
+		source: source.New(name, namespaces), namespaces: namespaces, files: make(map[string][]object.Object),
 		lookErrors: make(map[string]string), readErrors: make(map[string]string),
 	}
 	for _, path := range paths {
 		p.paths = append(p.paths, filepath.Clean(path))
 	}
 	for _, ns := range source.Scopes(namespaces) {
-		p.writers = append(p.writers, s.Tree().Writer(ns))
+		p.writers = append(p.writers, p.source.Tree().Writer(ns))
 	}
-	return p
+	var failed map[string]error
+	p.seen, failed = p.look()
+	for _, path := range p.paths {
+		if err := failed[path]; err != nil {
+			return nil, err
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(p.seen)) {
+		objects, err := p.read(path)
+		if err != nil {
+			return nil, err
+		}
+		p.files[path] = objects
+	}
+	p.next = maps.Clone(p.seen)
+	p.apply()
+	return p, nil
 }
 
 // poller looks at files again and again, and reads those that changed.
@@ -96,15 +94,9 @@ func (p *poller) poll(ctx context.Context) {
 
 // refresh reads the files that changed, and drops those that are gone, once they have not changed for one interval.
 func (p *poller) refresh() {
-	failed := make(map[string]bool)
-	seen := p.look(func(path string, err error) {
-		failed[path] = true
-		p.report(p.lookErrors, path, err)
-	})
+	seen, failed := p.look()
 	for _, path := range p.paths {
-		if !failed[path] {
-			p.report(p.lookErrors, path, nil)
-		}
+		p.report(p.lookErrors, path, failed[path])
 	}
 	last := p.next
 	p.next = seen
@@ -112,7 +104,7 @@ func (p *poller) refresh() {
 	for path := range p.seen {
 		_, now := seen[path]
 		_, before := last[path]
-		if now || before || failed[path] || failed[filepath.Dir(path)] {
+		if now || before || failed[path] != nil || failed[filepath.Dir(path)] != nil {
 			continue
 		}
 		delete(p.seen, path)
@@ -126,7 +118,7 @@ func (p *poller) refresh() {
 		}
 		objects, err := p.read(path)
 		p.report(p.readErrors, path, err)
-		if errors.As(err, new(*fs.PathError)) {
+		if errors.Is(err, errUnreadable) {
 			continue // the file may be unchanged when it can be read
 		}
 		p.seen[path] = sig
@@ -163,11 +155,7 @@ func (p *poller) read(path string) ([]object.Object, error) {
 	if err := d.decode(content); err != nil {
 		return nil, fmt.Errorf("manifests %q: %w", path, err)
 	}
-	left := make(map[object.Key]error) // an object that the file has twice counts once
-	for _, o := range d.left {
-		left[o.key] = o.err
-	}
-	for k, err := range left {
+	for k, err := range d.left {
 		p.source.Skip(k, err)
 	}
 	return d.objects, nil

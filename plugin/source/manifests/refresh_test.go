@@ -10,15 +10,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/coredns-headless/headless/plugin/source"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
 
 // following is a poller of manifests that the test moves on by itself.
 func following(t *testing.T, paths ...string) *poller {
 	t.Helper()
-	m := newPoller(source.New("test", nil), paths, nil)
-	m.settle()
+	m, err := open("test", paths, nil)
+	must(t, err)
 	if !m.source.Tree().IsDone() {
 		t.Fatal("nothing was read")
 	}
