@@ -26,6 +26,7 @@ type decoder struct {
 	left    map[object.Key]error // the objects that have no name in DNS, and why
 	// document counts from 1. line is that of the text at hand, and in the end that of the error.
 	document, line int
+	depth          int // of the list at hand in others
 	toJSON         func([]byte) ([]byte, error) // yaml.YAMLToJSONStrict; tests look at what it is given
 }
 
@@ -156,6 +157,9 @@ func (d *decoder) readJSON(text []byte) error {
 	}
 }
 
+// maxDepth is how deep lists may stand in lists. Each is read once more than the one that it is in.
+const maxDepth = 3
+
 // list is an object as far as lists differ from others.
 type list struct {
 	metav1.TypeMeta
@@ -214,7 +218,11 @@ func (d *decoder) readObject(text []byte, t metav1.TypeMeta) error {
 		d.line = first
 	case err != nil:
 		return err
+	case isList && d.depth == maxDepth:
+		return fmt.Errorf("a list is in more than %d others", maxDepth-1)
 	case isList:
+		d.depth++
+		defer func() { d.depth-- }()
 		at := 0
 		for _, v := range l.Items {
 			from := cap(text) - cap(v)

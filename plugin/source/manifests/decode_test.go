@@ -209,6 +209,10 @@ func TestBadManifestNamesDocumentAndLine(t *testing.T) {
 		{name: "items no list in JSON", text: "{\"kind\": \"List\",\n\"items\": {}}\n", want: "document 2, line 7: not what the API allows: json: cannot unmarshal object into Go struct field list.items of type []manifests.value"},
 		{name: "an item without a kind", text: "apiVersion: v1\nkind: List\nitems:\n- kind: Pod\n- metadata: {}\n", want: "document 2, line 10: kind \"\" is missing or cut off" + allowed},
 		{name: "items twice", text: "{\"kind\": \"List\",\n\"items\": [],\n\"items\": []}\n", want: `document 2, line 6: duplicate field "items"`},
+		{
+			name: "too many lists in lists", text: strings.Repeat(`{"kind": "List", "items": [`, 4) + strings.Repeat("]}", 4),
+			want: "document 2, line 6: a list is in more than 2 others",
+		},
 		// Two dumps in one document: the second is never lost in silence.
 		{name: "JSON behind YAML", text: "kind: Pod\n{\"kind\": \"Pod\"}\n", want: "document 2, line 7: could not find expected ':'"},
 		{name: "YAML behind JSON", text: "{\"kind\": \"Pod\"}\nkind: Pod\n", want: "document 2, line 7: not an object" + allowed},
