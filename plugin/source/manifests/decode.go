@@ -26,7 +26,7 @@ type decoder struct {
 	left    map[object.Key]error // the objects that have no name in DNS, and why
 	// document counts from 1. line is that of the text at hand, and in the end that of the error.
 	document, line int
-	depth          int // of the list at hand in others
+	depth          int                          // of the list at hand in others
 	toJSON         func([]byte) ([]byte, error) // yaml.YAMLToJSONStrict; tests look at what it is given
 }
 
