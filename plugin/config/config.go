@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/plugin"
 )
 
 // Stanza is one valid headless stanza. Domain names in it are fully qualified and in lower case.
@@ -105,7 +106,7 @@ const (
 
 // Parse parses all headless stanzas of a server block.
 func Parse(c *caddy.Controller) ([]Stanza, error) {
-	served := origins(c.ServerBlockKeys)
+	served := plugin.OriginsFromArgsOrServerBlock(nil, c.ServerBlockKeys)
 	var list []Stanza
 	for c.Next() {
 		p := parser{Controller: c, served: served}

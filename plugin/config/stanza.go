@@ -240,11 +240,6 @@ func zoneName(s string) (string, error) {
 	return hosts[0], nil
 }
 
-// origins returns the zones of a server block's keys, such as dns://example.org.:53.
-func origins(keys []string) []string {
-	return plugin.OriginsFromArgsOrServerBlock(nil, keys)
-}
-
 // quote puts s in the quotes of CoreDNS's error messages, and escapes what would not be one printable line.
 func quote(s string) string {
 	q := strconv.Quote(s)

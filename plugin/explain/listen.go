@@ -21,9 +21,7 @@ type listener struct {
 	server *http.Server
 	done   chan struct{}
 	addr   net.Addr
-
-	mu    sync.Mutex
-	users []*user // those of the newest generation last
+	users  []*user // those of the newest generation last
 }
 
 type user struct {
@@ -38,7 +36,7 @@ func (l *Listeners) Acquire(address string, generation any, s Server) (addr net.
 	defer l.mu.Unlock()
 	ln := l.open[address]
 	if ln == nil {
-		if ln, err = listen(address); err != nil {
+		if ln, err = l.listen(address); err != nil {
 			return nil, nil, fmt.Errorf("explain: %w", err)
 		}
 		if l.open == nil {
@@ -47,37 +45,35 @@ func (l *Listeners) Acquire(address string, generation any, s Server) (addr net.
 		l.open[address] = ln
 	}
 	u := &user{generation, s}
-	ln.mu.Lock()
-	defer ln.mu.Unlock()
 	ln.users = append(ln.users, u)
 	return ln.addr, func() { l.release(address, ln, u) }, nil
 }
 
-func listen(address string) (*listener, error) {
-	ln, err := net.Listen("tcp", address) //nolint:noctx // it does not wait: an address needs no look-up
+func (l *Listeners) listen(address string) (*listener, error) {
+	socket, err := net.Listen("tcp", address) //nolint:noctx // it does not wait: an address needs no look-up
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{done: make(chan struct{}), addr: ln.Addr()}
+	ln := &listener{done: make(chan struct{}), addr: socket.Addr()}
 	host, _, _ := net.SplitHostPort(address)
-	l.server = &http.Server{
-		Handler: newHandler(host, l.servers), ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second,
+	ln.server = &http.Server{
+		Handler: newHandler(host, func() []Server { return l.newest(ln) }), ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second,
 		IdleTimeout: 30 * time.Second, MaxHeaderBytes: 8 << 10,
 	}
 	go func() {
-		defer close(l.done)
-		_ = l.server.Serve(ln) // it returns when it is closed
+		defer close(ln.done)
+		_ = ln.server.Serve(socket) // it returns when it is closed
 	}()
-	return l, nil
+	return ln, nil
 }
 
-// servers returns those of the newest generation.
-func (l *listener) servers() []Server {
+// newest returns the servers of the newest generation.
+func (l *Listeners) newest(ln *listener) []Server {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var list []Server
-	for _, u := range l.users {
-		if u.generation == l.users[len(l.users)-1].generation {
+	for _, u := range ln.users {
+		if u.generation == ln.users[len(ln.users)-1].generation {
 			list = append(list, u.server)
 		}
 	}
@@ -88,11 +84,8 @@ func (l *listener) servers() []Server {
 func (l *Listeners) release(address string, ln *listener, u *user) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	ln.mu.Lock()
 	ln.users = slices.DeleteFunc(ln.users, func(other *user) bool { return other == u })
-	last := len(ln.users) == 0
-	ln.mu.Unlock()
-	if last && l.open[address] == ln {
+	if len(ln.users) == 0 && l.open[address] == ln {
 		delete(l.open, address)
 		_ = ln.server.Close() // nobody could do anything about it
 		<-ln.done

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/coredns-headless/headless/plugin/dnsname"
 )
@@ -67,15 +68,7 @@ func FromEndpointSlice(o *discoveryv1.EndpointSlice) (*EndpointSlice, error) {
 		if p.Port == nil { // all ports (EndpointPort.port), so there is no number for a SRV record
 			continue
 		}
-		var name string
-		if p.Name != nil {
-			name = *p.Name
-		}
-		var protocol corev1.Protocol
-		if p.Protocol != nil {
-			protocol = *p.Protocol
-		}
-		if port, ok := newPort(name, protocol, *p.Port); ok {
+		if port, ok := newPort(ptr.Deref(p.Name, ""), ptr.Deref(p.Protocol, ""), *p.Port); ok {
 			s.Ports = append(s.Ports, port)
 		}
 	}
@@ -99,7 +92,7 @@ func trigger(o *metav1.ObjectMeta) int64 {
 // add appends an Endpoint for each address of e. It leaves out invalid addresses, and returns an error for the last of
 // them.
 func (s *EndpointSlice) add(e *discoveryv1.Endpoint) (err error) {
-	ep := Endpoint{Ready: e.Conditions.Ready == nil || *e.Conditions.Ready}
+	ep := Endpoint{Ready: ptr.Deref(e.Conditions.Ready, true)}
 	if r := e.TargetRef; r != nil && r.Kind == "Pod" && isPodName(r.Name) &&
 		(r.Namespace == "" || r.Namespace == s.key.Namespace) {
 		ep.Pod = dnsname.Lower(r.Name)
@@ -139,10 +132,11 @@ func isPodName(name string) bool {
 // dashed returns the label that the plugin kubernetes gives to an endpoint without a hostname: its address as written
 // in the slice, with dashes for dots and colons. It appends a 0 to a label that would end in a dash.
 func dashed(text string) string {
+	separator := ":"
 	if strings.Contains(text, ".") {
-		return dnsname.Lower(strings.ReplaceAll(text, ".", "-"))
+		separator = "."
 	}
-	d := dnsname.Lower(strings.ReplaceAll(text, ":", "-"))
+	d := dnsname.Lower(strings.ReplaceAll(text, separator, "-"))
 	if strings.HasSuffix(d, "-") {
 		d += "0"
 	}

@@ -96,10 +96,7 @@ type meta struct {
 	version uint64
 }
 
-// Key implements Object.
-func (m *meta) Key() Key { return m.key }
-
-// Version implements Object.
+func (m *meta) Key() Key        { return m.key }
 func (m *meta) Version() uint64 { return m.version }
 
 // newMeta returns the metadata of an object whose namespace, and name if it is a Service, can be labels of a domain
@@ -148,11 +145,10 @@ func newPort(name string, protocol corev1.Protocol, number int32) (Port, bool) {
 
 // ParseVersion parses a resourceVersion, which API servers make a number (KEP-5504). It returns 0 for anything else.
 func ParseVersion(s string) uint64 {
-	v, err := strconv.ParseUint(s, 10, 64)
-	if err != nil {
-		return 0
+	if v, err := strconv.ParseUint(s, 10, 64); err == nil {
+		return v
 	}
-	return v
+	return 0
 }
 
 // IsLabel reports whether s can be a label of a domain name: it has 1 to 63 octets (RFC 1035 section 2.3.4) and no

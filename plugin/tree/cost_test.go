@@ -180,7 +180,7 @@ func TestUnchangedEndpointsKeepTheirRecords(t *testing.T) {
 		list[i] = stateful(fmt.Sprintf("web-%d", i), addrOf(i))
 	}
 	s.Replace([]object.Object{headless("default/nginx", 1), sliceOf("default/nginx-1", "nginx", 1, list...)}, 1)
-	sl := s.slices[sliceKey("nginx-1")]
+	sl := s.held[sliceKey("nginx-1")].slice
 	before := sl.content.Load().endpoints
 
 	changed := append([]object.Endpoint{}, list[1:]...) // one gone, which moves all others
@@ -215,7 +215,7 @@ func TestSharedHostnameIsOneEntryASlice(t *testing.T) {
 		}
 		s.Set(sliceOf(fmt.Sprintf("default/nginx-%d", i), "nginx", 1, list...))
 	}
-	ns := tr.namespace(hashOf("default"), []byte("default"))
+	ns := child(&tr.namespaces, []byte("default"))
 	entriesOf := func(name string) int { return entriesUnder(&ns.peers, hashOf(name)) }
 	if n := entriesOf("db"); n != 20 {
 		t.Errorf("%d index entries for the hostname, want 20", n)

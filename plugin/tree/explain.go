@@ -24,7 +24,7 @@ func (t *Tree) Explain(p *Path, guest, notReady bool) []string {
 	if !t.Synced(p.Labels[0]) {
 		return []string{fmt.Sprintf("namespace %q is not synced yet, so its names are not known", name)}
 	}
-	ns := t.namespace(hashOfBytes(p.Labels[0]), p.Labels[0])
+	ns, svc, spec := t.at(p)
 	if ns == nil || ns.specs.Load() == 0 {
 		return []string{fmt.Sprintf("namespace %q has no Service", name)}
 	}
@@ -33,7 +33,6 @@ func (t *Tree) Explain(p *Path, guest, notReady bool) []string {
 		return list
 	}
 	x := string(p.Labels[1])
-	svc, spec := t.known(p)
 	if spec == nil {
 		list = append(list, fmt.Sprintf("namespace %q has no Service %q", name, x))
 		if p.N == 2 {
@@ -60,22 +59,20 @@ func (t *Tree) Explain(p *Path, guest, notReady bool) []string {
 
 // explain returns the step for the peer x directly below the namespace.
 func (n *namespace) explain(x []byte, notReady bool) string {
-	h := hashOfBytes(x)
-	leaf := n.peers.at(h)
-	var pod, host collector
-	pod.byPod(leaf, x, h, nil, nil)
-	host.byHost(leaf, x, h, nil, nil)
+	l := n.look(x)
+	pod := l.find(nil, x, byPod, Query{})
+	host := l.find(nil, x, byHost, Query{})
 	switch {
-	case pod.seen:
+	case pod.first != nil:
 		return pod.explain("name of a pod", x, notReady)
 	case host.ambiguous():
 		return fmt.Sprintf("host name %q is ambiguous: different pods of several Services have it", x)
-	case host.seen:
+	case host.first != nil:
 		return host.explain("host name of an endpoint", x, notReady)
 	}
 	none := fmt.Sprintf("no pod or endpoint of a headless Service in this namespace has the name or host name %q", x)
-	for _, other := range sorted(n.tree.namespaces.all, nameOfNamespace) {
-		if other.peer(x, h, Query{NotReady: true}).Status == Peer {
+	for _, other := range sorted(&n.tree.namespaces) {
+		if other.peer(x, Query{NotReady: true}).Status == Peer {
 			return none + fmt.Sprintf("; one in namespace %q has it", other.name)
 		}
 	}
@@ -91,20 +88,18 @@ func (s *service) explain(p *Path, spec *object.Service, guest, notReady bool) s
 		}
 		return fmt.Sprintf("the Service has no port %s.%s", p.Labels[3], x)
 	}
-	h := hashOfBytes(x)
-	leaf := s.ns.peers.at(h)
-	var pod, host collector
-	pod.byPod(leaf, x, h, s, nil)
-	host.byHost(leaf, x, h, s, nil)
+	l := s.ns.look(x)
+	pod := l.find(s, x, byPod, Query{})
+	host := l.find(s, x, byHost, Query{})
 	switch {
-	case guest && s.isHostname(leaf, x, h):
+	case guest && s.isHostname(l, x):
 		return fmt.Sprintf("%q is the host name or dashed address of a ready endpoint, "+
 			"so the name is left to the kubernetes plugin", x)
-	case guest && !pod.seen:
+	case guest && pod.first == nil:
 		return fmt.Sprintf("no pod of the Service has the name %q", x)
-	case guest, pod.seen && !host.ready:
+	case guest, pod.first != nil && !host.ready:
 		return pod.explain("name of a pod", x, notReady)
-	case host.seen:
+	case host.first != nil:
 		return host.explain("host name of an endpoint", x, notReady)
 	case s.hasPort(spec, x, nil):
 		return fmt.Sprintf("names of ports are below %s", x)
@@ -113,7 +108,7 @@ func (s *service) explain(p *Path, spec *object.Service, guest, notReady bool) s
 }
 
 // explain returns the step for the label x of a peer. The label is what.
-func (c *collector) explain(what string, x []byte, notReady bool) string {
+func (c *found) explain(what string, x []byte, notReady bool) string {
 	state := "ready"
 	switch {
 	case c.ready:
@@ -139,11 +134,11 @@ type Row struct {
 func (t *Tree) Browse() iter.Seq[Row] {
 	return func(yield func(Row) bool) {
 		var endpoints []object.Endpoint
-		for _, ns := range sorted(t.namespaces.all, nameOfNamespace) {
+		for _, ns := range sorted(&t.namespaces) {
 			if ns.specs.Load() > 0 && !yield(Row{Namespace: ns.name}) {
 				return
 			}
-			for _, svc := range sorted(ns.services.all, nameOfService) {
+			for _, svc := range sorted(&ns.services) {
 				spec := svc.spec.Load()
 				if spec == nil {
 					continue

@@ -26,48 +26,40 @@ func (t *Tree) Held() Held {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	h := Held{Version: t.Version()}
-	type heldSlice struct {
-		key     object.Key
-		service string
-		*content
+	type copied struct {
+		by  *Writer
+		key object.Key
+		held
+		content *content // of a slice, which may change
 	}
-	type heldBy struct {
-		*Writer
-		services []*object.Service
-		slices   []heldSlice
-	}
-	var all []heldBy
-	for _, s := range t.writers {
-		if s.scope.lacking.Load() > 0 {
+	var all []copied
+	for _, w := range t.writers {
+		if w.scope.lacking.Load() > 0 {
 			continue
 		}
-		if !slices.Contains(h.Namespaces, s.namespace) {
-			h.Namespaces = append(h.Namespaces, s.namespace)
+		if !slices.Contains(h.Namespaces, w.namespace) {
+			h.Namespaces = append(h.Namespaces, w.namespace)
 		}
-		by := heldBy{Writer: s}
-		for _, held := range s.services {
-			by.services = append(by.services, held.spec)
+		for k, o := range w.held {
+			c := copied{by: w, key: k, held: o}
+			if o.slice != nil {
+				c.content = o.slice.content.Load()
+			}
+			all = append(all, c)
 		}
-		for k, sl := range s.slices {
-			by.slices = append(by.slices, heldSlice{k, sl.svc.name, sl.content.Load()})
-		}
-		all = append(all, by)
 	}
 	h.Objects = func(yield func(*Writer, object.Object) bool) {
-		for _, by := range all {
-			for _, s := range by.services {
-				if !yield(by.Writer, s) {
-					return
-				}
-			}
-			for _, sl := range by.slices {
-				endpoints := make([]object.Endpoint, len(sl.endpoints))
-				for i, e := range sl.endpoints {
+		for _, c := range all {
+			var o object.Object = c.spec
+			if c.slice != nil {
+				endpoints := make([]object.Endpoint, len(c.content.endpoints))
+				for i, e := range c.content.endpoints {
 					endpoints[i] = e.object()
 				}
-				if !yield(by.Writer, object.NewEndpointSlice(sl.key, sl.service, sl.ports, endpoints)) {
-					return
-				}
+				o = object.NewEndpointSlice(c.key, c.slice.svc.name, c.content.ports, endpoints)
+			}
+			if !yield(c.by, o) {
+				return
 			}
 		}
 	}

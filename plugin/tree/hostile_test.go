@@ -25,7 +25,7 @@ func TestPodOfManyAddressesIsOneEntryASlice(t *testing.T) {
 	for i := range 3 {
 		s.Set(sliceOf(fmt.Sprintf("default/nginx-%d", i), "nginx", 1, list...))
 	}
-	ns := tr.namespace(hashOf("default"), []byte("default"))
+	ns := child(&tr.namespaces, []byte("default"))
 	if n := count(&ns.peers); n != 6 { // web-0 and db in each
 		t.Errorf("%d index entries, want 6", n)
 	}

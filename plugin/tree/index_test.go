@@ -16,9 +16,13 @@ func checkIndex(t *testing.T, seed uint64, tr *Tree) {
 			}
 			slices += s.size
 			for sl := range s.slices.all {
-				for range entries(sl.content.Load().endpoints, sl.doubled) {
-					want++
+				labels := make(map[label]bool)
+				for _, e := range sl.content.Load().endpoints {
+					for l := range e.labels {
+						labels[l] = true
+					}
 				}
+				want += len(labels)
 			}
 		}
 		if got := count(&ns.peers); got != want {

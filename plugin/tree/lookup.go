@@ -81,26 +81,16 @@ type Path struct {
 
 // Find looks up the name at p.
 func (t *Tree) Find(p *Path, q Query) Answer {
-	if p.N == 0 {
-		return Answer{Status: EmptyNonTerminal}
-	}
-	ns := t.namespace(hashOfBytes(p.Labels[0]), p.Labels[0])
-	if ns == nil || ns.specs.Load() == 0 {
-		return Answer{}
-	}
-	if p.N == 1 {
-		return Answer{Status: EmptyNonTerminal}
-	}
-	x := p.Labels[1]
-	h := hashOfBytes(x)
-	svc := ns.service(h, x)
-	var spec *object.Service
-	if svc != nil {
-		spec = svc.spec.Load()
-	}
+	ns, svc, spec := t.at(p)
 	switch {
+	case p.N == 0:
+		return Answer{Status: EmptyNonTerminal}
+	case ns == nil || ns.specs.Load() == 0:
+		return Answer{}
+	case p.N == 1:
+		return Answer{Status: EmptyNonTerminal}
 	case p.N == 2 && spec == nil:
-		return ns.peer(x, h, q)
+		return ns.peer(p.Labels[1], q)
 	case spec == nil:
 		return Answer{}
 	case p.N == 2 && spec.Type == object.ExternalName && spec.ExternalName != "":
@@ -122,98 +112,75 @@ func (t *Tree) Find(p *Path, q Query) Answer {
 // FindGuest looks up a name in a zone that the plugin kubernetes serves. It finds only peers that kubernetes has no
 // name for: a Service wins over a peer, and hostnames and dashed addresses below a Service belong to kubernetes.
 func (t *Tree) FindGuest(p *Path, q Query) Answer {
-	if p.N != 2 && p.N != 3 {
-		return Answer{}
-	}
-	ns := t.namespace(hashOfBytes(p.Labels[0]), p.Labels[0])
-	if ns == nil {
-		return Answer{}
-	}
-	x := p.Labels[1]
-	h := hashOfBytes(x)
-	svc := ns.service(h, x)
+	ns, svc, spec := t.at(p)
 	switch {
-	case p.N == 2 && svc != nil && svc.spec.Load() != nil:
-		return Answer{}
-	case p.N == 2:
-		return ns.peer(x, h, q)
-	case svc == nil:
-		return Answer{}
+	case p.N == 2 && ns != nil && spec == nil:
+		return ns.peer(p.Labels[1], q)
+	case p.N == 3 && svc != nil:
+		return svc.guestPod(p.Labels[2], q)
 	}
-	return svc.guestPod(p.Labels[2], q)
+	return Answer{}
 }
 
-// namespace returns the namespace with this name and hash, or nil.
-func (t *Tree) namespace(h uint64, name []byte) *namespace {
-	for _, e := range t.namespaces.at(h) {
-		if e.hash == h && e.val.name == string(name) {
-			return e.val
-		}
+// at returns the nodes that p leads through: its namespace, its Service, and that one's object, nil if there is none.
+func (t *Tree) at(p *Path) (ns *namespace, svc *service, spec *object.Service) {
+	if p.N > 0 {
+		ns = child(&t.namespaces, p.Labels[0])
 	}
-	return nil
-}
-
-// service returns the Service with this name and hash, or nil.
-func (n *namespace) service(h uint64, name []byte) *service {
-	for _, e := range n.services.at(h) {
-		if e.hash == h && e.val.name == string(name) {
-			return e.val
-		}
+	if ns != nil && p.N > 1 {
+		svc = child(&ns.services, p.Labels[1])
 	}
-	return nil
+	if svc != nil {
+		spec = svc.spec.Load()
+	}
+	return ns, svc, spec
 }
 
 // peer looks up the peer x directly below the namespace. A pod named x wins over endpoints with the hostname x.
 // Readiness does not matter for that: a pod must not lose its name to another because it stops being ready.
-func (n *namespace) peer(x []byte, h uint64, q Query) Answer {
-	leaf := n.peers.at(h)
-	c := collector{q: q}
-	addrs := c.byPod(leaf, x, h, nil, q.Buf[:0])
-	if c.seen {
-		return c.answer(addrs)
+func (n *namespace) peer(x []byte, q Query) Answer {
+	l := n.look(x)
+	if pod := l.find(nil, x, byPod, q); pod.first != nil {
+		return pod.answer(q)
 	}
-	addrs = c.byHost(leaf, x, h, nil, addrs)
-	if c.ambiguous() {
+	host := l.find(nil, x, byHost, q)
+	if host.ambiguous() {
 		return Answer{}
 	}
-	return c.answer(addrs)
+	return host.answer(q)
 }
 
 // peer looks up the peer x of a Service. Ready endpoints with the hostname x win, as in the plugin kubernetes, then
 // the pod named x, then endpoints with the hostname x that are not ready.
 func (s *service) peer(x []byte, q Query) Answer {
-	h := hashOfBytes(x)
-	leaf := s.ns.peers.at(h)
-	host := collector{q: q}
-	addrs := host.byHost(leaf, x, h, s, q.Buf[:0])
+	l := s.ns.look(x)
+	host := l.find(s, x, byHost, q)
 	if host.ready {
-		return host.answer(addrs)
+		return host.answer(q)
 	}
-	pod := collector{q: q}
-	if a := pod.answer(pod.byPod(leaf, x, h, s, q.Buf[:0])); a.Status == Peer {
+	pod := l.find(s, x, byPod, q)
+	if a := pod.answer(q); a.Status == Peer {
 		return a
 	}
-	return host.answer(host.byHost(leaf, x, h, s, q.Buf[:0])) // again, because the pod's addresses are in the buffer
+	host = l.find(s, x, byHost, q) // again, because the pod's addresses are in the buffer
+	return host.answer(q)
 }
 
 // guestPod looks up the pod x of a Service, unless the plugin kubernetes may have that name.
 func (s *service) guestPod(x []byte, q Query) Answer {
-	h := hashOfBytes(x)
-	leaf := s.ns.peers.at(h)
-	c := collector{q: q}
-	addrs := c.byPod(leaf, x, h, s, q.Buf[:0])
-	if !c.seen || s.isHostname(leaf, x, h) {
+	l := s.ns.look(x)
+	pod := l.find(s, x, byPod, q)
+	if pod.first == nil || s.isHostname(l, x) {
 		return Answer{}
 	}
-	return c.answer(addrs)
+	return pod.answer(q)
 }
 
 // isHostname reports whether the plugin kubernetes may have the name x below the Service: x is the hostname of a ready
 // endpoint, or the dashed address of a ready endpoint without a hostname, whatever its pod's name. It reads all
 // endpoints only if x is a dashed address.
-func (s *service) isHostname(leaf []entry[*endpoint], x []byte, h uint64) bool {
-	var c collector
-	if c.byHost(leaf, x, h, s, nil); c.ready {
+func (s *service) isHostname(l look, x []byte) bool {
+	if l.find(s, x, byHost, Query{}).ready {
 		return true
 	}
 	addr, ok := object.ParseDashed(x)
@@ -268,9 +235,6 @@ func (f Family) Has(a netip.Addr) bool {
 
 // distinct sorts list and removes duplicates, in place.
 func distinct(list []netip.Addr) []netip.Addr {
-	if len(list) < 2 {
-		return list
-	}
 	slices.SortFunc(list, netip.Addr.Compare)
 	return slices.Compact(list)
 }

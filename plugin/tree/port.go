@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"bytes"
 	"cmp"
 	"net/netip"
 	"slices"
@@ -22,109 +23,75 @@ type Target struct {
 // the Service's spec exists even while no endpoint is ready: resolvers would otherwise cache its absence until after
 // its pods have started.
 func (s *service) hasPort(spec *object.Service, protocol, port []byte) bool {
-	srv := newPortName(protocol, port)
-	if srv.none || spec.Type == object.ExternalName {
+	if !bytes.HasPrefix(protocol, []byte("_")) || spec.Type == object.ExternalName {
 		return false
 	}
-	if slices.ContainsFunc(spec.Ports, srv.is) {
+	match := func(p object.Port) bool { return isNamed(p, protocol, port) }
+	if slices.ContainsFunc(spec.Ports, match) {
 		return true
 	}
 	if spec.Type != object.Headless {
 		return false
 	}
 	for sl := range s.slices.all {
-		if c := sl.content.Load(); slices.ContainsFunc(c.ports, srv.is) && c.hasReady() {
+		c := sl.content.Load()
+		if slices.ContainsFunc(c.ports, match) && slices.ContainsFunc(c.endpoints, (*endpoint).isReady) {
 			return true
 		}
 	}
 	return false
 }
 
-// hasReady reports whether an endpoint is ready.
-func (c *content) hasReady() bool {
-	return slices.ContainsFunc(c.endpoints, func(e *endpoint) bool { return e.ready })
-}
-
-// portName is the parsed name of a SRV record. It keeps no reference to the labels, which belong to a query.
-type portName struct {
-	protocol, name string
-	any            bool // all ports with a name
-	none           bool // not the name of a port
-}
-
-// newPortName parses the labels _protocol and _port. If port is nil, the result matches all ports of the protocol.
-func newPortName(protocol, port []byte) portName {
-	if len(protocol) == 0 || protocol[0] != '_' || port != nil && (len(port) == 0 || port[0] != '_') {
-		return portName{none: true}
-	}
-	n := portName{protocol: string(protocol[1:]), any: port == nil}
-	if !n.any {
-		n.name = string(port[1:])
-	}
-	return n
-}
-
-// is reports whether n matches p. A port without a name has no SRV record.
-func (n *portName) is(p object.Port) bool {
-	return !n.none && p.Name != "" && p.Protocol == n.protocol && (n.any || p.Name == n.name)
+// isNamed reports whether p has the name _port._protocol, or any name below _protocol if port is nil.
+func isNamed(p object.Port, protocol, port []byte) bool {
+	is := func(label []byte, s string) bool { return len(label) > 0 && label[0] == '_' && string(label[1:]) == s }
+	return p.Name != "" && is(protocol, p.Protocol) && (port == nil || is(port, p.Name))
 }
 
 // Targets returns the targets of the SRV records at p, a name that Find returns as a Port. They are sorted.
 func (t *Tree) Targets(p *Path) []Target {
-	svc, spec := t.known(p)
-	if p.N != 4 || spec == nil {
-		return nil
-	}
-	srv := newPortName(p.Labels[2], p.Labels[3])
-	switch spec.Type {
-	case object.ClusterIP:
-		for _, port := range spec.Ports {
-			if srv.is(port) && len(spec.ClusterIPs) > 0 {
-				return []Target{{Port: port.Port, Addrs: svc.addrs(spec, Query{Family: AnyFamily})}}
-			}
-		}
-	case object.Headless:
-		return svc.targets(&srv)
+	_, svc, spec := t.at(p)
+	if p.N == 4 && spec != nil {
+		match := func(port object.Port) bool { return isNamed(port, p.Labels[2], p.Labels[3]) }
+		return combine(svc.offers(spec, match)[string(p.Labels[2])+"."+string(p.Labels[3])])
 	}
 	return nil
-}
-
-// known returns the Service that p is at or below. spec is nil if there is no such Service.
-func (t *Tree) known(p *Path) (svc *service, spec *object.Service) {
-	if p.N < 2 {
-		return nil, nil
-	}
-	if ns := t.namespace(hashOfBytes(p.Labels[0]), p.Labels[0]); ns != nil {
-		if svc = ns.service(hashOfBytes(p.Labels[1]), p.Labels[1]); svc != nil {
-			spec = svc.spec.Load()
-		}
-	}
-	return svc, spec
-}
-
-// targets returns a target for each ready peer of a headless Service and each of its ports that match srv.
-func (s *service) targets(srv *portName) []Target {
-	var offers []offer
-	addrs := make(map[string][]netip.Addr)
-	for sl := range s.slices.all {
-		c := sl.content.Load()
-		if !slices.ContainsFunc(c.ports, srv.is) {
-			continue
-		}
-		peers := s.ready(c, addrs)
-		for _, port := range c.ports {
-			if srv.is(port) {
-				offers = append(offers, offer{peers, port.Port})
-			}
-		}
-	}
-	return combine(offers)
 }
 
 // offer is a port and the peers that have it, as targets without a port.
 type offer struct {
 	by   []Target
 	port uint16
+}
+
+// offers returns the offers of the ports that match, by _protocol._name.
+func (s *service) offers(spec *object.Service, match func(object.Port) bool) map[string][]offer {
+	list := make(map[string][]offer)
+	name := func(p object.Port) string { return "_" + p.Protocol + "._" + p.Name }
+	switch {
+	case spec.Type == object.ClusterIP && len(spec.ClusterIPs) > 0:
+		itself := []Target{{Addrs: s.addrs(spec, Query{Family: AnyFamily})}}
+		for _, p := range spec.Ports {
+			if n := name(p); match(p) && list[n] == nil {
+				list[n] = []offer{{itself, p.Port}}
+			}
+		}
+	case spec.Type == object.Headless:
+		addrs := make(map[string][]netip.Addr)
+		for sl := range s.slices.all {
+			c := sl.content.Load()
+			if !slices.ContainsFunc(c.ports, match) {
+				continue
+			}
+			by := s.ready(c, addrs)
+			for _, p := range c.ports {
+				if n := name(p); match(p) && len(by) > 0 {
+					list[n] = append(list[n], offer{by, p.Port})
+				}
+			}
+		}
+	}
+	return list
 }
 
 // ready returns the ready endpoints of a slice as targets without a port. It keeps the addresses at each label in
@@ -181,7 +148,7 @@ func (e *endpoint) label() string {
 // GuestTargets returns the targets of the SRV records at p, a name below a Service that FindGuest returns as a Peer.
 // There is one for each port of the pod, named or not, and the target is the pod itself.
 func (t *Tree) GuestTargets(p *Path, notReady bool) []Target {
-	svc, spec := t.known(p)
+	_, svc, spec := t.at(p)
 	if p.N != 3 || spec == nil {
 		return nil
 	}
@@ -189,27 +156,21 @@ func (t *Tree) GuestTargets(p *Path, notReady bool) []Target {
 	if a.Status != Peer {
 		return nil
 	}
-	h := hashOfBytes(p.Labels[2])
 	var list []Target
+	var last *slice
 	has := make(map[uint16]bool)
-	for _, en := range svc.ns.peers.at(h) {
-		e := en.val
-		if en.hash != h || e.pod != string(p.Labels[2]) || e.in.svc != svc {
-			continue
+	svc.ns.look(p.Labels[2]).each(svc, p.Labels[2], byPod, func(e *endpoint) {
+		if e.ready != a.of.ready || e.in == last {
+			return
 		}
-		for e != nil && e.ready != a.of.ready {
-			e = e.nextOfPod()
-		}
-		if e == nil {
-			continue // not ready, and another endpoint of the pod is
-		}
+		last = e.in
 		for _, port := range e.in.content.Load().ports {
 			if !has[port.Port] {
 				has[port.Port] = true
 				list = append(list, Target{Peer: e.pod, Port: port.Port, Addrs: a.Addrs})
 			}
 		}
-	}
+	})
 	slices.SortFunc(list, func(a, b Target) int { return cmp.Compare(a.Port, b.Port) })
 	return list
 }

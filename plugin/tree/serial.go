@@ -14,26 +14,30 @@ type serials struct {
 
 // Serial returns the SOA serial of a suffix that is grafted onto the node at p: the root, a namespace or a Service.
 func (t *Tree) Serial(p *Path) uint32 {
-	base := t.base.Load()
+	return uint32(max(t.base.Load(), t.last(p))) // #nosec G115 -- modulo 2^32 is meant
+}
+
+// last returns the serial of the last change at or below p.
+func (t *Tree) last(p *Path) uint64 {
 	if p.N == 0 {
-		return uint32(max(base, t.serial.Load())) // #nosec G115 -- modulo 2^32 is meant
+		return t.serial.Load()
 	}
 	for {
 		gone := &t.gone
 		highest := gone.Load()
-		if ns := t.namespace(hashOfBytes(p.Labels[0]), p.Labels[0]); ns != nil {
+		if ns := child(&t.namespaces, p.Labels[0]); ns != nil {
 			if p.N == 1 {
-				return uint32(max(base, ns.serial.Load())) // #nosec G115 -- modulo 2^32 is meant
+				return ns.serial.Load()
 			}
 			gone = &ns.gone
 			highest = gone.Load()
-			if svc := ns.service(hashOfBytes(p.Labels[1]), p.Labels[1]); svc != nil {
-				return uint32(max(base, svc.serial.Load())) // #nosec G115 -- modulo 2^32 is meant
+			if svc := child(&ns.services, p.Labels[1]); svc != nil {
+				return svc.serial.Load()
 			}
 		}
 		// If another node was removed meanwhile, this one may have been added before that, with a lower serial.
 		if gone.Load() == highest {
-			return uint32(max(base, highest)) // #nosec G115 -- modulo 2^32 is meant
+			return highest
 		}
 	}
 }
@@ -62,14 +66,11 @@ func (t *Tree) commit(version uint64, counts bool) {
 		return
 	}
 	if counts {
-		done := make(map[*atomic.Uint64]bool)
+		next := max(t.serial.Load()+1, t.base.Load()+1, version)
+		t.serial.Store(next)
 		for _, svc := range t.dirty {
-			for _, at := range []*atomic.Uint64{&t.serial, &svc.ns.serial, &svc.serial} {
-				if !done[at] {
-					done[at] = true
-					at.Store(max(at.Load()+1, t.base.Load()+1, version))
-				}
-			}
+			svc.ns.serial.Store(next)
+			svc.serial.Store(next)
 		}
 	}
 	for _, svc := range t.dirty {
@@ -82,13 +83,13 @@ func (t *Tree) commit(version uint64, counts bool) {
 // prune removes the node of a Service that has neither an object nor slices, and its namespace if that becomes empty.
 func (t *Tree) prune(svc *service) {
 	ns := svc.ns
-	if svc.size > 0 || svc.spec.Load() != nil || ns.service(svc.hash, []byte(svc.name)) != svc {
+	if svc.size > 0 || svc.spec.Load() != nil || child(&ns.services, []byte(svc.name)) != svc {
 		return
 	}
 	ns.gone.Store(max(ns.gone.Load(), svc.serial.Load())) // first, for a reader that no longer finds the node
 	if ns.size--; ns.size == 0 {
 		t.gone.Store(max(t.gone.Load(), ns.serial.Load()))
-		t.namespaces.swap(ns.hash, ns, nil)
+		t.namespaces.swap(hashOf(ns.name), ns, nil)
 	}
-	ns.services.swap(svc.hash, svc, nil)
+	ns.services.swap(hashOf(svc.name), svc, nil)
 }

@@ -41,11 +41,8 @@ func takeSerials(t *Tree) map[string]state {
 }
 
 func hasNode(t *Tree, p *Path) bool {
-	if p.N == 0 {
-		return true
-	}
-	ns := t.namespace(hashOfBytes(p.Labels[0]), p.Labels[0])
-	return ns != nil && (p.N == 1 || ns.service(hashOfBytes(p.Labels[1]), p.Labels[1]) != nil)
+	ns, svc, _ := t.at(p)
+	return p.N == 0 || ns != nil && (p.N == 1 || svc != nil)
 }
 
 // compareSerials checks the serials after an event about these Services, or about any if there are none. A zone that

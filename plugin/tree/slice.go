@@ -6,152 +6,109 @@ import (
 	"github.com/coredns-headless/headless/plugin/object"
 )
 
-// set replaces the content of the slice, and reports whether it has changed. An endpoint that has not changed keeps
-// its record and its place in the trie. If its address or readiness has changed, the new record replaces the old one
-// in one step, so that readers always find the name.
-func (sl *slice) set(list []object.Endpoint, ports []object.Port) bool {
+// label is a name of endpoints: their hostname if host is set, else that of their pod.
+type label struct {
+	name string
+	host bool
+}
+
+// labels yields the labels that the trie has e under.
+func (e *endpoint) labels(yield func(label) bool) {
+	if e.pod != "" && !yield(label{e.pod, false}) {
+		return
+	}
+	if e.host != "" && e.host != e.pod {
+		yield(label{e.host, true})
+	}
+}
+
+// set replaces the content of the slice. An endpoint that has not changed keeps its record and its place in the trie.
+// What a label leads to changes in one step, and goes last, so that readers always find the name.
+func (sl *slice) set(list []object.Endpoint, ports []object.Port) {
 	old := sl.content.Load()
 	same := func(e *endpoint, o object.Endpoint) bool { return e.object() == o }
 	if slices.EqualFunc(old.endpoints, list, same) && slices.Equal(old.ports, ports) {
-		return false
+		return
 	}
-	doubled := doubles(list)
-	now, fresh, spare := sl.reuse(list, doubled)
-	for _, e := range now {
-		if first, ok := doubled[e.pod]; ok {
-			c := *e
-			c.copied, c.next = true, first
-			doubled[e.pod] = &c
+	now, entries := sl.reuse(list)
+	peers := &sl.svc.ns.peers
+	for l, e := range entries {
+		if was := sl.entry(l); e != nil && e != was {
+			peers.swap(hashOf(l.name), was, e)
 		}
 	}
-	next := &content{endpoints: now, ports: ports}
-	if len(old.endpoints) == 0 { // every slice of the first list: no need to compare
-		for name, e := range entries(fresh, doubled) {
-			sl.svc.ns.peers.swap(hashOf(name), nil, e)
+	sl.content.Store(&content{endpoints: now, ports: ports})
+	for l, e := range entries {
+		if e == nil {
+			peers.swap(hashOf(l.name), sl.entry(l), nil)
 		}
-		sl.content.Store(next)
-	} else {
-		sl.exchange(spare, fresh, next, doubled)
 	}
-	sl.doubled = doubled
-	if index := sl.svc.ns.tree.addrs.Load(); index != nil {
+	t := sl.svc.ns.tree
+	if index := t.addrs.Load(); index != nil {
 		sl.reindex(index, old.endpoints, now)
 	}
-	return true
+	t.mark(sl.svc)
 }
 
-// doubles returns a map with a key for each pod that list has more than once, or nil if there is none. A valid
-// EndpointSlice can have 1,000 endpoints of 100 addresses each, all of one pod. In the trie they are one chain of
-// copies, because one entry for each would make a change take a minute.
-func doubles(list []object.Endpoint) map[string]*endpoint {
-	var d map[string]*endpoint
-	seen := make(map[string]struct{}, len(list))
-	for i := range list {
-		pod := list[i].Pod
-		if _, ok := seen[pod]; ok && pod != "" {
-			if d == nil {
-				d = make(map[string]*endpoint)
-			}
-			d[pod] = nil
+// reuse returns the records for list, and the new entries of the trie for the labels of those that come, go or move:
+// nil for a label that goes.
+func (sl *slice) reuse(list []object.Endpoint) (now []*endpoint, entries map[label]*endpoint) {
+	now, entries = make([]*endpoint, len(list)), make(map[label]*endpoint)
+	touch := func(e *endpoint) {
+		for l := range e.labels {
+			entries[l] = nil
 		}
-		seen[pod] = struct{}{}
 	}
-	return d
-}
-
-// exchange replaces the spare records in the trie by the fresh ones, and the content by next.
-func (sl *slice) exchange(spare, fresh []*endpoint, next *content, doubled map[string]*endpoint) {
-	peers := &sl.svc.ns.peers
-	was, will := make(map[string][]*endpoint), make(map[string][]*endpoint)
-	for name, e := range entries(spare, sl.doubled) {
-		was[name] = append(was[name], e)
-	}
-	for name, e := range entries(fresh, doubled) {
-		will[name] = append(will[name], e)
-	}
-	for name, list := range will {
-		if len(list) == 1 && len(was[name]) == 1 {
-			peers.swap(hashOf(name), was[name][0], list[0])
-			delete(was, name)
+	left := make(map[object.Endpoint]*endpoint) // old endpoints that may be at another place in list
+	for i, e := range sl.content.Load().endpoints {
+		if i < len(list) && e.object() == list[i] {
+			now[i] = e
 			continue
 		}
-		for _, e := range list { // add all of the name before any is removed
-			peers.swap(hashOf(name), nil, e)
-		}
+		left[e.object()] = e
+		touch(e)
 	}
-	sl.content.Store(next)
-	for name, list := range was {
-		for _, e := range list {
-			peers.swap(hashOf(name), e, nil)
-		}
-	}
-}
-
-// reuse returns the records for list (now), those of them that are new (fresh), and the old records that list has no
-// more use for (spare).
-func (sl *slice) reuse(list []object.Endpoint, doubled map[string]*endpoint) (now, fresh, spare []*endpoint) {
-	old := sl.content.Load().endpoints
-	now = make([]*endpoint, len(list))
-	left := make(map[object.Endpoint]*endpoint) // old endpoints that may be at another place in list
-	for i, e := range old {
-		_, twice := doubled[e.pod]
-		switch {
-		case e.chained(), twice, sl.doubled[e.pod] != nil: // its chain may change, and readers may be in it
-			spare = append(spare, e)
-		case i < len(list) && e.object() == list[i]:
-			now[i] = e
-		case left[e.object()] != nil:
-			spare = append(spare, e)
-		default:
-			left[e.object()] = e
-		}
-	}
-	chains := make(map[string]*endpoint)
 	for i := range list {
 		if now[i] != nil {
 			continue
 		}
-		if now[i] = left[list[i]]; now[i] != nil {
-			delete(left, list[i])
-			continue
+		if now[i] = left[list[i]]; now[i] == nil {
+			now[i] = newEndpoint(&list[i], sl)
 		}
-		e := newEndpoint(&list[i], sl)
-		if e.chained() {
-			e.next = chains[e.host]
-			chains[e.host] = e
+		touch(now[i])
+	}
+	for _, e := range now {
+		for l := range e.labels {
+			if first, touched := entries[l]; touched {
+				entries[l] = first.with(e)
+			}
 		}
-		now[i] = e
-		fresh = append(fresh, e)
 	}
-	for _, e := range left {
-		spare = append(spare, e)
-	}
-	return now, fresh, spare
+	return now, entries
 }
 
-// chained reports whether the endpoint is in the chain of its hostname. The trie has only the chain's first endpoint:
-// a hostname that thousands of pods share is one entry for each slice, not for each pod.
-func (e *endpoint) chained() bool { return e.host != "" && e.host != e.pod }
+// with returns the entry of the trie for what e is the entry for, and another endpoint. A hostname that thousands of
+// pods share is one entry for each slice, and so is a pod of thousands of addresses: every change copies a leaf.
+func (e *endpoint) with(other *endpoint) *endpoint {
+	switch {
+	case e == nil:
+		return other
+	case e.group == nil:
+		first := *e
+		first.group = &[]*endpoint{e, other}
+		return &first
+	}
+	*e.group = append(*e.group, other)
+	return e
+}
 
-// entries yields the entries of the trie for list, endpoints of one slice in order: one for each pod, and one for each
-// hostname. The last endpoint with a hostname is the first of its chain.
-func entries(list []*endpoint, doubled map[string]*endpoint) func(yield func(string, *endpoint) bool) {
-	return func(yield func(string, *endpoint) bool) {
-		chains := make(map[string]*endpoint)
-		for _, e := range list {
-			if e.chained() {
-				chains[e.host] = e
-			}
-			if e.pod != "" && doubled[e.pod] == nil && !yield(e.pod, e) {
-				return
-			}
-		}
-		for _, byName := range []map[string]*endpoint{chains, doubled} {
-			for name, e := range byName {
-				if !yield(name, e) {
-					return
-				}
-			}
+// entry returns what the trie has of the slice under a label, or nil.
+func (sl *slice) entry(l label) *endpoint {
+	h := hashOf(l.name)
+	for _, en := range sl.svc.ns.peers.at(h) {
+		if e := en.val; en.hash == h && e.in == sl && (e.pod == l.name) != l.host {
+			return e
 		}
 	}
+	return nil
 }

@@ -7,7 +7,6 @@
 package tree
 
 import (
-	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -33,7 +32,6 @@ type Tree struct {
 	presumed atomic.Int32 // writers that have presumed and not synced
 
 	mu      sync.Mutex // serializes writers; guards the fields below, and all fields marked "writer"
-	waiting int        // writers that have not synced
 	writers []*Writer
 	dirty   []*service // changed since the last commit
 }
@@ -47,7 +45,6 @@ type scope struct {
 type namespace struct {
 	tree     *Tree
 	name     string
-	hash     uint64
 	services trie[*service]
 	// peers has one endpoint of each slice under the hash of each pod's name, and one under that of each hostname.
 	peers trie[*endpoint]
@@ -62,7 +59,6 @@ type namespace struct {
 type service struct {
 	ns     *namespace
 	name   string
-	hash   uint64
 	spec   atomic.Pointer[object.Service] // nil if the Service does not exist
 	slices trie[*slice]
 
@@ -74,12 +70,7 @@ type service struct {
 type slice struct {
 	svc     *service
 	hash    uint64
-	version uint64 // writer
-	trigger int64  // EndpointSlice.Trigger; writer
 	content atomic.Pointer[content]
-	// doubled has the first copy of each pod that the slice has more than once. It is nil in almost every slice.
-	// Writer.
-	doubled map[string]*endpoint
 }
 
 // content is the content of a slice. It is immutable.
@@ -94,17 +85,17 @@ type endpoint struct {
 	pod, host     string
 	addr          netip.Addr
 	ready, dashed bool
-	// copied marks a copy that the trie has in place of a pod that the slice has more than once.
-	copied bool
-	in     *slice
-	// next is the next endpoint of the slice with the same host, if that is not the pod as well (chained), or the next
-	// copy with the same pod.
-	next *endpoint
+	in            *slice
+	// group has all endpoints of a label that several of the slice have. It is set only in a copy of the first of
+	// them, which the trie has for all.
+	group *[]*endpoint
 }
 
 func newEndpoint(o *object.Endpoint, in *slice) *endpoint {
 	return &endpoint{pod: o.Pod, host: o.Host, addr: o.Addr, ready: o.Ready, dashed: o.Dashed, in: in}
 }
+
+func (e *endpoint) isReady() bool { return e.ready }
 
 // object returns the object.Endpoint that e was made from.
 func (e *endpoint) object() object.Endpoint {
@@ -179,10 +170,27 @@ func (e *endpoint) headless() bool {
 	return spec != nil && spec.Type == object.Headless
 }
 
-// sorted returns the elements of all in the order of their names.
-func sorted[E any](all iter.Seq[E], name func(E) string) []E {
-	return slices.SortedFunc(all, func(a, b E) int { return strings.Compare(name(a), name(b)) })
+// called is a node with a name.
+type called interface {
+	comparable
+	called() string
 }
 
-func nameOfNamespace(n *namespace) string { return n.name }
-func nameOfService(s *service) string     { return s.name }
+func (n *namespace) called() string { return n.name }
+func (s *service) called() string   { return s.name }
+
+// child returns the node with this name, or nil.
+func child[E called](of *trie[E], name []byte) (none E) {
+	h := hashOfBytes(name)
+	for _, e := range of.at(h) {
+		if e.hash == h && e.val.called() == string(name) {
+			return e.val
+		}
+	}
+	return none
+}
+
+// sorted returns the nodes in the order of their names.
+func sorted[E called](of *trie[E]) []E {
+	return slices.SortedFunc(of.all, func(a, b E) int { return strings.Compare(a.called(), b.called()) })
+}

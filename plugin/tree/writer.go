@@ -13,14 +13,16 @@ type Writer struct {
 	namespace string
 	synced    bool
 	presumed  bool // and not synced
-	slices    map[object.Key]*slice
-	services  map[object.Key]heldService
+	held      map[object.Key]held
 }
 
-// heldService is a writer's Service.
-type heldService struct {
-	at   *service
-	spec *object.Service
+// held is an object that a writer has: a Service or an EndpointSlice.
+type held struct {
+	version uint64
+	at      *service        // of a Service
+	spec    *object.Service // of a Service
+	slice   *slice          // of an EndpointSlice
+	trigger int64           // EndpointSlice.Trigger
 }
 
 // Writer adds a writer for one of the namespaces of New, or for "" if the tree has all. The namespace is not synced
@@ -28,13 +30,9 @@ type heldService struct {
 func (t *Tree) Writer(namespace string) *Writer {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	w := &Writer{
-		t: t, scope: t.scopes[namespace], namespace: namespace,
-		slices: make(map[object.Key]*slice), services: make(map[object.Key]heldService),
-	}
+	w := &Writer{t: t, scope: t.scopes[namespace], namespace: namespace, held: make(map[object.Key]held)}
 	w.scope.lacking.Add(1)
 	t.lacking.Add(1)
-	t.waiting++
 	t.writers = append(t.writers, w)
 	return w
 }
@@ -48,8 +46,7 @@ func (w *Writer) Set(o object.Object) (triggered bool) {
 		return false
 	}
 	if sl, ok := o.(*object.EndpointSlice); ok {
-		held := w.slices[o.Key()]
-		triggered = sl.Trigger != 0 && (held == nil || held.trigger != sl.Trigger)
+		triggered = sl.Trigger != 0 && sl.Trigger != w.held[o.Key()].trigger
 	}
 	w.set(o)
 	w.t.commit(o.Version(), true)
@@ -70,14 +67,7 @@ func (w *Writer) Delete(k object.Key, version uint64) {
 // newer reports whether the writer has a version of k that is newer than an event's, which came twice or late. Only
 // Replace goes back to an older version, for an API server whose data was restored. The caller holds t.mu.
 func (w *Writer) newer(k object.Key, version uint64) bool {
-	if version == 0 { // not known
-		return false
-	}
-	if held, ok := w.services[k]; ok {
-		return held.spec.Version() > version
-	}
-	sl, ok := w.slices[k]
-	return ok && sl.version > version
+	return version != 0 && w.held[k].version > version // 0 is not known
 }
 
 // Replace replaces all objects of the writer by list, which has this version. It marks the writer as synced.
@@ -89,12 +79,7 @@ func (w *Writer) Replace(list []object.Object, version uint64) {
 		kept[o.Key()] = true
 		w.set(o)
 	}
-	for k := range w.services {
-		if !kept[k] {
-			w.remove(k)
-		}
-	}
-	for k := range w.slices {
+	for k := range w.held {
 		if !kept[k] {
 			w.remove(k)
 		}
@@ -112,7 +97,7 @@ func (w *Writer) Replace(list []object.Object, version uint64) {
 		w.t.lacking.Add(-1)
 		w.scope.lacking.Add(-1)
 	}
-	if w.t.waiting--; w.t.waiting == 0 {
+	if w.t.lacking.Load() == 0 && w.t.presumed.Load() == 0 {
 		close(w.t.synced)
 	}
 }
@@ -139,110 +124,97 @@ func (w *Writer) Presume(list []object.Object, serial uint64) bool {
 
 // set puts o into the tree. The caller of this and of all functions below holds t.mu, and commits.
 func (w *Writer) set(o object.Object) {
+	k, v := o.Key(), o.Version()
+	h := w.held[k]
+	if v != 0 && v == h.version {
+		return
+	}
+	h.version = v
 	switch o := o.(type) {
 	case *object.Service:
-		w.setService(o)
+		if h.at == nil {
+			h.at = w.t.service(k.Namespace, k.Name)
+		}
+		h.spec = o
+		was := h.at.spec.Swap(o)
+		if was == nil {
+			h.at.ns.specs.Add(1)
+		}
+		if was == nil || !was.Same(o) {
+			w.t.mark(h.at)
+		}
 	case *object.EndpointSlice:
-		w.setSlice(o)
+		was := h.slice
+		if was == nil || was.svc.name != o.Service {
+			h.slice = w.t.service(k.Namespace, o.Service).add(k.Name)
+		}
+		h.slice.set(o.Endpoints, o.Ports)
+		if was != nil && was != h.slice { // it belonged to another Service until now
+			was.drop()
+		}
+		h.trigger = o.Trigger
 	}
+	w.held[k] = h
 }
 
 // remove removes the object with that key, if the writer has it.
 func (w *Writer) remove(k object.Key) {
-	if held, ok := w.services[k]; ok {
-		delete(w.services, k)
-		held.at.spec.Store(w.t.other(k))
-		if held.at.spec.Load() == nil {
-			held.at.ns.specs.Add(-1)
+	h := w.held[k]
+	delete(w.held, k)
+	if h.spec != nil {
+		h.at.spec.Store(w.t.other(k))
+		if h.at.spec.Load() == nil {
+			h.at.ns.specs.Add(-1)
 		}
-		w.t.mark(held.at)
+		w.t.mark(h.at)
 	}
-	if sl, ok := w.slices[k]; ok {
-		delete(w.slices, k)
-		w.drop(sl)
+	if h.slice != nil {
+		h.slice.drop()
 	}
 }
 
 // other returns a Service that any writer has, or nil.
 func (t *Tree) other(k object.Key) *object.Service {
-	for _, s := range t.writers {
-		if held, ok := s.services[k]; ok {
-			return held.spec
+	for _, w := range t.writers {
+		if h, ok := w.held[k]; ok {
+			return h.spec
 		}
 	}
 	return nil
 }
 
-func (w *Writer) setService(o *object.Service) {
-	k := o.Key()
-	held := w.services[k]
-	if v := o.Version(); held.at != nil && v != 0 && v == held.spec.Version() {
-		return
-	}
-	if held.at == nil {
-		held.at = w.t.service(k.Namespace, k.Name)
-	}
-	held.spec = o
-	w.services[k] = held
-	was := held.at.spec.Swap(o)
-	if was == nil {
-		held.at.ns.specs.Add(1)
-	}
-	if was == nil || !was.Same(o) {
-		w.t.mark(held.at)
-	}
-}
-
-func (w *Writer) setSlice(o *object.EndpointSlice) {
-	k := o.Key()
-	sl := w.slices[k]
-	if sl != nil && sl.svc.name == o.Service {
-		if v := o.Version(); v != 0 && v == sl.version {
-			return
-		}
-		sl.version, sl.trigger = o.Version(), o.Trigger
-		if sl.set(o.Endpoints, o.Ports) {
-			w.t.mark(sl.svc)
-		}
-		return
-	}
-	svc := w.t.service(k.Namespace, o.Service)
-	now := &slice{svc: svc, hash: hashOf(k.Name), version: o.Version(), trigger: o.Trigger}
-	now.content.Store(new(content))
-	now.set(o.Endpoints, o.Ports)
-	svc.slices.swap(now.hash, nil, now)
-	svc.size++
-	w.slices[k] = now
-	w.t.mark(svc)
-	if sl != nil { // it belonged to another Service until now
-		w.drop(sl)
-	}
+// add adds an empty slice to the Service.
+func (s *service) add(name string) *slice {
+	sl := &slice{svc: s, hash: hashOf(name)}
+	sl.content.Store(new(content))
+	s.slices.swap(sl.hash, nil, sl)
+	s.size++
+	s.ns.tree.mark(s)
+	return sl
 }
 
 // drop removes the slice and its endpoints from the tree.
-func (w *Writer) drop(sl *slice) {
+func (sl *slice) drop() {
 	sl.set(nil, nil)
 	sl.svc.slices.swap(sl.hash, sl, nil)
 	sl.svc.size--
-	w.t.mark(sl.svc)
+	sl.svc.ns.tree.mark(sl.svc)
 }
 
 // service returns the node of a Service. It adds the node, and its namespace's, if there is none.
 func (t *Tree) service(ns, name string) *service {
-	h := hashOf(ns)
-	n := t.namespace(h, []byte(ns))
+	n := child(&t.namespaces, []byte(ns))
 	if n == nil {
-		n = &namespace{name: ns, hash: h, tree: t}
+		n = &namespace{name: ns, tree: t}
 		n.serial.Store(t.gone.Load())
 		n.gone.Store(t.gone.Load())
-		t.namespaces.swap(h, nil, n)
+		t.namespaces.swap(hashOf(ns), nil, n)
 	}
-	h = hashOf(name)
-	svc := n.service(h, []byte(name))
+	svc := child(&n.services, []byte(name))
 	if svc == nil {
-		svc = &service{ns: n, name: name, hash: h}
+		svc = &service{ns: n, name: name}
 		svc.serial.Store(n.gone.Load())
-		n.services.swap(h, nil, svc)
+		n.services.swap(hashOf(name), nil, svc)
 		n.size++
 	}
 	return svc

@@ -110,7 +110,7 @@ func TestNodesGoWithTheirLastObject(t *testing.T) {
 		s.Set(nginx[1])
 		s.Set(sliceOf("default/ghost-1", "ghost", 3, deployed("g", "10.0.0.6")))
 		s.Set(clusterIP("other/api", 4, "10.96.0.1"))
-		ns := tr.namespace(hashOf("default"), []byte("default"))
+		ns := child(&tr.namespaces, []byte("default"))
 		for _, k := range []object.Key{sliceKey("ghost-1"), nginx[1].Key(), nginx[0].Key()} {
 			if n := count(&tr.namespaces); n != 2 {
 				t.Errorf("%d namespaces while something is left, want 2", n)
@@ -123,9 +123,8 @@ func TestNodesGoWithTheirLastObject(t *testing.T) {
 				count(&ns.services), ns.size, count(&ns.peers), ns.specs.Load(), count(&tr.namespaces))
 		}
 		s.Replace(nil, 8) // the rest of it
-		if count(&tr.namespaces) != 0 || len(s.services) != 0 || len(s.slices) != 0 {
-			t.Errorf("left: %d namespaces, %d Services, %d slices", count(&tr.namespaces), len(s.services),
-				len(s.slices))
+		if count(&tr.namespaces) != 0 || len(s.held) != 0 {
+			t.Errorf("left: %d namespaces, %d objects", count(&tr.namespaces), len(s.held))
 		}
 		slices.Reverse(nginx)
 	}

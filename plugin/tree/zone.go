@@ -33,17 +33,17 @@ func (t *Tree) Zone(p *Path, notReady bool, alias func(target string) []netip.Ad
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	z := zone{tree: t, graft: *p, q: Query{Family: AnyFamily, NotReady: notReady}, alias: alias}
-	switch p.N {
+	switch ns, svc, spec := t.at(p); p.N {
 	case 0:
-		for _, ns := range sorted(t.namespaces.all, nameOfNamespace) {
+		for _, ns := range sorted(&t.namespaces) {
 			z.namespace(ns, ns.name)
 		}
 	case 1:
-		if ns := t.namespace(hashOfBytes(p.Labels[0]), p.Labels[0]); ns != nil {
+		if ns != nil {
 			z.namespace(ns)
 		}
 	case 2:
-		if svc, spec := t.known(p); spec != nil {
+		if spec != nil {
 			z.service(svc)
 		}
 	}
@@ -78,7 +78,7 @@ func (z *zone) add(labels ...string) {
 
 // namespace adds the names at and below ns. The labels at lead to it from the apex.
 func (z *zone) namespace(ns *namespace, at ...string) {
-	services := sorted(ns.services.all, nameOfService)
+	services := sorted(&ns.services)
 	names := make(map[string]bool)
 	for _, svc := range services {
 		svc.names(names)
@@ -102,41 +102,13 @@ func (z *zone) service(svc *service, at ...string) {
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		z.add(below(at, name)...)
 	}
-	offers := svc.offers()
+	offers := svc.offers(svc.spec.Load(), func(p object.Port) bool { return p.Name != "" })
 	for _, name := range slices.Sorted(maps.Keys(offers)) {
 		z.list = append(z.list, Entry{
 			Labels: below(at, strings.Split(name, ".")...), Answer: Answer{Status: Port, svc: svc},
 			offers: offers[name],
 		})
 	}
-}
-
-// offers returns the offers of all ports by _protocol._name. Tree.Targets for one port after the other would take time
-// in proportion to the square of their number.
-func (s *service) offers() map[string][]offer {
-	list := make(map[string][]offer)
-	label := func(p object.Port) string { return "_" + p.Protocol + "._" + p.Name }
-	switch spec := s.spec.Load(); {
-	case spec.Type == object.ClusterIP && len(spec.ClusterIPs) > 0:
-		itself := []Target{{Addrs: s.addrs(spec, Query{Family: AnyFamily})}}
-		for _, p := range spec.Ports {
-			if l := label(p); p.Name != "" && list[l] == nil {
-				list[l] = []offer{{itself, p.Port}}
-			}
-		}
-	case spec.Type == object.Headless:
-		addrs := make(map[string][]netip.Addr)
-		for sl := range s.slices.all {
-			c := sl.content.Load()
-			by := s.ready(c, addrs)
-			for _, p := range c.ports {
-				if p.Name != "" && len(by) > 0 {
-					list[label(p)] = append(list[label(p)], offer{by, p.Port})
-				}
-			}
-		}
-	}
-	return list
 }
 
 // names adds the labels of the Service's endpoints to to.
