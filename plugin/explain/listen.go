@@ -57,8 +57,9 @@ func (l *Listeners) listen(address string) (*listener, error) {
 	ln := &listener{done: make(chan struct{}), addr: socket.Addr()}
 	host, _, _ := net.SplitHostPort(address)
 	ln.server = &http.Server{
-		Handler: newHandler(host, func() []Server { return l.newest(ln) }), ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second,
-		IdleTimeout: 30 * time.Second, MaxHeaderBytes: 8 << 10,
+		Handler:     newHandler(host, func() []Server { return l.newest(ln) }),
+		ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second,
+		MaxHeaderBytes: 8 << 10,
 	}
 	go func() {
 		defer close(ln.done)

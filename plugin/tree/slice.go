@@ -33,7 +33,11 @@ func (sl *slice) set(list []object.Endpoint, ports []object.Port) {
 	now, entries := sl.reuse(list)
 	peers := &sl.svc.ns.peers
 	for l, e := range entries {
-		if was := sl.entry(l); e != nil && e != was {
+		var was *endpoint
+		if len(old.endpoints) > 0 {
+			was = sl.entry(l)
+		}
+		if e != nil && e != was {
 			peers.swap(hashOf(l.name), was, e)
 		}
 	}
@@ -53,14 +57,15 @@ func (sl *slice) set(list []object.Endpoint, ports []object.Port) {
 // reuse returns the records for list, and the new entries of the trie for the labels of those that come, go or move:
 // nil for a label that goes.
 func (sl *slice) reuse(list []object.Endpoint) (now []*endpoint, entries map[label]*endpoint) {
-	now, entries = make([]*endpoint, len(list)), make(map[label]*endpoint)
+	old := sl.content.Load().endpoints
+	now, entries = make([]*endpoint, len(list)), make(map[label]*endpoint, max(0, len(list)-len(old)))
 	touch := func(e *endpoint) {
 		for l := range e.labels {
 			entries[l] = nil
 		}
 	}
 	left := make(map[object.Endpoint]*endpoint) // old endpoints that may be at another place in list
-	for i, e := range sl.content.Load().endpoints {
+	for i, e := range old {
 		if i < len(list) && e.object() == list[i] {
 			now[i] = e
 			continue
