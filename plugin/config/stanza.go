@@ -6,10 +6,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/plugin"
 	"github.com/miekg/dns"
+	"golang.org/x/net/idna"
 )
 
 // parser parses one stanza.
@@ -34,19 +36,22 @@ type option struct {
 	usage    string
 	min, max int  // number of arguments; max < 0 means any
 	repeats  bool // the option may be set more than once
+	names    bool // the arguments are domain names
 	read     func(*parser, []string) error
 }
 
 // options are all options by name.
 var options = map[string]option{
-	"suffix": {usage: "suffix SUFFIX TARGET", min: 2, max: 2, repeats: true, read: (*parser).suffix},
+	"suffix": {
+		usage: "suffix SUFFIX TARGET", min: 2, max: 2, repeats: true, names: true, read: (*parser).suffix,
+	},
 	"nameserver": {
-		usage: "nameserver NAME [ADDRESS...]", min: 1, max: -1, repeats: true, read: (*parser).nameserver,
+		usage: "nameserver NAME [ADDRESS...]", min: 1, max: -1, repeats: true, names: true, read: (*parser).nameserver,
 	},
 	"not_ready":       {usage: "not_ready", read: (*parser).notReady},
 	"namespaces":      {usage: "namespaces NAMESPACE...", min: 1, max: -1, repeats: true, read: (*parser).namespaces},
 	"ttl":             {usage: "ttl TTL", min: 1, max: 1, read: (*parser).ttl},
-	"fallthrough":     {usage: "fallthrough [ZONES...]", max: -1, read: (*parser).fallthroughTo},
+	"fallthrough":     {usage: "fallthrough [ZONES...]", max: -1, names: true, read: (*parser).fallthroughTo},
 	"kubeconfig":      {usage: "kubeconfig KUBECONFIG [CONTEXT]", min: 1, max: 2, read: (*parser).kubeconfig},
 	"manifests":       {usage: "manifests PATH...", min: 1, max: -1, repeats: true, read: (*parser).manifests},
 	"snapshot":        {usage: "snapshot FILE", min: 1, max: 1, read: (*parser).snapshot},
@@ -77,6 +82,11 @@ func (p *parser) stanza() error {
 		if len(args) < o.min || o.max >= 0 && len(args) > o.max {
 			return at.Errorf("wrong argument count for '%s'; usage: %s", name, o.usage)
 		}
+		if o.names {
+			if err := p.ascii(args); err != nil {
+				return err
+			}
+		}
 		if err := o.read(p, args); err != nil {
 			return err
 		}
@@ -87,6 +97,9 @@ func (p *parser) stanza() error {
 // zones parses the cluster zones and pod networks, which are the zones of the server block if there are no arguments.
 func (p *parser) zones(args []string) error {
 	const usage = "name the cluster zone, such as cluster.local"
+	if err := p.ascii(args); err != nil {
+		return err
+	}
 	zones := args
 	if len(args) == 0 {
 		zones = p.served
@@ -224,6 +237,20 @@ func (p *parser) startupTimeout(args []string) error {
 		return p.Errf("invalid startup_timeout %s: must be a duration of at least 0s, such as 5s", quote(args[0]))
 	}
 	p.s.StartupTimeout = d
+	return nil
+}
+
+// ascii refuses names with other letters: queries have the A-labels of RFC 5890 for them, and would never match.
+func (p *parser) ascii(names []string) error {
+	for _, name := range names {
+		if !strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII }) {
+			continue
+		}
+		if a, err := idna.Lookup.ToASCII(name); err == nil {
+			return p.Errf("name %s is not ASCII; use %s", quote(name), a)
+		}
+		return p.Errf("name %s is not ASCII", quote(name))
+	}
 	return nil
 }
 

@@ -21,6 +21,9 @@ func (p *parser) finish() error {
 		if err := checkSuffix(*s, p.s.Zones, p.s.Suffixes[:i]); err != nil {
 			return err
 		}
+		if len(p.s.Networks) > 0 && isNetwork(s.Name) {
+			return s.At.Errorf("suffix %s is a reverse zone, and headless answers pod networks there", quote(s.Name))
+		}
 		inside := func(zone string) bool { return dns.IsSubDomain(zone, s.Name) }
 		if len(p.served) > 0 && !slices.ContainsFunc(p.served, inside) {
 			return s.At.Errorf("suffix %s is not in the server block's zones (%s)", quote(s.Name),

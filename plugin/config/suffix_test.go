@@ -24,6 +24,27 @@ func TestWrongSuffixIsRefused(t *testing.T) {
 			name: "no room for a peer", input: inBlock("suffix " + long + " svc.cluster.local"),
 			want: at(2) + "invalid suffix '" + long + "'" + no,
 		},
+		{
+			name: "not ASCII", input: inBlock("ttl 5", "suffix m\u00fcnchen.example svc.cluster.local"),
+			want: at(3) + "name 'm\u00fcnchen.example' is not ASCII; use xn--mnchen-3ya.example",
+		},
+		{
+			name: "not ASCII, in the target", input: inBlock("suffix a.test b\u00fccher.svc.cluster.local"),
+			want: at(2) + "name 'b\u00fccher.svc.cluster.local' is not ASCII; use xn--bcher-kva.svc.cluster.local",
+		},
+		{
+			name: "no name of IDNA", input: inBlock("fallthrough \u0378.test"),
+			want: at(2) + "name '\\u0378.test' is not ASCII",
+		},
+		{
+			name: "cluster zone not ASCII", input: "headless cl\u00fcster.local",
+			want: at(1) + "name 'cl\u00fcster.local' is not ASCII; use xn--clster-4ya.local",
+		},
+		{
+			name:  "a reverse zone beside a pod network",
+			input: "headless cluster.local 10.0.0.0/8 {\nsuffix 10.in-addr.arpa svc.cluster.local\n}",
+			want:  at(2) + "suffix '10.in-addr.arpa.' is a reverse zone, and headless answers pod networks there",
+		},
 		{name: "root", input: inBlock("suffix . svc.cluster.local"), want: at(2) + "invalid suffix '.'" + no},
 		{name: "empty", input: inBlock(`suffix "" svc.cluster.local`), want: at(2) + "invalid suffix ''" + no},
 		{
