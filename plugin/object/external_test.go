@@ -8,8 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// FromService reports a target that no CNAME record can have, and keeps the Service, because its name exists.
-func TestExternalNameIsADomainName(t *testing.T) {
+// FromService reports a target that no record can have, and keeps the Service, because its name exists.
+func TestExternalNameIsADomainNameOrAnAddress(t *testing.T) {
 	label := strings.Repeat("a", 63)
 	longest := strings.Repeat(label+".", 3) + label[:61]
 	if len(longest) != 253 {
@@ -22,6 +22,7 @@ func TestExternalNameIsADomainName(t *testing.T) {
 	tests := []struct {
 		name, in string
 		want     string
+		addr     string
 		err      string // with %q for in
 	}{
 		{name: "domain name", in: "db.example.org", want: "db.example.org."},
@@ -52,10 +53,11 @@ func TestExternalNameIsADomainName(t *testing.T) {
 		{name: "a rune whose lower case is ASCII", in: "d\u212a.example.org", err: noName},
 		{name: "port", in: "db.example.org:80", err: noName},
 		{name: "URL", in: "http://db.example.org", err: noName},
-		{name: "IPv4", in: "192.0.2.1", err: address},
-		{name: "IPv4 with a dot at the end", in: "192.0.2.1.", err: address},
-		{name: "IPv6", in: "2001:db8::1", err: address},
-		{name: "IPv6 in upper case", in: "2001:DB8::1", err: address},
+		{name: "IPv4", in: "192.0.2.1", addr: "192.0.2.1"},
+		{name: "IPv4 with a dot at the end", in: "192.0.2.1.", addr: "192.0.2.1"},
+		{name: "IPv6", in: "2001:db8::1", addr: "2001:db8::1"},
+		{name: "IPv6 in upper case", in: "2001:DB8::1", addr: "2001:db8::1"},
+		{name: "IPv4 mapped into IPv6", in: "::ffff:192.0.2.1", addr: "192.0.2.1"},
 		{name: "IPv6 with a zone", in: "fe80::1%eth0", err: address},
 		{name: "IPv6 in brackets", in: "[2001:db8::1]", err: noName},
 		{name: "three numbers are no address", in: "192.0.2", want: "192.0.2."},
@@ -73,6 +75,13 @@ func TestExternalNameIsADomainName(t *testing.T) {
 			if s.Type != ExternalName || s.ExternalName != tt.want ||
 				s.Key() != NewKey(KindService, "default", "db") || s.Version() != 7 {
 				t.Errorf("got %+v, want external name %q", s, tt.want)
+			}
+			addr := ""
+			for _, a := range s.ClusterIPs {
+				addr += a.String()
+			}
+			if addr != tt.addr {
+				t.Errorf("addresses %q, want %q", addr, tt.addr)
 			}
 			said := ""
 			if err != nil {

@@ -159,7 +159,7 @@ func FuzzService(f *testing.F) {
 		checkLabel(t, "namespace", got.Key().Namespace)
 		checkLabel(t, "name", got.Key().Name)
 		checkBack(t, got, ns, name, port, protocol)
-		if got.Type != ClusterIP && got.ClusterIPs != nil || got.Type != ExternalName && got.ExternalName != "" {
+		if got.Type == Headless && got.ClusterIPs != nil || got.ExternalName != "" && got.ClusterIPs != nil || got.Type != ExternalName && got.ExternalName != "" {
 			t.Errorf("mixed types: %+v", got)
 		}
 		for _, a := range got.ClusterIPs {
@@ -171,7 +171,7 @@ func FuzzService(f *testing.F) {
 			checkPorts(t, number, got.Ports)
 			return
 		}
-		if got.Ports != nil || (got.ExternalName == "") != (err != nil) {
+		if got.Ports != nil || (got.ExternalName == "" && got.ClusterIPs == nil) != (err != nil) {
 			t.Errorf("%+v, error %v", got, err)
 		}
 		if got.ExternalName != "" {

@@ -16,11 +16,12 @@ import (
 type Service struct {
 	meta
 	Type ServiceType `json:"type,omitempty"`
-	// ClusterIPs are spec.clusterIPs of a ClusterIP Service.
+	// ClusterIPs are spec.clusterIPs of a ClusterIP Service, and the address of an ExternalName Service whose
+	// spec.externalName is one.
 	ClusterIPs []netip.Addr `json:"clusterIPs,omitempty"`
 	// Ports are spec.ports of a ClusterIP or headless Service.
 	Ports []Port `json:"ports,omitempty"`
-	// ExternalName is spec.externalName of an ExternalName Service, fully qualified.
+	// ExternalName is spec.externalName of an ExternalName Service, fully qualified, if it is a domain name.
 	ExternalName string `json:"externalName,omitempty"`
 }
 
@@ -49,6 +50,10 @@ func FromService(o *corev1.Service) (*Service, error) {
 	s := &Service{meta: m}
 	if o.Spec.Type == corev1.ServiceTypeExternalName {
 		s.Type = ExternalName
+		if a, aerr := parseAddr(strings.TrimSuffix(o.Spec.ExternalName, ".")); aerr == nil {
+			s.ClusterIPs = []netip.Addr{a}
+			return s, nil
+		}
 		s.ExternalName, err = externalName(o.Spec.ExternalName)
 		return s, err
 	}
@@ -77,7 +82,7 @@ func FromService(o *corev1.Service) (*Service, error) {
 }
 
 // externalName returns name fully qualified and in lower case. It returns an error if a CNAME record cannot point at
-// it. The API also accepts an address, which would be a name that does not exist.
+// it. An address with a zone is one that no record can have.
 func externalName(name string) (string, error) {
 	host := strings.TrimSuffix(dnsname.Lower(name), ".")
 	if _, err := netip.ParseAddr(host); err == nil {

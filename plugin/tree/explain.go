@@ -44,6 +44,9 @@ func (t *Tree) Explain(p *Path, guest, notReady bool) []string {
 	switch spec.Type {
 	case object.ExternalName:
 		what = "an ExternalName Service for " + spec.ExternalName
+		if spec.ExternalName == "" {
+			what = fmt.Sprintf("an ExternalName Service with the address %v", spec.ClusterIPs)
+		}
 	case object.ClusterIP:
 		what = fmt.Sprintf("a ClusterIP Service with the addresses %v and no peers", spec.ClusterIPs)
 	}

@@ -125,10 +125,9 @@ func (m model) Find(p *Path, q Query) Answer {
 	case p.N == 2:
 		s := m.service(ns, x)
 		if s.Type == object.ExternalName {
-			if s.ExternalName == "" { // what it had was no name
-				return Answer{Status: Service}
+			if s.ExternalName != "" {
+				return Answer{Status: Alias, External: s.ExternalName}
 			}
-			return Answer{Status: Alias, External: s.ExternalName}
 		}
 		if s.Type == object.Headless {
 			return Answer{Status: Service, Addrs: ofFamily(those(m.peers(ns, x), isReady), q.Family)}

@@ -212,8 +212,11 @@ func (a *authority) external(target string, flat bool) {
 	address := a.q.qtype == dns.TypeA || a.q.qtype == dns.TypeAAAA
 	var seen []string
 	for {
-		if _, err := netip.ParseAddr(target); err == nil { // no domain name
-			a.r.Ns = []dns.RR{soa(a.origin, headlessTTL)}
+		if addr, err := netip.ParseAddr(strings.TrimSuffix(target, ".")); err == nil { // no domain name
+			rrs := a.records(owner, []netip.Addr{addr})
+			if a.r.Answer = append(a.r.Answer, rrs...); len(rrs) == 0 {
+				a.r.Ns = []dns.RR{soa(a.origin, headlessTTL)}
+			}
 			return
 		}
 		path, inTree := below(tree, target+".")
