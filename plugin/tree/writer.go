@@ -37,12 +37,13 @@ func (t *Tree) Writer(namespace string) *Writer {
 	return w
 }
 
-// Set adds o, or replaces its old version. It has no effect if the writer has a newer version. It reports whether o is
-// an EndpointSlice with a Trigger other than that of its old version.
+// Set adds o, or replaces its old version. It has no effect if the writer has this version or a newer one: an event may
+// come twice or late. Only Replace goes back, for an API server whose data was restored. It reports whether o is an
+// EndpointSlice with a Trigger other than that of its old version.
 func (w *Writer) Set(o object.Object) (triggered bool) {
 	w.t.mu.Lock()
 	defer w.t.mu.Unlock()
-	if w.newer(o.Key(), o.Version()) {
+	if v := o.Version(); v != 0 && w.held[o.Key()].version >= v {
 		return false
 	}
 	if sl, ok := o.(*object.EndpointSlice); ok {
@@ -57,20 +58,15 @@ func (w *Writer) Set(o object.Object) (triggered bool) {
 func (w *Writer) Delete(k object.Key, version uint64) {
 	w.t.mu.Lock()
 	defer w.t.mu.Unlock()
-	if w.newer(k, version) {
+	if version != 0 && w.held[k].version > version { // 0 is not known
 		return
 	}
 	w.remove(k)
 	w.t.commit(version, true)
 }
 
-// newer reports whether the writer has a version of k that is newer than an event's, which came twice or late. Only
-// Replace goes back to an older version, for an API server whose data was restored. The caller holds t.mu.
-func (w *Writer) newer(k object.Key, version uint64) bool {
-	return version != 0 && w.held[k].version > version // 0 is not known
-}
-
-// Replace replaces all objects of the writer by list, which has this version. It marks the writer as synced.
+// Replace replaces all objects of the writer by list, which has this version: their content counts, even if their own
+// versions are known. It marks the writer as synced.
 func (w *Writer) Replace(list []object.Object, version uint64) {
 	w.t.mu.Lock()
 	defer w.t.mu.Unlock()
@@ -124,12 +120,9 @@ func (w *Writer) Presume(list []object.Object, serial uint64) bool {
 
 // set puts o into the tree. The caller of this and of all functions below holds t.mu, and commits.
 func (w *Writer) set(o object.Object) {
-	k, v := o.Key(), o.Version()
+	k := o.Key()
 	h := w.held[k]
-	if v != 0 && v == h.version {
-		return
-	}
-	h.version = v
+	h.version = o.Version()
 	switch o := o.(type) {
 	case *object.Service:
 		if h.at == nil {

@@ -65,6 +65,20 @@ func TestOldEventChangesNothing(t *testing.T) {
 	wants{"web-0.default": "Peer 10.0.0.3"}.check(t, tr)
 }
 
+// An etcd that was restored gives a version again to other content.
+func TestListOfKnownVersionsWithOtherContentCounts(t *testing.T) {
+	tr := New()
+	w := tr.Writer("")
+	w.Replace([]object.Object{headless("default/nginx", 1),
+		sliceOf("default/nginx-1", "nginx", 2, stateful("web-0", "10.0.0.1"))}, 2)
+	w.Replace([]object.Object{clusterIP("default/nginx", 1, "10.96.0.1"),
+		sliceOf("default/nginx-1", "nginx", 2, stateful("web-0", "10.0.0.2"))}, 2)
+	wants{"nginx.default": "Service 10.96.0.1", "web-0.default": "None"}.check(t, tr)
+	w.Replace([]object.Object{headless("default/nginx", 1),
+		sliceOf("default/nginx-1", "nginx", 2, stateful("web-0", "10.0.0.3"))}, 2)
+	wants{"nginx.default": "Service 10.0.0.3", "web-0.default": "Peer 10.0.0.3"}.check(t, tr)
+}
+
 // No two watches have the same Service today. If they had, the tree must keep it until both have deleted it.
 func TestServiceInTwoSourcesIsKeptByTheOther(t *testing.T) {
 	tr := plant(sliceOf("default/nginx-1", "nginx", 1, stateful("web-0", "10.0.0.1")))
