@@ -3,10 +3,12 @@ package explain
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"go.uber.org/goleak"
 
@@ -198,4 +200,43 @@ func TestAnAddressIsServedByTheNewestGenerationUntilTheLastGoes(t *testing.T) {
 		resp.Body.Close()
 		t.Error("it is still served")
 	}
+}
+
+// crowd is a listener that always has another connection.
+type crowd struct {
+	accepted int
+	closed   chan struct{}
+}
+
+func (c *crowd) Accept() (net.Conn, error) {
+	select {
+	case <-c.closed:
+		return nil, net.ErrClosed
+	default:
+	}
+	c.accepted++
+	_, conn := net.Pipe()
+	return conn, nil
+}
+
+func (c *crowd) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (c *crowd) Close() error {
+	close(c.closed)
+	return nil
+}
+
+func TestConnectionsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &crowd{closed: make(chan struct{})}
+		ln := new(Listeners).serve("127.0.0.1", c)
+		synctest.Wait()
+		if c.accepted != maxConnections {
+			t.Errorf("%d connections, want %d", c.accepted, maxConnections)
+		}
+		if err := ln.server.Close(); err != nil {
+			t.Error(err)
+		}
+		<-ln.done
+	})
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
 
 // Listeners are the addresses that pages are served at. A reload of the Corefile acquires its addresses before the old
@@ -36,9 +38,12 @@ func (l *Listeners) Acquire(address string, generation any, s Server) (addr net.
 	defer l.mu.Unlock()
 	ln := l.open[address]
 	if ln == nil {
-		if ln, err = l.listen(address); err != nil {
+		socket, err := net.Listen("tcp", address) //nolint:noctx // it does not wait: an address needs no look-up
+		if err != nil {
 			return nil, nil, fmt.Errorf("explain: %w", err)
 		}
+		host, _, _ := net.SplitHostPort(address)
+		ln = l.serve(host, socket)
 		if l.open == nil {
 			l.open = make(map[string]*listener)
 		}
@@ -49,13 +54,11 @@ func (l *Listeners) Acquire(address string, generation any, s Server) (addr net.
 	return ln.addr, func() { l.release(address, ln, u) }, nil
 }
 
-func (l *Listeners) listen(address string) (*listener, error) {
-	socket, err := net.Listen("tcp", address) //nolint:noctx // it does not wait: an address needs no look-up
-	if err != nil {
-		return nil, err
-	}
+// maxConnections bounds the connections to one address, so that idle ones leave file descriptors to DNS over TCP.
+const maxConnections = 64
+
+func (l *Listeners) serve(host string, socket net.Listener) *listener {
 	ln := &listener{done: make(chan struct{}), addr: socket.Addr()}
-	host, _, _ := net.SplitHostPort(address)
 	ln.server = &http.Server{
 		Handler:     newHandler(host, func() []Server { return l.newest(ln) }),
 		ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second,
@@ -63,9 +66,9 @@ func (l *Listeners) listen(address string) (*listener, error) {
 	}
 	go func() {
 		defer close(ln.done)
-		_ = ln.server.Serve(socket) // it returns when it is closed
+		_ = ln.server.Serve(netutil.LimitListener(socket, maxConnections)) // it returns when it is closed
 	}()
-	return ln, nil
+	return ln
 }
 
 // newest returns the servers of the newest generation.
