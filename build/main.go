@@ -12,8 +12,8 @@ import (
 	"github.com/coredns-headless/headless"
 )
 
-// before is the plugin that headless stands in front of, here as in plugin.cfg: behind cache, rewrite, template and hosts,
-// before kubernetes, file and forward.
+// before is the plugin that headless stands in front of, here as in plugin.cfg: behind cache, rewrite, template and
+// hosts, before kubernetes, file and forward.
 const before = "k8s_external"
 
 func main() {

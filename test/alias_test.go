@@ -13,8 +13,8 @@ import (
 
 var requests = regexp.MustCompile(`(?m)^coredns_dns_requests_total\{[^}]*type="A"[^}]*\} (\d+)$`)
 
-// Two clusters whose ExternalName Services lead to each other, and whose servers forward to each other, make a few queries of
-// one, and answer SERVFAIL. In version 0.1 one query made 602 at each server.
+// Two clusters whose ExternalName Services lead to each other, and whose servers forward to each other, make a few
+// queries of one, and answer SERVFAIL. In version 0.1 one query made 602 at each server.
 func TestLoopBetweenTwoClustersMakesAFewQueries(t *testing.T) {
 	t.Parallel()
 	one, two := server.New(t), server.New(t)
@@ -37,7 +37,8 @@ func TestLoopBetweenTwoClustersMakesAFewQueries(t *testing.T) {
 	}
 }
 
-// looping starts a CoreDNS with an ExternalName Service under suffix that leads to one under another, which a server at port has.
+// looping starts a CoreDNS with an ExternalName Service under suffix that leads to one under another, which a server
+// at port has.
 func looping(t *testing.T, s *server.Server, suffix, other, port string) {
 	t.Helper()
 	objects := filepath.Join(t.TempDir(), "objects.yaml")

@@ -10,8 +10,8 @@ import (
 	"github.com/coredns-headless/headless/test/server"
 )
 
-// Everything is cached, cluster zone included, as nobody should but many do. What the tree has now shows in a server block
-// without a cache: both stanzas have one watch.
+// Everything is cached, cluster zone included, as nobody should but many do. What the tree has now shows in a server
+// block without a cache: both stanzas have one watch.
 const cachingCorefile = `.:PORT {
     bind 127.0.0.1
     ready READY
@@ -37,8 +37,8 @@ uncached.example.net:PORT {
 }
 `
 
-// A suffix bypasses *cache*: what has changed shows at once. A shared suffix and the cluster zone are cached, for as long as
-// their TTL allows and no longer, denials by *kubernetes* of what is a peer by now included.
+// A suffix bypasses *cache*: what has changed shows at once. A shared suffix and the cluster zone are cached, for as
+// long as their TTL allows and no longer, denials by *kubernetes* of what is a peer by now included.
 func TestCache(t *testing.T) {
 	t.Parallel()
 	ns := makeNamespace(t, "cache")

@@ -49,8 +49,8 @@ endpoints:
 	return c
 }
 
-// Two clusters by two kubeconfigs, in one server block and in two: each has its zone, its suffixes and its pod network, and nothing
-// of one shows in the other.
+// Two clusters by two kubeconfigs, in one server block and in two: each has its zone, its suffixes and its pod
+// network, and nothing of one shows in the other.
 func TestTwoClusters(t *testing.T) {
 	server.All(t) // which have a second control plane
 	t.Parallel()

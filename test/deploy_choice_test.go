@@ -12,8 +12,8 @@ import (
 	"github.com/coredns-headless/headless/test/parts"
 )
 
-// The first command of the documentation writes another address and another suffix into every file that has them, and changes nothing else;
-// TestDeployCorefiles and TestDeployStubs run what it was written into.
+// The first command of the documentation writes another address and another suffix into every file that has them, and
+// changes nothing else; TestDeployCorefiles and TestDeployStubs run what it was written into.
 func TestAddressAndSuffixAreChosenInOnePlace(t *testing.T) {
 	t.Parallel()
 	const address, suffix = "10.43.0.53", "pods.example.com"

@@ -174,7 +174,8 @@ func page(t *testing.T, at, name string) string {
 	return string(text)
 }
 
-// showsAtOnce checks that a short name that was denied before its pod was ready is not kept as denied: *kubernetes* lets caches do so for 30 s.
+// showsAtOnce checks that a short name that was denied before its pod was ready is not kept as denied: *kubernetes*
+// lets caches do so for 30 s.
 func showsAtOnce(t *testing.T, s *server.Server) {
 	t.Helper()
 	ns := makeNamespace(t, "denied")
@@ -184,8 +185,8 @@ func showsAtOnce(t *testing.T, s *server.Server) {
 	s.Shows(t, time.Minute, name, "10.77.0.1")
 }
 
-// helmCorefile is what the official chart makes of the value servers: a server block each, of its zones and port, and of each plugin the name,
-// the parameters and the block.
+// helmCorefile is what the official chart makes of the value servers: a server block each, of its zones and port, and
+// of each plugin the name, the parameters and the block.
 func helmCorefile(t *testing.T) string {
 	t.Helper()
 	var values struct {
@@ -245,7 +246,8 @@ func stubCorefiles(t *testing.T, dir string) map[string]string {
 	}
 }
 
-// Resolvers that the files of deploy/stub are included in answer below the suffix, also where they discard private addresses.
+// Resolvers that the files of deploy/stub are included in answer below the suffix, also where they discard private
+// addresses.
 func TestDeployStubs(t *testing.T) {
 	t.Parallel()
 	server.Need(t, "dig", "bind9-dnsutils")

@@ -48,7 +48,6 @@ func delv(t *testing.T, s *server.Server, zone, anchor, name, qtype string) stri
 	return string(out)
 }
 
-// *dnssec* signs a suffix on the fly, and a validating client believes what there is, and what there is not.
 func TestDNSSEC(t *testing.T) {
 	server.Need(t, "delv", "bind9-dnsutils")
 	const zone = "mgmt.example.com."

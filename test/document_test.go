@@ -12,7 +12,8 @@ import (
 
 var kubernetesLine = regexp.MustCompile(`(?m)^    kubernetes ([a-z0-9. -]*?)( \{)?$`)
 
-// ours is a document's Corefile with ports and addresses of this test, and a kubeconfig where it would have a pod's service account.
+// ours is a document's Corefile with ports and addresses of this test, and a kubeconfig where it would have a pod's
+// service account.
 func ours(t *testing.T, text, kubeconfig string) string {
 	t.Helper()
 	stub := server.Stub(t)
@@ -94,8 +95,8 @@ func tableRows(text string) (rows []asked) {
 	return rows
 }
 
-// answers checks that a reply is what a cell of a table says: the types of the answer's records, or why there are none, and what more is
-// said of them: whose targets, which SOA, or a record's data.
+// answers checks that a reply is what a cell of a table says: the types of the answer's records, or why there are
+// none, and what more is said of them: whose targets, which SOA, or a record's data.
 func answers(t *testing.T, r server.Reply, cell, name string) {
 	t.Helper()
 	words, more, _ := strings.Cut(cell, ", ")

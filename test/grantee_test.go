@@ -24,7 +24,8 @@ type grantee struct {
 	namespaces []string
 }
 
-// grant applies a file of deploy/rbac, in which all is called headless, to an account of that name, and waits until it has its rights.
+// grant applies a file of deploy/rbac, in which all is called headless, to an account of that name, and waits until
+// it has its rights.
 func grant(t *testing.T, file, name string, namespaces ...string) grantee {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(parts.Root(), "deploy", "rbac", file))

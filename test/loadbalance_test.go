@@ -15,9 +15,9 @@ import (
 
 const balanced = "    loadbalance\n"
 
-// Clients connect to the first address of an answer, and *headless* answers in the same order each time: the Corefiles
-// that people apply have *loadbalance*, so that the first address varies. What forwards to another server does not rely on
-// that one's.
+// Clients connect to the first address of an answer, and *headless* answers in the same order each time: the
+// Corefiles that people apply have *loadbalance*, so that the first address varies. What forwards to another server
+// does not rely on that one's.
 func TestFirstAddressVaries(t *testing.T) {
 	suffix, ordered := server.New(t), server.New(t)
 	text := strings.NewReplacer(":53 {", ":PORT {\n    bind 127.0.0.1", "    ready\n", "    ready READY\n",
@@ -46,8 +46,8 @@ func TestFirstAddressVaries(t *testing.T) {
 	}
 }
 
-// firstAddresses are those that stood first in 50 answers, or until there were two: by chance the same one does so once
-// in 2^49 times.
+// firstAddresses are those that stood first in 50 answers, or until there were two: by chance the same one does so
+// once in 2^49 times.
 func firstAddresses(t *testing.T, s *server.Server) map[string]bool {
 	t.Helper()
 	first := make(map[string]bool)

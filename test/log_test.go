@@ -11,7 +11,8 @@ import (
 	"github.com/coredns-headless/headless/test/server"
 )
 
-// logged waits until the log has a line for each of wanted, in any order: a line is written after the reply was, by a query's own goroutine.
+// logged waits until the log has a line for each of wanted, in any order: a line is written after the reply was, by a
+// query's own goroutine.
 func logged(t *testing.T, s *server.Server, prefix string, wanted ...string) {
 	t.Helper()
 	slices.Sort(wanted)
@@ -42,7 +43,6 @@ func wantLog(t *testing.T, s *server.Server, wanted ...string) {
 	})
 }
 
-// *log* has the rcode that the client got, also where the plugin leaves it to the server to write, and *errors* has nothing
 // to say: what a client asks for, a million times a minute, is none of the administrator's errors.
 func TestLogAndErrors(t *testing.T) {
 	t.Parallel()

@@ -18,7 +18,8 @@ import (
 	"github.com/coredns-headless/headless/test/server"
 )
 
-// What people have today, and what they get, answers as the page says, and so does what they have on the way from one to the other.
+// What people have today, and what they get, answers as the page says, and so does what they have on the way from one
+// to the other.
 func TestMigration(t *testing.T) {
 	t.Parallel()
 	list := sections(t, "docs/migration.md")
@@ -68,13 +69,15 @@ func (s section) test(t *testing.T) {
 	noGap(t, name, s.corefiles[0], both, s.corefiles[1], both, s.corefiles[0])
 }
 
-// noGap has a CoreDNS go from each Corefile to the next while it is asked for a name, which has an address all the time.
+// noGap has a CoreDNS go from each Corefile to the next while it is asked for a name, which has an address all the
+// time.
 func noGap(t *testing.T, name string, corefiles ...string) {
 	t.Helper()
 	at := server.New(t)
 	at.Part = parts.CoreDNSStatic // *kubernetes* races when it is reloaded
 	for i, text := range corefiles {
-		// What is written at the start has to be what is written later but for the plugins: one stub, and the same ports.
+		// What is written at the start has to be what is written later but for the plugins: one stub, and the same
+		// ports.
 		if corefiles[i] = ours(t, text, cluster.Kubeconfig); i > 0 {
 			corefiles[i] = forwards.ReplaceAllString(corefiles[i], forwards.FindString(corefiles[0]))
 		}

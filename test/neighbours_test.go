@@ -153,7 +153,6 @@ func testRewrite(t *testing.T, n neighbourhood) {
 	wantStatus(t, s, "NXDOMAIN", "rabbit-9.pods.example.net")
 }
 
-// *template* and *hosts* stand before: what they have, they answer, and what they pass on is answered here.
 func testTemplateAndHosts(t *testing.T, n neighbourhood) {
 	want(t, n.Server, "rabbit-1.mgmt.example.com", "192.0.2.7")
 	want(t, n.Server, "rabbit-5cc96-xyz.mgmt.example.com", "192.0.2.8")
@@ -163,7 +162,6 @@ func testTemplateAndHosts(t *testing.T, n neighbourhood) {
 	wantStatus(t, n.Server, "NOERROR", "rabbit-1.mgmt.example.com", "AAAA")
 }
 
-// *loadbalance* has a Service's addresses in turn, and never other ones.
 func testLoadbalance(t *testing.T, n neighbourhood) {
 	for name, orders := range n.orders(t) {
 		if len(orders) < 2 {
@@ -200,7 +198,6 @@ func (n neighbourhood) orders(t *testing.T) map[string]map[string]bool {
 	return all
 }
 
-// *minimal* leaves answers bare, and denials their SOA, by which resolvers know how long to keep them.
 func testMinimal(t *testing.T, n neighbourhood) {
 	s, ns := n.Server, n.namespace
 	for _, name := range []string{"rabbit-0.mgmt.example.com", "rabbit-0." + ns + ".svc.cluster.local"} {
@@ -216,7 +213,6 @@ func testMinimal(t *testing.T, n neighbourhood) {
 	}
 }
 
-// *acl* keeps a source from a suffix, and from nothing else.
 func testACL(t *testing.T, n neighbourhood) {
 	s, ns := n.Server, n.namespace
 	want(t, s, "rabbit-0.mgmt.example.com", "10.77.0.1")
@@ -232,7 +228,6 @@ func testACL(t *testing.T, n neighbourhood) {
 	}
 }
 
-// *dns64* makes IPv6 addresses of a peer's IPv4 ones, since it has none of its own and exists; and does not where it has, or
 // where nobody is.
 func testDNS64(t *testing.T, n neighbourhood) {
 	s, ns := n.Server, n.namespace
@@ -258,7 +253,6 @@ func testDNS64(t *testing.T, n neighbourhood) {
 	wantStatus(t, s, "NXDOMAIN", "rabbit-9."+ns+".svc.cluster.local", "AAAA")
 }
 
-// *metadata* says of whom a name is, for whoever wants to know, here *log*.
 func testMetadata(t *testing.T, n neighbourhood) {
 	s, ns := n.Server, n.namespace
 	var wanted []string

@@ -89,8 +89,8 @@ func slice(namespace, service string, endpoints []endpoint) *discoveryv1.Endpoin
 	return s
 }
 
-// runCorefile runs CoreDNS with a Corefile of the test's own, and waits until it is ready. In it KUBECONFIG stands for the
-// cluster's, and what pairs has (word, text, ...) for what it says.
+// runCorefile runs CoreDNS with a Corefile of the test's own, and waits until it is ready. In it KUBECONFIG stands
+// for the cluster's, and what pairs has (word, text, ...) for what it says.
 func runCorefile(t *testing.T, corefile string, pairs ...string) *server.Server {
 	t.Helper()
 	return startCorefile(t, strings.NewReplacer(append(pairs, "KUBECONFIG", cluster.Kubeconfig)...).Replace(corefile))

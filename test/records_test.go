@@ -30,8 +30,8 @@ func recordTables(t *testing.T, path, heading string) (rows []row) {
 	return rows
 }
 
-// Every row of the reference's tables of records, and of the README's table of names, is what `make run` answers to the
-// example, for each of its types.
+// Every row of the reference's tables of records, and of the README's table of names, is what `make run` answers to
+// the example, for each of its types.
 func TestReferenceRecords(t *testing.T) {
 	t.Parallel()
 	server.Need(t, "dig", "bind9-dnsutils")
@@ -57,7 +57,8 @@ func TestReferenceRecords(t *testing.T) {
 	}
 }
 
-// outcome says of a reply what the tables do: the types in the answer, or why there is none; and those of the additional section.
+// outcome says of a reply what the tables do: the types in the answer, or why there is none; and those of the
+// additional section.
 func outcome(r server.Reply) string {
 	types := func(section []string) string {
 		var list []string

@@ -14,7 +14,8 @@ import (
 	"github.com/coredns-headless/headless/test/server"
 )
 
-// The suffixes that resolvers are pointed at: on a namespace, on a Service, on the root, which has another deep below it.
+// The suffixes that resolvers are pointed at: on a namespace, on a Service, on the root, which has another deep below
+// it.
 var stubs = []string{"mgmt.pix.yun.com", "broker.example.org", "k8s.example.org"}
 
 const resolvable = `.:PORT {

@@ -131,8 +131,8 @@ func testEnough(t *testing.T, g grantee) {
 	}
 }
 
-// testWithout checks that log and metrics tell of the right that is missing, that what does not need it is answered, and that it is
-// used when it is given back.
+// testWithout checks that log and metrics tell of the right that is missing, that what does not need it is answered,
+// and that it is used when it is given back.
 func testWithout(t *testing.T, g grantee, r right) {
 	giveBack := g.withdraw(t, r)
 	var env []string

@@ -64,8 +64,8 @@ func wantLines(t *testing.T, command string, lines []string) {
 	}
 }
 
-// makeRun runs `make run` until the end of the test, and returns the dig lines that it prints, once they can be asked, and where names are
-// explained.
+// makeRun runs `make run` until the end of the test, and returns the dig lines that it prints, once they can be
+// asked, and where names are explained.
 func makeRun(t *testing.T, args ...string) (digs []string, page string) {
 	t.Helper()
 	port, explain := server.Free(t), server.Free(t)

@@ -34,8 +34,8 @@ func makePod(t *testing.T, namespace, name, addr string) {
 	}
 }
 
-// With *autopath* a pod's first question is answered as if it had walked its search list: to a peer in its own namespace,
-// to one in another, and out of the cluster, past names that look like a peer's.
+// With *autopath* a pod's first question is answered as if it had walked its search list: to a peer in its own
+// namespace, to one in another, and out of the cluster, past names that look like a peer's.
 func TestAutopath(t *testing.T) {
 	t.Parallel()
 	const pod = "127.0.0.77" // dig can ask from there
@@ -91,7 +91,8 @@ func TestAutopath(t *testing.T) {
 	}
 }
 
-// With *view* the same suffix is one namespace's for some clients, and another's for the rest; each block has its own stanza.
+// With *view* the same suffix is one namespace's for some clients, and another's for the rest; each block has its own
+// stanza.
 func TestView(t *testing.T) {
 	t.Parallel()
 	ns := makeNamespace(t, "view")

@@ -152,7 +152,8 @@ spec: {hostname: named, subdomain: queue, nodeName: node-0, containers: [{name: 
 	wantStatus(t, s, "NXDOMAIN", "called"+zone)
 }
 
-// A peer is found before a name in the node's own search domain, by pods of its namespace alone, and by nobody who ends the name with a dot.
+// A peer is found before a name in the node's own search domain, by pods of its namespace alone, and by nobody who
+// ends the name with a dot.
 func peerHidesANameOfTheNodesDomain(t *testing.T, s *server.Server) {
 	ns := makeNamespace(t, "hides")
 	makeService(t, ns, "queue", endpoint{pod: "www", addr: "10.77.1.5"})
@@ -169,7 +170,8 @@ func peerHidesANameOfTheNodesDomain(t *testing.T, s *server.Server) {
 	}
 }
 
-// A stock CoreDNS ends at a Corefile with headless in it when it starts, and goes on with the one that it has when it runs.
+// A stock CoreDNS ends at a Corefile with headless in it when it starts, and goes on with the one that it has when it
+// runs.
 func TestUnknownDirective(t *testing.T) {
 	t.Parallel()
 	const words = "Unknown directive 'headless'"

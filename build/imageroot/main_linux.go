@@ -1,6 +1,6 @@
-// Command imageroot completes the folder that becomes the image's root, in the image's build: certificates for *forward* over TLS, and
-// for CoreDNS the file capability cap_net_bind_service, as setcap gives it: then a user other than root binds port 53 where a container
-// has this capability and no other.
+// Command imageroot completes the folder that becomes the image's root, in the image's build: certificates for
+// *forward* over TLS, and for CoreDNS the file capability cap_net_bind_service, as setcap gives it: then a user other
+// than root binds port 53 where a container has this capability and no other.
 package main
 
 import (
@@ -13,7 +13,8 @@ import (
 // root has CoreDNS in it already.
 const root = "/image"
 
-// certificates are those of the authorities, where Debian and so the image of Go has them, and where Go looks for them.
+// certificates are those of the authorities, where Debian and so the image of Go has them, and where Go looks for
+// them.
 const certificates = "/etc/ssl/certs"
 
 func main() {
@@ -33,8 +34,8 @@ func main() {
 	}
 }
 
-// netBindService is struct vfs_cap_data of linux/capability.h, revision 2: magic and flags; then permitted and inheritable of the
-// capabilities 0 to 31, and of 32 to 63.
+// netBindService is struct vfs_cap_data of linux/capability.h, revision 2: magic and flags; then permitted and
+// inheritable of the capabilities 0 to 31, and of 32 to 63.
 func netBindService() []byte {
 	const revision, effective, number = 0x02000000, 1, 10
 	data := make([]byte, 20)

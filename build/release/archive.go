@@ -15,7 +15,8 @@ import (
 	"strings"
 )
 
-// archive is CoreDNS and the licences of all that it is linked from, in a folder. The same sources give the same bytes.
+// archive is CoreDNS and the licences of all that it is linked from, in a folder. The same sources give the same
+// bytes.
 func archive(folder, arch string) ([]byte, error) {
 	tmp, err := os.MkdirTemp("", "headless-release-")
 	if err != nil {
@@ -23,7 +24,9 @@ func archive(folder, arch string) ([]byte, error) {
 	}
 	defer func() { _ = os.RemoveAll(tmp) }() // a temporary folder of the system's
 	program := filepath.Join(tmp, "coredns")
-	if _, err := goTool(arch, "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", program, "."); err != nil {
+	if _, err := goTool(
+		arch, "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", program, ".",
+	); err != nil {
 		return nil, err
 	}
 	coredns, err := os.ReadFile(program) // #nosec G304 -- just built
@@ -47,7 +50,8 @@ func archive(folder, arch string) ([]byte, error) {
 		mode    int64
 		content []byte
 	}{{"LICENSE", 0o644, own}, {"coredns", 0o755, coredns}, {"licences.txt", 0o644, others}} {
-		if err := w.WriteHeader(&tar.Header{Name: folder + "/" + f.name, Mode: f.mode, Size: int64(len(f.content))}); err != nil {
+		head := &tar.Header{Name: folder + "/" + f.name, Mode: f.mode, Size: int64(len(f.content))}
+		if err := w.WriteHeader(head); err != nil {
 			return nil, err
 		}
 		if _, err := w.Write(f.content); err != nil {
@@ -60,10 +64,11 @@ func archive(folder, arch string) ([]byte, error) {
 
 var licence = regexp.MustCompile(`(?i)^(licen[cs]e|copying|copyright|notice|patents)[^.]*(\.(txt|md|libyaml|csv))?$`)
 
-// licences is the text of the licences and notices of Go and of each module that CoreDNS is linked from, with its version: those in the
-// folders of its packages, and above.
+// licences is the text of the licences and notices of Go and of each module that CoreDNS is linked from, with its
+// version: those in the folders of its packages, and above.
 func licences(arch string) ([]byte, error) {
-	list, err := goTool(arch, "list", "-deps", "-f", "{{with .Module}}{{if .Version}}{{.Path}} {{.Version}}\t{{.Dir}}\t{{$.Dir}}{{end}}{{end}}", ".")
+	const format = "{{with .Module}}{{if .Version}}{{.Path}} {{.Version}}\t{{.Dir}}\t{{$.Dir}}{{end}}{{end}}"
+	list, err := goTool(arch, "list", "-deps", "-f", format, ".")
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,8 @@ func main() {
 	}
 }
 
-// release writes the folder anew: an archive for each architecture, the line of plugin.cfg, and the checksums of these.
+// release writes the folder anew: an archive for each architecture, the line of plugin.cfg, and the checksums of
+// these.
 func release(folder string) error {
 	if err := errors.Join(os.RemoveAll(folder), os.MkdirAll(folder, 0o750)); err != nil {
 		return err
@@ -31,7 +32,8 @@ func release(folder string) error {
 	var sums bytes.Buffer
 	add := func(name string, content []byte) error {
 		fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(content), name)
-		return os.WriteFile(filepath.Join(folder, name), content, 0o644) // #nosec G306 G703 -- for all to read; the names above
+		// #nosec G306 G703 -- for all to read; the names above
+		return os.WriteFile(filepath.Join(folder, name), content, 0o644)
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
 		name := fmt.Sprintf("headless-%s-linux-%s", headless.Version, arch)
@@ -47,7 +49,8 @@ func release(folder string) error {
 	if err != nil {
 		return err
 	}
-	line = fmt.Appendf(line, "# For CoreDNS %s:\n# go get github.com/coredns-headless/headless@v%s\n", coremain.CoreVersion, headless.Version)
+	line = fmt.Appendf(line, "# For CoreDNS %s:\n# go get github.com/coredns-headless/headless@v%s\n",
+		coremain.CoreVersion, headless.Version)
 	if err := add("plugin.cfg", line); err != nil {
 		return err
 	}
@@ -57,7 +60,8 @@ func release(folder string) error {
 // goTool runs go for an architecture, whichever processor of it.
 func goTool(arch string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(context.Background(), "go", args...) // #nosec G204 -- commands of this package
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOOS=linux", "GOARCH="+arch, "GOAMD64=v1", "GOARM64=v8.0")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOOS=linux", "GOARCH="+arch,
+		"GOAMD64=v1", "GOARM64=v8.0")
 	cmd.Stderr = os.Stderr
 	return cmd.Output()
 }

@@ -37,9 +37,9 @@ func (t *Tree) Writer(namespace string) *Writer {
 	return w
 }
 
-// Set adds o, or replaces its old version. It has no effect if the writer has this version or a newer one: an event may
-// come twice or late. Only Replace goes back, for an API server whose data was restored. It reports whether o is an
-// EndpointSlice with a Trigger other than that of its old version.
+// Set adds o, or replaces its old version. It has no effect if the writer has this version or a newer one: an event
+// may come twice or late. Only Replace goes back, for an API server whose data was restored. It reports whether o is
+// an EndpointSlice with a Trigger other than that of its old version.
 func (w *Writer) Set(o object.Object) (triggered bool) {
 	w.t.mu.Lock()
 	defer w.t.mu.Unlock()

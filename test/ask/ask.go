@@ -18,11 +18,14 @@ type Question struct {
 	Type uint16 // default A
 	// Kind is what reports count it under, such as peer, suffix or bystander.
 	Kind string
-	// Judge says what is wrong with a reply. It is called with what it was asked for, by one goroutine at a time, and keeps no part of it.
+	// Judge says what is wrong with a reply. It is called with what it was asked for, by one goroutine at a time, and
+	// keeps no part of it.
 	Judge func(*dns.Msg) error
-	// Sent makes the judge of each query in Judge's stead, when it is sent: a reply may be read long after the server gave it.
+	// Sent makes the judge of each query in Judge's stead, when it is sent: a reply may be read long after the server
+	// gave it.
 	Sent func() func(*dns.Msg) error
-	// Forwarded says that the server asks another one, which is in the asker's process: when the asker stands, so does that one.
+	// Forwarded says that the server asks another one, which is in the asker's process: when the asker stands, so
+	// does that one.
 	Forwarded bool
 }
 
@@ -34,17 +37,19 @@ func (q *Question) judge() func(*dns.Msg) error {
 	return q.Judge
 }
 
-// burst is how many queries that a busy machine did not let go in time are asked at once. More than fit a socket's buffer, some 270, would
-// be lost by the asker's fault.
+// burst is how many queries that a busy machine did not let go in time are asked at once. More than fit a socket's
+// buffer, some 270, would be lost by the asker's fault.
 const burst = 20
 
 // Patience is how long a reply may take before the query counts as lost.
 const Patience = 2 * time.Second
 
-// still is how late the asker may be before it stood, and not the server: what it missed is not asked, and no query waited meanwhile.
+// still is how late the asker may be before it stood, and not the server: what it missed is not asked, and no query
+// waited meanwhile.
 const still = 100 * time.Millisecond
 
-// recently is over how many seconds the load is evened out: a burst of half a minute is one, what runs for a moment is none.
+// recently is over how many seconds the load is evened out: a burst of half a minute is one, what runs for a moment
+// is none.
 const recently = 10
 
 // An Asker asks from Start to Stop.
@@ -77,8 +82,8 @@ type sent struct {
 	done, right bool
 }
 
-// Start asks the server at address, over UDP, rate questions a second, one after the other and from the first again. It does not wait for
-// replies before it asks on, so that a server that stands still is asked as often as any other.
+// Start asks the server at address, over UDP, rate questions a second, one after the other and from the first again.
+// It does not wait for replies before it asks on, so that a server that stands still is asked as often as any other.
 func Start(address string, rate int, questions ...Question) (*Asker, error) {
 	conn, err := net.Dial("udp", address)
 	if err != nil {
@@ -102,7 +107,8 @@ func begin(conn net.Conn, rate int, questions []Question) *Asker {
 	return a
 }
 
-// Stop asks no more once every question was asked, waits for the replies that may still come, and returns what came of all.
+// Stop asks no more once every question was asked, waits for the replies that may still come, and returns what came
+// of all.
 func (a *Asker) Stop() Report {
 	<-a.round
 	close(a.stop)

@@ -45,7 +45,8 @@ func addresses(m *dns.Msg) []string {
 	return list
 }
 
-// Same judges a reply by another one: rcode, header bits, and the records of all sections but for TTLs, SOA serials and order.
+// Same judges a reply by another one: rcode, header bits, and the records of all sections but for TTLs, SOA serials
+// and order.
 func Same(as *dns.Msg) func(*dns.Msg) error {
 	want := gist(as)
 	return func(m *dns.Msg) error {
@@ -107,7 +108,8 @@ func (q *Question) query() *dns.Msg {
 	return new(dns.Msg).SetQuestion(dns.Fqdn(q.Name), qtype)
 }
 
-// Until asks until the reply is right, and returns how long that took. A query is asked after the limit, too: the one before it may be of long ago.
+// Until asks until the reply is right, and returns how long that took. A query is asked after the limit, too: the one
+// before it may be of long ago.
 func Until(address string, limit time.Duration, q Question) (time.Duration, error) {
 	c := dns.Client{Timeout: Patience}
 	begun := time.Now()

@@ -21,7 +21,8 @@ func (m *Moves) To(addrs ...string) {
 	m.had = append(m.had, addrs)
 }
 
-// Allowed judges the reply to a query about the peer that is sent now: whatever it had since what must have shown by then.
+// Allowed judges the reply to a query about the peer that is sent now: whatever it had since what must have shown by
+// then.
 func (m *Moves) Allowed() func(*dns.Msg) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -33,7 +34,8 @@ func (m *Moves) Allowed() func(*dns.Msg) error {
 	})
 }
 
-// Show waits until each of the peer's names is answered with what it has now, and returns how long that took. From then on nothing older may be.
+// Show waits until each of the peer's names is answered with what it has now, and returns how long that took. From
+// then on nothing older may be.
 func (m *Moves) Show(address string, limit time.Duration, names ...string) (took time.Duration, err error) {
 	m.mu.Lock()
 	last := len(m.had) - 1

@@ -42,20 +42,20 @@ const examples = 10
 // apart is how long after each other queries are lost on different occasions.
 const apart = 50 * time.Millisecond
 
-// silence is how long all queries for one name may stay without a right answer. A server that a busy machine lets wait for a second loses
-// what does not fit its socket's buffer, some 270 queries, and where it waits for longer than Patience, all; twice that is no longer the
-// machine, unless it is overloaded.
+// silence is how long all queries for one name may stay without a right answer. A server that a busy machine lets
+// wait for a second loses what does not fit its socket's buffer, some 270 queries, and where it waits for longer than
+// Patience, all; twice that is no longer the machine, unless it is overloaded.
 const silence = 2 * Patience
 
-// overload is the load for each processor above which programs wait for seconds. CoreDNS with the race detector, which lost next to nothing
-// at a load of 5 for each, lost a third of all queries at 10, and some names for 5.4 s. /proc/pressure/cpu does not tell: there some
-// program waits 87 % of the time at 3.5 for each, and always at 8.
+// overload is the load for each processor above which programs wait for seconds. CoreDNS with the race detector,
+// which lost next to nothing at a load of 5 for each, lost a third of all queries at 10, and some names for 5.4 s.
+// /proc/pressure/cpu does not tell: there some program waits 87 % of the time at 3.5 for each, and always at 8.
 const overload = 5
 
-// Err says what clients must never see, whatever is broken behind the server: a wrong answer, SERVFAIL, names without a right answer for
-// long, and more lost queries than a busy machine loses. These come in bursts, so it is as many as are asked within Patience, or 2 % of many;
-// where the machine is overloaded, half of what is asked meanwhile, and names for twice as long. A server that was stopped answers nothing
-// for as long as it stood.
+// Err says what clients must never see, whatever is broken behind the server: a wrong answer, SERVFAIL, names without
+// a right answer for long, and more lost queries than a busy machine loses. These come in bursts, so it is as many as
+// are asked within Patience, or 2 % of many; where the machine is overloaded, half of what is asked meanwhile, and
+// names for twice as long. A server that was stopped answers nothing for as long as it stood.
 func (r Report) Err(stood ...time.Duration) error {
 	var all, longest time.Duration
 	for _, d := range stood {
@@ -85,7 +85,8 @@ func (r Report) Err(stood ...time.Duration) error {
 	return errors.Join(errs...)
 }
 
-// load is how many programs run or wait for each processor: on the average of the last minute, and now; proc(5), loadavg.
+// load is how many programs run or wait for each processor: on the average of the last minute, and now; proc(5),
+// loadavg.
 func load() (average, now float64) {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
@@ -126,8 +127,9 @@ func (r Report) String() string {
 	return b.String()
 }
 
-// add judges a reply, and reports whether it is right. SERVFAIL is counted apart: it says that nobody knows, which is no wrong answer, but
-// none either. To what is forwarded, one that took longer than Patience, while the asker stood, is a loss.
+// add judges a reply, and reports whether it is right. SERVFAIL is counted apart: it says that nobody knows, which is
+// no wrong answer, but none either. To what is forwarded, one that took longer than Patience, while the asker stood,
+// is a loss.
 func (r *Report) add(q *Question, m *dns.Msg, s *sent) bool {
 	took := time.Since(s.sent)
 	r.Slowest = max(r.Slowest, took)

@@ -17,8 +17,8 @@ type span struct{ from, to time.Duration }
 
 func (s span) has(d time.Duration) bool { return s.from <= d && d < s.to }
 
-// wire leads to a server that answers at once, but for the while in which it is gone. The asker stands for a while, and
-// reads a little later than it sends.
+// wire leads to a server that answers at once, but for the while in which it is gone. The asker stands for a while,
+// and reads a little later than it sends.
 type wire struct {
 	net.Conn
 	begun        time.Time

@@ -1,4 +1,5 @@
-// Package bench measures ServeDNS of headless beside that of CoreDNS's own plugins, in one process, on what one API server gave.
+// Package bench measures ServeDNS of headless beside that of CoreDNS's own plugins, in one process, on what one API
+// server gave.
 package bench
 
 import (

@@ -45,7 +45,8 @@ func (r Request) Lists() bool {
 	return r.Verb == "list" || strings.Contains(r.RequestURI, "sendInitialEvents=true")
 }
 
-// Requests are the list and watch requests for Services and EndpointSlices so far, of clients whose user agent contains agent.
+// Requests are the list and watch requests for Services and EndpointSlices so far, of clients whose user agent
+// contains agent.
 func (c *ControlPlane) Requests(agent string) ([]Request, error) {
 	f, err := os.Open(c.auditLog())
 	if err != nil {

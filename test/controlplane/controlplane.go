@@ -1,4 +1,5 @@
-// Package controlplane starts a real etcd, kube-apiserver, kube-controller-manager and kwok on loopback ports, and ends them.
+// Package controlplane starts a real etcd, kube-apiserver, kube-controller-manager and kwok on loopback ports, and
+// ends them.
 package controlplane
 
 import (
@@ -73,8 +74,8 @@ func (o Options) shareable() bool {
 	return !o.Own && !o.Real && o.IP == "" && o.ServiceRange == "" && len(o.Tokens) == 0 && len(o.ClientCA) == 0
 }
 
-// Start builds what is needed, and starts it in a new folder. Only a test that harms a control plane, or needs options that the shared one
-// lacks, starts its own.
+// Start builds what is needed, and starts it in a new folder. Only a test that harms a control plane, or needs
+// options that the shared one lacks, starts its own.
 func Start(o Options) (_ *ControlPlane, err error) {
 	dir, lock, err := newFolder(os.TempDir())
 	if err != nil {
@@ -114,7 +115,8 @@ func (c *ControlPlane) Stop() {
 	_ = c.lock.Close()      // nobody needs it
 }
 
-// last is the process that was started last, whose end ends all waiting; nil if another process of the system started it.
+// last is the process that was started last, whose end ends all waiting; nil if another process of the system started
+// it.
 func (c *ControlPlane) last() *Process {
 	if len(c.processes) == 0 {
 		return nil
@@ -225,8 +227,8 @@ func (c *ControlPlane) SignalAPIServer(sig os.Signal) error {
 	return c.processes[c.apiServer.at].Signal(sig)
 }
 
-// StartAPIServer starts kube-apiserver, again after StopAPIServer: on the same port, with the same certificate and etcd. It
-// returns when that is ready.
+// StartAPIServer starts kube-apiserver, again after StopAPIServer: on the same port, with the same certificate and
+// etcd. It returns when that is ready.
 func (c *ControlPlane) StartAPIServer() error {
 	p, err := c.restart(c.apiServer)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// A Crowd is a headless Service of many pods that exist only in its EndpointSlices, of 100 endpoints each as Kubernetes makes
-// them: pod n is named SERVICE-n, which is its hostname too, and has the n-th address from First on.
+// A Crowd is a headless Service of many pods that exist only in its EndpointSlices, of 100 endpoints each as
+// Kubernetes makes them: pod n is named SERVICE-n, which is its hostname too, and has the n-th address from First on.
 type Crowd struct {
 	Namespace, Service string
 	Pods               int

@@ -11,8 +11,8 @@ const (
 	lockName     = "lock"
 )
 
-// newFolder makes a folder below parent, and a lock that is held until it is closed, or this process ends. Folders of processes that ended
-// without a chance to remove them are removed.
+// newFolder makes a folder below parent, and a lock that is held until it is closed, or this process ends. Folders of
+// processes that ended without a chance to remove them are removed.
 func newFolder(parent string) (dir string, lock *os.File, err error) {
 	sweep(parent)
 	if dir, err = os.MkdirTemp(parent, folderPrefix); err != nil {

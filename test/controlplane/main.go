@@ -13,9 +13,9 @@ import (
 // Tests are what a *testing.M is.
 type Tests interface{ Run() int }
 
-// Main is the TestMain of a package whose tests share a control plane: it attaches to the one that the variable Shared names, or starts one,
-// lets prepare fill it, runs the tests, ends what it started, and exits. Only a control plane with no options but Bare is shared: the shared
-// one has controllers, which leave alone what they did not make.
+// Main is the TestMain of a package whose tests share a control plane: it attaches to the one that the variable
+// Shared names, or starts one, lets prepare fill it, runs the tests, ends what it started, and exits. Only a control
+// plane with no options but Bare is shared: the shared one has controllers, which leave alone what they did not make.
 func Main(m Tests, o Options, prepare func(context.Context, *ControlPlane) error) {
 	flag.Parse()
 	if testing.Short() {

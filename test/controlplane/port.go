@@ -11,8 +11,9 @@ import (
 	"syscall"
 )
 
-// Ports come from blocks, each of which belongs to one process at a time: packages are tested side by side, and a port that one has
-// chosen and not yet listened on must not be chosen by another. All blocks are below the ports that the kernel gives to connections.
+// Ports come from blocks, each of which belongs to one process at a time: packages are tested side by side, and a
+// port that one has chosen and not yet listened on must not be chosen by another. All blocks are below the ports that
+// the kernel gives to connections.
 const (
 	firstPort, lastPort = 10000, 32768
 	blockSize           = 500
@@ -25,7 +26,8 @@ var block struct {
 	lock      []*os.File // held until the process ends
 }
 
-// FreePort is a TCP and UDP port of 127.0.0.1 that nobody listens on. No port is given twice: who got it first may not listen yet.
+// FreePort is a TCP and UDP port of 127.0.0.1 that nobody listens on. No port is given twice: who got it first may
+// not listen yet.
 func FreePort() (string, error) {
 	block.Lock()
 	defer block.Unlock()
@@ -51,7 +53,8 @@ func FreePort() (string, error) {
 	}
 }
 
-// nextBlock takes a block that no other process has, by a lock that ends with this process. The caller holds the mutex.
+// nextBlock takes a block that no other process has, by a lock that ends with this process. The caller holds the
+// mutex.
 func nextBlock() error {
 	for first := firstPort; first+blockSize <= lastPort; first += blockSize {
 		f, err := os.OpenFile(filepath.Join(os.TempDir(), fmt.Sprintf("headless-ports-%d", first)), os.O_CREATE|os.O_RDWR, 0o600)

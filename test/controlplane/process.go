@@ -81,7 +81,8 @@ func (p *Process) Exited() error {
 	}
 }
 
-// Poll calls try until it returns nil or p ends, and when the time is up once more: a busy machine may have done nothing since the call before.
+// Poll calls try until it returns nil or p ends, and when the time is up once more: a busy machine may have done
+// nothing since the call before.
 func Poll(limit time.Duration, p *Process, try func() error) error {
 	deadline := time.Now().Add(limit)
 	for {

@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// Shared is the environment variable that names the folder of a control plane that runs already. A package whose tests do no harm to a
-// control plane attaches to it, and keeps to namespaces and addresses of its own.
+// Shared is the environment variable that names the folder of a control plane that runs already. A package whose
+// tests do no harm to a control plane attaches to it, and keeps to namespaces and addresses of its own.
 const Shared = "HEADLESS_CONTROLPLANE"
 
 // addressFile in the folder holds the API server's host:port.
@@ -29,8 +29,8 @@ func attach(dir string) (*ControlPlane, error) {
 	return c, err
 }
 
-// Share starts a control plane, runs a program that finds it in its environment, and ends it after that program, or with it when ctx
-// ends. The error of a program that failed is an *exec.ExitError.
+// Share starts a control plane, runs a program that finds it in its environment, and ends it after that program, or
+// with it when ctx ends. The error of a program that failed is an *exec.ExitError.
 func Share(ctx context.Context, program string, args ...string) error {
 	c, err := Start(Options{})
 	if err != nil {

@@ -79,8 +79,8 @@ func (a *asker) exchange(q query) (*dns.Msg, error) {
 	}
 }
 
-// shape is all of a reply that must not differ. Records stand in sections without order, since kubernetes takes endpoints from a map, and
-// loadbalance shuffles.
+// shape is all of a reply that must not differ. Records stand in sections without order, since kubernetes takes
+// endpoints from a map, and loadbalance shuffles.
 func shape(m *dns.Msg, countdown bool) string {
 	if m == nil {
 		return "no reply\n"

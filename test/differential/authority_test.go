@@ -120,8 +120,8 @@ func (m *model) addresses(svc *corev1.Service) (addrs []netip.Addr) {
 	return addrs
 }
 
-// peer is who x means below a Service: the ready endpoints with that hostname, as in kubernetes, else the pod, else the endpoints with
-// the hostname that are not ready.
+// peer is who x means below a Service: the ready endpoints with that hostname, as in kubernetes, else the pod, else
+// the endpoints with the hostname that are not ready.
 func (m *model) peer(svc *corev1.Service, x string) []endpoint {
 	of := where(m.peers(svc.Namespace), func(e endpoint) bool { return e.service == svc.Name })
 	hosts := where(of, func(e endpoint) bool { return e.host == x })

@@ -26,7 +26,8 @@ type trial struct {
 	mistaken int // queries that were not compared, see mistakable
 }
 
-// Without the plugin and with it CoreDNS gives the same replies, but for the names that are the plugin's own, which are as the model says.
+// Without the plugin and with it CoreDNS gives the same replies, but for the names that are the plugin's own, which
+// are as the model says.
 func TestDifferential(t *testing.T) {
 	for i, v := range variations {
 		t.Run(v.name, func(t *testing.T) { try(t, v, uint64(i)) })
@@ -243,7 +244,8 @@ func (tr *trial) count(n *int) {
 	*n++
 }
 
-// cached reports whether a reply is, or has in it, what *cache* holds and counts down the TTL of: all but the cluster zone's.
+// cached reports whether a reply is, or has in it, what *cache* holds and counts down the TTL of: all but the cluster
+// zone's.
 func cached(m *dns.Msg) bool {
 	if m == nil || len(m.Question) == 0 {
 		return false
@@ -252,9 +254,9 @@ func cached(m *dns.Msg) bool {
 	return !in(m.Question[0].Name) || slices.ContainsFunc(m.Answer, func(rr dns.RR) bool { return !in(rr.Header().Name) })
 }
 
-// steady lets a difference go where the plain CoreDNS itself now says this, now that: a CNAME query for a Service with slices of names
-// and of addresses gets what comes first in a map, which of two is the same one seven times in eight, and what *cache* holds of a reverse zone
-// was true up to 30 s ago.
+// steady lets a difference go where the plain CoreDNS itself now says this, now that: a CNAME query for a Service
+// with slices of names and of addresses gets what comes first in a map, which of two is the same one seven times in
+// eight, and what *cache* holds of a reverse zone was true up to 30 s ago.
 func (tr *trial) steady(p pair, d *difference, countdown bool) (*difference, error) {
 	for range 200 {
 		a, err := p.plain.ask(d.query)
@@ -269,7 +271,8 @@ func (tr *trial) steady(p pair, d *difference, countdown bool) (*difference, err
 	return d, nil
 }
 
-// checkOwned compares a reply for a name that is the plugin's with the model's, and sees that nobody else had answered it.
+// checkOwned compares a reply for a name that is the plugin's with the model's, and sees that nobody else had
+// answered it.
 func (tr *trial) checkOwned(q query, plain, with, want *dns.Msg, denied bool) *difference {
 	tr.count(&tr.owned)
 	adopt(want, plain)

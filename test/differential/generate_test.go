@@ -13,14 +13,15 @@ import (
 // home is the namespace that is never deleted.
 const home = "differential"
 
-// There are few words, so that a pod, a hostname, a Service and a namespace often have one name. Some are a dashed address, or the
-// end of a public name.
+// There are few words, so that a pod, a hostname, a Service and a namespace often have one name. Some are a dashed
+// address, or the end of a public name.
 var (
 	words      = []string{"web", "web-0", "web-1", "a", "b", "com", "org", "www", "google", "10-1-2-3", "2001-db8--3", "xn--80ak6aa92e"}
 	namespaces = []string{home, "web-0", "com", "svc"}
 	v4         = []string{"10.1.2.1", "10.1.2.2", "10.1.2.3", "10.1.2.4", "10.1.2.5", "172.16.0.9"}
 	v6         = []string{"2001:db8::", "2001:db8::3", "2001:db8::4", "2001:db8:1:2:3:4:5:6"}
-	// domains stand in slices. Few of them lie in the cluster zone, since kubernetes follows each such, and what it leads to, and so on.
+	// domains stand in slices. Few of them lie in the cluster zone, since kubernetes follows each such, and what it
+	// leads to, and so on.
 	domains = []string{"www.example.org", "nowhere.example.org", "www.company.test", "web-0." + home + ".svc.cluster.local"}
 	// externals are what Services stand for.
 	externals = append([]string{
@@ -31,7 +32,8 @@ var (
 	protocols = []corev1.Protocol{corev1.ProtocolTCP, corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP}
 )
 
-// generator makes objects. All that it makes follows from its seed; cluster IPs too, which the API server would choose at random.
+// generator makes objects. All that it makes follows from its seed; cluster IPs too, which the API server would
+// choose at random.
 type generator struct {
 	*rand.Rand
 	digits bool // Services' names may begin with one
@@ -166,7 +168,8 @@ func (g *generator) fill(s *discoveryv1.EndpointSlice, o objects) {
 	}
 }
 
-// other is an endpoint that stands in a slice already: one may be in two for a moment, and a pod behind several Services.
+// other is an endpoint that stands in a slice already: one may be in two for a moment, and a pod behind several
+// Services.
 func (g *generator) other(t discoveryv1.AddressType, o objects) *discoveryv1.Endpoint {
 	var list []*discoveryv1.Endpoint
 	for i := range o.slices {

@@ -1,7 +1,8 @@
-// Package differential compares CoreDNS with the plugin and without it, on one API server, by very many queries about very odd
-// clusters: what is not the plugin's is answered the same, what is its own as a slow and obvious model says.
+// Package differential compares CoreDNS with the plugin and without it, on one API server, by very many queries about
+// very odd clusters: what is not the plugin's is answered the same, what is its own as a slow and obvious model says.
 //
-// The model and the generator know Kubernetes' objects, docs/reference.md and the wire, and nothing of the plugin's code.
+// The model and the generator know Kubernetes' objects, docs/reference.md and the wire, and nothing of the plugin's
+// code.
 package differential
 
 import (
@@ -65,7 +66,8 @@ const (
 
 const zone = "cluster.local."
 
-// suffixes are what the plugin is the authority of, and the node of the tree that each is grafted onto, from the root down.
+// suffixes are what the plugin is the authority of, and the node of the tree that each is grafted onto, from the root
+// down.
 var suffixes = []struct {
 	name  string
 	graft []string

@@ -57,8 +57,8 @@ func (m *model) peers(namespace string) (list []endpoint) {
 	return list
 }
 
-// watched reports whether one of the plugin's two selectors takes a slice: not one that the EndpointSlice controller made and did not
-// label as a headless Service's.
+// watched reports whether one of the plugin's two selectors takes a slice: not one that the EndpointSlice controller
+// made and did not label as a headless Service's.
 func watched(s *discoveryv1.EndpointSlice) bool {
 	_, labelled := s.Labels[corev1.IsHeadlessService]
 	return labelled || s.Labels[discoveryv1.LabelManagedBy] != controllerName
@@ -66,7 +66,8 @@ func watched(s *discoveryv1.EndpointSlice) bool {
 
 func ready(e *discoveryv1.Endpoint) bool { return e.Conditions.Ready == nil || *e.Conditions.Ready }
 
-// pod is the name of an endpoint's pod where it is one label, empty where not: the API server does not look at targetRef.name.
+// pod is the name of an endpoint's pod where it is one label, empty where not: the API server does not look at
+// targetRef.name.
 func pod(e *discoveryv1.Endpoint, namespace string) string {
 	r := e.TargetRef
 	if r == nil || r.Kind != "Pod" || r.Namespace != namespace && r.Namespace != "" {
@@ -109,8 +110,8 @@ func (m *model) short(namespace, x string) []endpoint {
 	return m.counting(list)
 }
 
-// ambiguous reports whether different pods of different Services have a hostname. Where no pod is known, an address stands for it;
-// one of each family may be one pod's.
+// ambiguous reports whether different pods of different Services have a hostname. Where no pod is known, an address
+// stands for it; one of each family may be one pod's.
 func ambiguous(list []endpoint) bool {
 	services, pods := false, false
 	for _, a := range list {
@@ -122,8 +123,8 @@ func ambiguous(list []endpoint) bool {
 	return services && pods
 }
 
-// long is who <x>.<service>.<namespace> means as far as it is the plugin's own in a cluster zone: the pod x, unless kubernetes has
-// a name for x there.
+// long is who <x>.<service>.<namespace> means as far as it is the plugin's own in a cluster zone: the pod x, unless
+// kubernetes has a name for x there.
 func (m *model) long(namespace, service, x string) []endpoint {
 	if m.hostname(namespace, service, x, false) {
 		return nil
@@ -131,8 +132,8 @@ func (m *model) long(namespace, service, x string) []endpoint {
 	return m.counting(where(m.peers(namespace), func(e endpoint) bool { return e.service == service && e.pod == x }))
 }
 
-// hostname reports whether x is a ready endpoint's hostname or dashed address to kubernetes, in slices that the plugin knows or in those
-// that it does not.
+// hostname reports whether x is a ready endpoint's hostname or dashed address to kubernetes, in slices that the
+// plugin knows or in those that it does not.
 func (m *model) hostname(namespace, service, x string, unseen bool) bool {
 	return m.anyReady(namespace, service, func(s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint) bool {
 		if blind(s) != unseen {
@@ -145,8 +146,8 @@ func (m *model) hostname(namespace, service, x string, unseen bool) bool {
 	})
 }
 
-// podName reports whether kubernetes with endpoint_pod_names has x as the name of an endpoint without a hostname. It takes any
-// kind of target, in any namespace.
+// podName reports whether kubernetes with endpoint_pod_names has x as the name of an endpoint without a hostname. It
+// takes any kind of target, in any namespace.
 func (m *model) podName(namespace, service, x string) bool {
 	return m.anyReady(namespace, service, func(_ *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint) bool {
 		return e.Hostname == nil && e.TargetRef != nil && len(e.TargetRef.Name) <= 63 && strings.EqualFold(e.TargetRef.Name, x)
@@ -178,8 +179,8 @@ func below(origin, name string) (labels []string, ok bool) {
 	return labels[:len(labels)-dns.CountLabel(origin)], true
 }
 
-// guest is the reply to a query in the cluster zone; nil where it is none of the plugin's business. Denied says that the same query is
-// denied without the plugin.
+// guest is the reply to a query in the cluster zone; nil where it is none of the plugin's business. Denied says that
+// the same query is denied without the plugin.
 func (m *model) guest(q query) (r *dns.Msg, denied bool) {
 	labels, ok := below(tree, q.name)
 	if !ok || len(labels) < 2 || len(labels) > 3 || q.odd() || isTransfer(q.qtype) {
@@ -210,13 +211,14 @@ func (m *model) guest(q query) (r *dns.Msg, denied bool) {
 	return r, denied
 }
 
-// blind reports whether the plugin knows nothing of a slice that kubernetes serves: no selector of its takes it, or it lists domain names.
+// blind reports whether the plugin knows nothing of a slice that kubernetes serves: no selector of its takes it, or
+// it lists domain names.
 func blind(s *discoveryv1.EndpointSlice) bool {
 	return !watched(s) || s.AddressType == discoveryv1.AddressTypeFQDN
 }
 
-// mistakable reports whether a name of the second shape may be taken from kubernetes, which is a known limitation: a pod has it, and an
-// endpoint in a slice that the plugin knows nothing of has it as its hostname.
+// mistakable reports whether a name of the second shape may be taken from kubernetes, which is a known limitation: a
+// pod has it, and an endpoint in a slice that the plugin knows nothing of has it as its hostname.
 func (m *model) mistakable(q query) bool {
 	labels, ok := below(tree, q.name)
 	return ok && len(labels) == 3 && m.hostname(labels[2], labels[1], labels[0], true)

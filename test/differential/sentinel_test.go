@@ -20,8 +20,8 @@ const sentinels = "differential-sentinels" // a namespace, and a headless Servic
 // mark numbers the sentinels of all trials.
 var mark int
 
-// settle waits until both CoreDNS have seen all that was written so far. A watch tells in order: each of them, the two of kubernetes
-// and the three of headless, has a sentinel that was written last.
+// settle waits until both CoreDNS have seen all that was written so far. A watch tells in order: each of them, the
+// two of kubernetes and the three of headless, has a sentinel that was written last.
 func (t *trial) settle(ctx context.Context) error {
 	mark++
 	if err := writeSentinels(ctx); err != nil {

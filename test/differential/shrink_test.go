@@ -11,8 +11,8 @@ import (
 // shrinkFor is how long a failure may be shrunk.
 const shrinkFor = time.Minute
 
-// shrink removes objects from the cluster, and endpoints from slices, as long as the difference stays, and returns what is left. It
-// keeps in d the difference as it is then.
+// shrink removes objects from the cluster, and endpoints from slices, as long as the difference stays, and returns
+// what is left. It keeps in d the difference as it is then.
 func (tr *trial) shrink(ctx context.Context, d *difference) objects {
 	ctx, cancel := context.WithTimeout(ctx, shrinkFor)
 	defer cancel()

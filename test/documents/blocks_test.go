@@ -11,8 +11,9 @@ import (
 	"github.com/coredns-headless/headless/test/parts"
 )
 
-// Every fenced block in a language says behind it which test runs it, or which file has the very same lines; the few that
-// nothing here can run, for want of a registry or a chart, say untested. A block without a language shows a form.
+// Every fenced block in a language says behind it which test runs it, or which file has the very same lines; the few
+// that nothing here can run, for want of a registry or a chart, say untested. A block without a language shows a
+// form.
 func TestEveryBlockIsRun(t *testing.T) {
 	tests := functions(t)
 	for _, path := range files(t, ".md") {

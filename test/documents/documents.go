@@ -13,7 +13,8 @@ import (
 
 // Block is a fenced block.
 type Block struct {
-	// Heading is the last one above; Language and By stand behind the fence: what runs the block (TestEveryBlockIsRun).
+	// Heading is the last one above; Language and By stand behind the fence: what runs the block
+	// (TestEveryBlockIsRun).
 	Heading, Language, By, Text string
 	// Line is the first one of Text, from 1.
 	Line int

@@ -110,7 +110,8 @@ func (b *browser) says() string {
 	return text
 }
 
-// looks takes a screenshot, light or dark, and keeps it where somebody wants it. It fails where the page does not follow.
+// looks takes a screenshot, light or dark, and keeps it where somebody wants it. It fails where the page does not
+// follow.
 func (b *browser) looks(name string, dark bool) {
 	b.Helper()
 	scheme := "light"

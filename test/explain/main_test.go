@@ -1,4 +1,5 @@
-// Package explain looks at the pages of the option explain in a browser, and at their text with curl, of a CoreDNS that watches a real API server.
+// Package explain looks at the pages of the option explain in a browser, and at their text with curl, of a CoreDNS
+// that watches a real API server.
 package explain
 
 import (
@@ -39,7 +40,8 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// start starts CoreDNS and returns where its pages are. Before *kubernetes* stands what kubeadm has, so that names are handed on as in a cluster.
+// start starts CoreDNS and returns where its pages are. Before *kubernetes* stands what kubeadm has, so that names
+// are handed on as in a cluster.
 func start(t *testing.T, kubeconfig, timeout string) (*server.Server, string) {
 	t.Helper()
 	s := server.New(t)

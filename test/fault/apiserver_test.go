@@ -56,8 +56,8 @@ func TestAPIServerKilled(t *testing.T) {
 	})
 }
 
-// An API server without its etcd goes on with watches, and begins those that it can answer from what it remembers. Lists that have to be as
-// new as etcd wait for it.
+// An API server without its etcd goes on with watches, and begins those that it can answer from what it remembers.
+// Lists that have to be as new as etcd wait for it.
 func TestEtcdKilled(t *testing.T) {
 	line := NewLine(t, cluster.Address)
 	r := Start(t, cluster, Options{Kubeconfig: Kubeconfig(t, cluster, line.Address)})
@@ -130,8 +130,8 @@ func TestCoreDNSStopped(t *testing.T) {
 	})
 }
 
-// With less memory than it would like (GOMEMLIMIT far below what is in use) CoreDNS collects garbage all the time. Twice it has to list
-// again meanwhile.
+// With less memory than it would like (GOMEMLIMIT far below what is in use) CoreDNS collects garbage all the time.
+// Twice it has to list again meanwhile.
 func TestMemoryShort(t *testing.T) {
 	mended(t)
 	line := NewLine(t, cluster.Address)

@@ -49,7 +49,8 @@ func replace(t *testing.T, path string, text []byte) {
 	}
 }
 
-// refused waits until the log says why nothing can be asked of the API server, and the metrics that what is known may be out of date.
+// refused waits until the log says why nothing can be asked of the API server, and the metrics that what is known may
+// be out of date.
 func (r *Rig) refused(t *testing.T, reason string) {
 	t.Helper()
 	r.says(t, reason)
@@ -114,7 +115,8 @@ func bind(t *testing.T) (unbind func()) {
 	}
 }
 
-// refuses waits until the API server itself answers the bearer of a token with an error: what it knows of rights and accounts lags behind.
+// refuses waits until the API server itself answers the bearer of a token with an error: what it knows of rights and
+// accounts lags behind.
 func refuses(t *testing.T, r *Rig, token string, is func(error) bool) {
 	t.Helper()
 	config, err := cluster.RESTConfig()

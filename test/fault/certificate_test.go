@@ -72,8 +72,9 @@ func (a *authority) issue(t *testing.T, lifetime time.Duration) (cert, key []byt
 	return encode("CERTIFICATE", der), encode("PRIVATE KEY", keyDER), template.NotAfter
 }
 
-// A client's certificate is read from its file again when a connection begins. The API server looks at it at each request, refuses one that
-// has expired, and closes the connection (its feature UnauthenticatedHTTP2DOSMitigation); a watch that runs goes on.
+// A client's certificate is read from its file again when a connection begins. The API server looks at it at each
+// request, refuses one that has expired, and closes the connection (its feature UnauthenticatedHTTP2DOSMitigation); a
+// watch that runs goes on.
 func TestClientCertificateReplaced(t *testing.T) {
 	line := NewLine(t, cluster.Address)
 	file := filepath.Join(t.TempDir(), "client.pem") // certificate and key, as kubelet keeps them
@@ -104,7 +105,8 @@ func TestClientCertificateReplaced(t *testing.T) {
 	})
 }
 
-// shortLived connects with a certificate that will soon expire: how soon, a machine decides that needs long to connect.
+// shortLived connects with a certificate that will soon expire: how soon, a machine decides that needs long to
+// connect.
 func (r *Rig) shortLived(t *testing.T, connect func(lifetime time.Duration) time.Time) (expires time.Time) {
 	t.Helper()
 	lifetime := 10 * time.Second

@@ -27,7 +27,8 @@ import (
 // Rate is how many questions a second are asked during a fault.
 const Rate = 400
 
-// hang is after how long a condition that has not come about counts as one that never will. No test judges how long anything took.
+// hang is after how long a condition that has not come about counts as one that never will. No test judges how long
+// anything took.
 const hang = 5 * time.Minute
 
 const (
@@ -76,8 +77,8 @@ type Rig struct {
 
 	corefile string
 	reloads  int
-	// rest is what was open before the first fault. Later is too late: after a fault *kubernetes* may still wait to connect again, and
-	// has less open than at rest.
+	// rest is what was open before the first fault. Later is too late: after a fault *kubernetes* may still wait to
+	// connect again, and has less open than at rest.
 	rest opened
 
 	moved *ask.Moves
@@ -85,7 +86,8 @@ type Rig struct {
 
 // Options of a Rig.
 type Options struct {
-	// Kubeconfig is what *headless* connects with. *kubernetes* goes to the API server itself: the fault is not its own.
+	// Kubeconfig is what *headless* connects with. *kubernetes* goes to the API server itself: the fault is not its
+	// own.
 	Kubeconfig string
 	// Lines are more lines of the stanza.
 	Lines []string
@@ -95,7 +97,8 @@ type Options struct {
 	Env []string
 }
 
-// whole has CoreDNS, on a machine that is so slow, not answer before it has synced: what is answered first is what later answers are compared with.
+// whole has CoreDNS, on a machine that is so slow, not answer before it has synced: what is answered first is what
+// later answers are compared with.
 const whole = "startup_timeout 1m"
 
 // Corefile is that of a rig, to start with or to reload.
@@ -138,7 +141,8 @@ func Start(tb testing.TB, c *controlplane.ControlPlane, o Options) *Rig {
 	return r
 }
 
-// Orphan runs a CoreDNS that need not reach its API server. *kubernetes* is not ready without its own, so nobody waits for it.
+// Orphan runs a CoreDNS that need not reach its API server. *kubernetes* is not ready without its own, so nobody
+// waits for it.
 func (r *Rig) Orphan(tb testing.TB, o Options) *Rig {
 	tb.Helper()
 	orphan := &Rig{Server: server.New(tb), Cluster: r.Cluster, moved: r.moved}
@@ -155,7 +159,8 @@ func (r *Rig) Reload(tb testing.TB) {
 	r.Server.Reload(tb, strings.Replace(r.corefile, "suffix "+Suffix+" svc.cluster.local", ttl, 1), server.Reloaded)
 }
 
-// Kubeconfig writes an administrator's kubeconfig for the API server as it is reached at address, such as through a proxy.
+// Kubeconfig writes an administrator's kubeconfig for the API server as it is reached at address, such as through a
+// proxy.
 func Kubeconfig(tb testing.TB, c *controlplane.ControlPlane, address string) string {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "kubeconfig")
@@ -173,8 +178,8 @@ func (r *Rig) Halt(tb testing.TB, meanwhile func()) {
 	r.Server.Signal(tb, syscall.SIGCONT)
 }
 
-// Err says what clients must never have seen, whatever was broken: a wrong answer, or SERVFAIL. Queries that were lost it does not judge: a
-// busy machine loses some of any server's.
+// Err says what clients must never have seen, whatever was broken: a wrong answer, or SERVFAIL. Queries that were
+// lost it does not judge: a busy machine loses some of any server's.
 func Err(report ask.Report) error {
 	if sum := report.Total(); sum.Wrong > 0 || sum.Servfail > 0 {
 		return fmt.Errorf("%d of %d answers were wrong, %d SERVFAIL", sum.Wrong, sum.Asked, sum.Servfail)
@@ -194,8 +199,8 @@ var bystanders = []string{
 	"kubernetes.default.svc.cluster.local", "nosuch.still." + Suffix,
 }
 
-// Questions are what is asked all the time, each with what may be answered now. Their kinds are peer (short names), suffix, moving
-// and bystander.
+// Questions are what is asked all the time, each with what may be answered now. Their kinds are peer (short names),
+// suffix, moving and bystander.
 func (r *Rig) Questions(tb testing.TB) []ask.Question {
 	tb.Helper()
 	list := r.peers()
@@ -252,8 +257,8 @@ func (r *Rig) move(ctx context.Context) error {
 	return err
 }
 
-// Fresh waits until the address that the moving peer has now is answered, and returns how long that took. From then on no older one
-// may be.
+// Fresh waits until the address that the moving peer has now is answered, and returns how long that took. From then
+// on no older one may be.
 func (r *Rig) Fresh(tb testing.TB) time.Duration {
 	tb.Helper()
 	begun := time.Now()
@@ -279,13 +284,13 @@ func (r *Rig) Answers(tb testing.TB, questions []ask.Question) {
 type Row struct {
 	Fault string
 	ask.Report
-	// Fresh is how long after the fault's end a change showed that was made during it, or right after it where the API server could not
-	// take one.
+	// Fresh is how long after the fault's end a change showed that was made during it, or right after it where the
+	// API server could not take one.
 	Fresh time.Duration
 }
 
-// Fault asks all the time while during does its harm and mends it, then moves the peer and waits until that shows, and all names answer. It
-// fails the test if clients saw what they must not see (Err).
+// Fault asks all the time while during does its harm and mends it, then moves the peer and waits until that shows,
+// and all names answer. It fails the test if clients saw what they must not see (Err).
 func (r *Rig) Fault(tb testing.TB, name string, during func()) {
 	tb.Helper()
 	questions := r.Questions(tb)

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A CoreDNS that is killed and started again while the API server is gone answers all peers that the one before it knew, marked as
-// stale, until the API server is back.
+// A CoreDNS that is killed and started again while the API server is gone answers all peers that the one before it
+// knew, marked as stale, until the API server is back.
 func TestRestartWithoutAPIServerAnswersFromTheSnapshot(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "snapshot")
 	o := Options{Kubeconfig: cluster.Kubeconfig, Lines: []string{"snapshot " + path}}

@@ -17,8 +17,8 @@ import (
 	"github.com/coredns-headless/headless/test/server"
 )
 
-// A machine is namespaces of network, mounts and processes, with one process that they end with, and storage of its own for images.
-// Nothing of it is left afterwards, and none of this machine's images and containers are seen in it.
+// A machine is namespaces of network, mounts and processes, with one process that they end with, and storage of its
+// own for images. Nothing of it is left afterwards, and none of this machine's images and containers are seen in it.
 type machine struct {
 	pid, cgroup string
 	env         []string

@@ -16,8 +16,8 @@ import (
 	"github.com/coredns-headless/headless/test/parts"
 )
 
-// coreDNS is one process in which every contender has a server block with a port of its own. So all have the same heap, which
-// tells how often garbage is collected, and those that are not measured wait.
+// coreDNS is one process in which every contender has a server block with a port of its own. So all have the same
+// heap, which tells how often garbage is collected, and those that are not measured wait.
 type coreDNS struct {
 	setting string
 	process *controlplane.Process

@@ -22,7 +22,8 @@ const tries = 3
 // errNone is what comes of a run on a machine that is too busy.
 var errNone = errors.New("no query was answered")
 
-// measure has dnsperf ask one contender. A run that lost a query waited for it, and is no measure, nor is one that lost all: it is done again.
+// measure has dnsperf ask one contender. A run that lost a query waited for it, and is no measure, nor is one that
+// lost all: it is done again.
 func (m *measuring) measure(ctx context.Context, s *coreDNS, c contender, size int) (f figure, err error) {
 	for range tries {
 		var p perf

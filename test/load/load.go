@@ -1,5 +1,5 @@
-// Package load measures with dnsperf how many queries a second *headless* and others answer for the peers of a Service, on a
-// real API server, and what CPU time each query costs.
+// Package load measures with dnsperf how many queries a second *headless* and others answer for the peers of a
+// Service, on a real API server, and what CPU time each query costs.
 package load
 
 import (

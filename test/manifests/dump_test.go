@@ -21,8 +21,8 @@ import (
 	"github.com/coredns-headless/headless/test/server"
 )
 
-// A dump is what `kubectl get services,endpointslices -A -o FORMAT` prints of headless Services in default. Service web-3 has 100 peers,
-// web-3-0 at 10.80.3.1 and so on.
+// A dump is what `kubectl get services,endpointslices -A -o FORMAT` prints of headless Services in default. Service
+// web-3 has 100 peers, web-3-0 at 10.80.3.1 and so on.
 type dump struct {
 	format   string
 	services int
@@ -104,8 +104,8 @@ func cutItems(format, text string) (head, items, tail string) {
 	return text[:i], text[i:j], text[j:]
 }
 
-// A dump of 40 MB is read at start, and again when one peer in it has moved. Nobody else's answers wait for that, and CoreDNS takes some
-// times the file's size in memory, not dozens.
+// A dump of 40 MB is read at start, and again when one peer in it has moved. Nobody else's answers wait for that, and
+// CoreDNS takes some times the file's size in memory, not dozens.
 func TestDumpOf40MB(t *testing.T) {
 	for _, c := range []dump{{format: "yaml", services: 1400}, {format: "json", services: 600}} {
 		t.Run(c.format, func(t *testing.T) {

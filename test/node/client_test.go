@@ -28,8 +28,9 @@ type client struct {
 	failures     []string
 }
 
-// startClient starts a client of names that stock CoreDNS has: web-1's, which is at address, and others. It asks until the test ends, and fails that
-// if a look-up fails, or if a moment came at which no CoreDNS could have answered.
+// startClient starts a client of names that stock CoreDNS has: web-1's, which is at address, and others. It asks
+// until the test ends, and fails that if a look-up fails, or if a moment came at which no CoreDNS could have
+// answered.
 func startClient(tb testing.TB, address string) *client {
 	tb.Helper()
 	c := &client{tb: tb}

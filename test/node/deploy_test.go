@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// The commands of the documentation give kubeadm's CoreDNS the plugin, and take it away again. Names that the stock one has are answered
-// all the time.
+// The commands of the documentation give kubeadm's CoreDNS the plugin, and take it away again. Names that the stock
+// one has are answered all the time.
 func TestChangeTheCoreDNSOfKubeSystem(t *testing.T) {
 	stock(t)
 	apply(t, "storm")
@@ -45,7 +45,8 @@ func TestChangeTheCoreDNSOfKubeSystem(t *testing.T) {
 	}
 }
 
-// wrong makes the change with a stanza that CoreDNS refuses. The Deployment stops at its first pods, and there is the same way back.
+// wrong makes the change with a stanza that CoreDNS refuses. The Deployment stops at its first pods, and there is the
+// same way back.
 func wrong(t *testing.T, commands blocks) {
 	t.Helper()
 	stanza := filepath.Join(commands.dir, "deploy", "kube-system", "stanza")
@@ -149,7 +150,8 @@ func confined(t *testing.T) {
 	}
 }
 
-// process is the folder in /proc of the program that runs in a cgroup of this name. The node's processes are all in this namespace.
+// process is the folder in /proc of the program that runs in a cgroup of this name. The node's processes are all in
+// this namespace.
 func process(t *testing.T, cgroup, program string) string {
 	t.Helper()
 	list, err := filepath.Glob("/proc/[0-9]*")

@@ -1,5 +1,5 @@
-// Package node starts a whole Kubernetes node, with kubelet, containerd, runc and CNI, in namespaces of its own that end with
-// one process, and takes it away again.
+// Package node starts a whole Kubernetes node, with kubelet, containerd, runc and CNI, in namespaces of its own that
+// end with one process, and takes it away again.
 package node
 
 import (
@@ -48,9 +48,9 @@ func Missing() string {
 	return strings.Join(lacks, ", ")
 }
 
-// Enter runs this program again in new namespaces, which end with it: network, mounts and processes. It returns the exit
-// code in the outer process, and an error if anything of the node is left. In the inner one it returns that there is a node to
-// be started.
+// Enter runs this program again in new namespaces, which end with it: network, mounts and processes. It returns the
+// exit code in the outer process, and an error if anything of the node is left. In the inner one it returns that
+// there is a node to be started.
 func Enter() (isInside bool, code int, err error) {
 	if os.Getenv(inside) != "" {
 		return true, 0, nil
@@ -89,8 +89,8 @@ func Enter() (isInside bool, code int, err error) {
 	return false, code, errors.Join(err, remove(), leftovers(before, dir))
 }
 
-// hierarchies are the mounted cgroup hierarchies: those of version 1, which the kubelet is told to use, and with unified that of
-// version 2 beside them, which runc uses as well.
+// hierarchies are the mounted cgroup hierarchies: those of version 1, which the kubelet is told to use, and with
+// unified that of version 2 beside them, which runc uses as well.
 func hierarchies(unified bool) ([]string, error) {
 	text, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {

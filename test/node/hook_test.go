@@ -8,7 +8,8 @@ import (
 	"github.com/coredns-headless/headless/test/documents"
 )
 
-// The hook of docs/migration.md does today what the page says, and goes on doing it beside the plugin; what it cannot give, the plugin gives.
+// The hook of docs/migration.md does today what the page says, and goes on doing it beside the plugin; what it cannot
+// give, the plugin gives.
 func TestPostStartHookOfTheMigrationPage(t *testing.T) {
 	blocks, err := documents.Blocks("docs/migration.md")
 	if err != nil {

@@ -21,8 +21,8 @@ type image struct {
 	server  string // file in the image that containers run as user 65532, on a port below 1024, instead of command
 }
 
-// netBindService is the extended attribute of a file with the capability cap_net_bind_service, as setcap writes it: struct vfs_cap_data of
-// linux/capability.h, revision 2, the effective bit, and bit 10 of what is permitted.
+// netBindService is the extended attribute of a file with the capability cap_net_bind_service, as setcap writes it:
+// struct vfs_cap_data of linux/capability.h, revision 2, the effective bit, and bit 10 of what is permitted.
 const netBindService = "\x01\x00\x00\x02\x00\x04" + "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
 // write writes the image as `docker save` does, which `ctr images import` reads.

@@ -16,12 +16,13 @@ const (
 	Image      = "docker.io/library/client:test"
 	pauseImage = "docker.io/library/pause:test"
 	dnsImage   = "localhost/coredns-headless:0.1.0" // as deploy/ has it
-	// stockImage is named as kubeadm names what it installs, with --image-repository=localhost; inside is the version that the plugin is built with.
+	// stockImage is named as kubeadm names what it installs, with --image-repository=localhost; inside is the version
+	// that the plugin is built with.
 	stockImage = "localhost/coredns:v1.14.2"
 )
 
-// images are made on the spot of this machine's programs: a static busybox, getent with its libraries (glibc), and programs that
-// look names up as musl and as Go do.
+// images are made on the spot of this machine's programs: a static busybox, getent with its libraries (glibc), and
+// programs that look names up as musl and as Go do.
 func (n *Node) images() ([]image, error) {
 	pause := image{
 		name: pauseImage, files: map[string]string{"bin/busybox": "/bin/busybox"},

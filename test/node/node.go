@@ -85,7 +85,8 @@ func (n *Node) Logs() string {
 	return b.String()
 }
 
-// prepare makes the network, the mounts and the kernel's settings that a kubelet insists on, all in the namespaces alone.
+// prepare makes the network, the mounts and the kernel's settings that a kubelet insists on, all in the namespaces
+// alone.
 func (n *Node) prepare() error {
 	settings := filepath.Join(n.dir, "settings")
 	script := `set -e

@@ -10,8 +10,8 @@ import (
 	"github.com/coredns-headless/headless/test/parts"
 )
 
-// A StatefulSet's pods find each other by host name. Without the plugin none of the ways works; with it, added to the ConfigMap
-// while CoreDNS runs, each does.
+// A StatefulSet's pods find each other by host name. Without the plugin none of the ways works; with it, added to the
+// ConfigMap while CoreDNS runs, each does.
 func TestStorm(t *testing.T) {
 	corefile := story(t, "storm", "Corefile")
 	serve(t, without(t, corefile))
@@ -40,7 +40,8 @@ func TestStorm(t *testing.T) {
 	sawAsInReadme(t)
 	asTold(t, "storm")
 
-	// Talk to it by that name. A file is there to be read when the client has sent all, which is nothing, and nc ends for that.
+	// Talk to it by that name. A file is there to be read when the client has sent all, which is nothing, and nc ends
+	// for that.
 	listening := make(chan string, 1)
 	go func() {
 		out, err := in("web-1", "sh", "-c", "echo hello from $(hostname) >/tmp/hello; nc -l -p 6700 </tmp/hello")

@@ -148,8 +148,8 @@ func in(pod string, command ...string) (string, error) {
 	return cluster.Kubectl(append([]string{"exec", pod, "--"}, command...)...)
 }
 
-// found says whether a command in a pod prints an address, and succeeds. busybox's nslookup fails even then: it asks under the
-// whole search list, and takes one name that does not exist for a failure of all.
+// found says whether a command in a pod prints an address, and succeeds. busybox's nslookup fails even then: it asks
+// under the whole search list, and takes one name that does not exist for a failure of all.
 func found(pod, address string, command ...string) error {
 	out, err := in(pod, command...)
 	if !strings.Contains(out, address) {

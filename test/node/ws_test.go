@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A Deployment's pods find themselves by their own host names under the suffix before they are ready, listen there, and reach
-// each other by what they wrote into a registry.
+// A Deployment's pods find themselves by their own host names under the suffix before they are ready, listen there,
+// and reach each other by what they wrote into a registry.
 func TestWS(t *testing.T) {
 	serve(t, story(t, "ws", "Corefile"))
 	apply(t, "ws")

@@ -1,4 +1,5 @@
-// Package observe has Prometheus scrape a CoreDNS that watches a real cluster, and checks what deploy/observe makes of that.
+// Package observe has Prometheus scrape a CoreDNS that watches a real cluster, and checks what deploy/observe makes
+// of that.
 package observe
 
 import (
@@ -291,7 +292,8 @@ func replace(name string) error {
 	})
 }
 
-// prometheus starts one that scrapes CoreDNS, and returns where it answers. A scrape may take as long as is between two.
+// prometheus starts one that scrapes CoreDNS, and returns where it answers. A scrape may take as long as is between
+// two.
 func prometheus(t *testing.T, port string) (at string) {
 	t.Helper()
 	dir := t.TempDir()

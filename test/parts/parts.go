@@ -17,7 +17,8 @@ import (
 // A Part is a program that tests run.
 type Part struct {
 	Name string
-	// dir is the module that it is built in, below the project's root. Except for CoreDNS it holds nothing but versions.
+	// dir is the module that it is built in, below the project's root. Except for CoreDNS it holds nothing but
+	// versions.
 	dir string
 	// pkg is the package to build.
 	pkg string
@@ -58,7 +59,8 @@ var (
 // Tools lists the parts that are built when asked for by name.
 var Tools = []Part{Benchstat, GolangciLint, Md2man}
 
-// EndToEnd lists the parts that `make test` runs, Node those that `make test-all` needs besides: a real node is made of them.
+// EndToEnd lists the parts that `make test` runs, Node those that `make test-all` needs besides: a real node is made
+// of them.
 var (
 	EndToEnd = []Part{Etcd, APIServer, ControllerManager, Kwok, Kubectl, CoreDNS, CoreDNSStatic, CoreDNSStock}
 	Node     = []Part{Scheduler, Proxy, Kubelet, Kubeadm}
@@ -89,7 +91,8 @@ func (p Part) ModuleDir(module string) (string, error) {
 	return string(bytes.TrimSpace(out)), nil
 }
 
-// there is where the parts are that this process found up to date: go build takes seconds to find out, on a busy machine.
+// there is where the parts are that this process found up to date: go build takes seconds to find out, on a busy
+// machine.
 var there = struct {
 	sync.Mutex
 	by map[string]string

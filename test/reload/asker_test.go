@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	// askers ask at a time; each waits for its reply, so that no buffer of the machine's is too small for what is asked.
+	// askers ask at a time; each waits for its reply, so that no buffer of the machine's is too small for what is
+	// asked.
 	askers = 4
 	// pause is between two queries of an asker.
 	pause = 10 * time.Millisecond

@@ -23,8 +23,8 @@ type generation struct {
 	outcome  string
 }
 
-// of says what the n-th reload brings: of ten Corefiles, six are right, two wrong, and two fail when all plugins have started,
-// since somebody else has the port taken.
+// of says what the n-th reload brings: of ten Corefiles, six are right, two wrong, and two fail when all plugins have
+// started, since somebody else has the port taken.
 func of(n int, taken string) generation {
 	g := generation{ttl: 1 + n%60, outcome: server.Reloaded}
 	for i, suffix := range comes {
@@ -52,8 +52,8 @@ func of(n int, taken string) generation {
 	return g
 }
 
-// corefile has *headless*, or is what is left without it. The others in it leave nothing behind when a reload fails, as *forward* and
-// *hosts* do.
+// corefile has *headless*, or is what is left without it. The others in it leave nothing behind when a reload fails,
+// as *forward* and
 func (g generation) corefile(headless bool) string {
 	stanza, block := "", ""
 	switch {

@@ -11,7 +11,8 @@ import (
 // figures are what the metrics say of a process.
 type figures struct {
 	goroutines, files float64
-	// live is what the garbage collector found in use, inuse what the heap spans, resident what the kernel counts; bytes.
+	// live is what the garbage collector found in use, inuse what the heap spans, resident what the kernel counts;
+	// bytes.
 	live, inuse, resident float64
 }
 

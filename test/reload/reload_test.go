@@ -74,8 +74,8 @@ func (c *contender) reload(t *testing.T, g generation) {
 	})
 }
 
-// serves checks an answer over UDP and TCP: CoreDNS forgets a server that is to stop before it has begun, so the next reload must not
-// come sooner.
+// serves checks an answer over UDP and TCP: CoreDNS forgets a server that is to stop before it has begun, so the next
+// reload must not come sooner.
 func (c *contender) serves(t *testing.T, name string, judge func(*dns.Msg) error) {
 	t.Helper()
 	for _, network := range []string{"udp", "tcp"} {
@@ -90,8 +90,8 @@ func (c *contender) serves(t *testing.T, name string, judge func(*dns.Msg) error
 	}
 }
 
-// Reloads under load cost no more answers than without the plugin, none that is wrong, no list, and no memory. Both CoreDNSes are
-// reloaded in turn, so that a busy machine is busy for both.
+// Reloads under load cost no more answers than without the plugin, none that is wrong, no list, and no memory. Both
+// CoreDNSes are reloaded in turn, so that a busy machine is busy for both.
 func TestReloadsUnderLoad(t *testing.T) {
 	if *reloads == 0 {
 		if *reloads = 40; os.Getenv("HEADLESS_ALL") != "" {

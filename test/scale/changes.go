@@ -46,7 +46,8 @@ func (b *bench) bigOnes(ctx context.Context) error {
 	return b.twice(ctx, phaseBigNamespace, b.namespace, b.Rate, b.Other)
 }
 
-// twice churns unwatched for the processor time, and again watched for the latency: asking costs the instances time too.
+// twice churns unwatched for the processor time, and again watched for the latency: asking costs the instances time
+// too.
 func (b *bench) twice(ctx context.Context, phase string, g *group, rate int, d time.Duration) error {
 	if d == 0 {
 		return nil
@@ -119,7 +120,8 @@ func (b *bench) lookups(ctx context.Context) error {
 	return nil
 }
 
-// ask asks each instance for one pod after the other, at most one every ms, and returns how long the replies took, by instance.
+// ask asks each instance for one pod after the other, at most one every ms, and returns how long the replies took, by
+// instance.
 func (b *bench) ask(ctx context.Context, d time.Duration) (map[string][]time.Duration, error) {
 	took := make(map[string][]time.Duration)
 	var wg sync.WaitGroup

@@ -30,8 +30,8 @@ type turn struct {
 	watched bool
 }
 
-// churn changes one endpoint after another, rate of them a second or as many as the API server takes (0), for a time; sampled
-// of them a second are watched until every target answers the new address.
+// churn changes one endpoint after another, rate of them a second or as many as the API server takes (0), for a time;
+// sampled of them a second are watched until every target answers the new address.
 func (b *bench) churn(ctx context.Context, g *group, rate, sampled int, d time.Duration) (*churned, error) {
 	return b.work(ctx, workers, func(ctx context.Context, turns chan<- turn) { pace(ctx, g, rate, sampled, d, turns) })
 }
@@ -124,8 +124,8 @@ func pace(ctx context.Context, g *group, rate, sampled int, d time.Duration, tur
 	}
 }
 
-// apply gives pods of a slice new addresses and returns, if it is watched, how long the answer for the first one took at
-// each target, from the sending of the change.
+// apply gives pods of a slice new addresses and returns, if it is watched, how long the answer for the first one took
+// at each target, from the sending of the change.
 func (b *bench) apply(ctx context.Context, s *slot, watched bool, pods ...int) (map[string]time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

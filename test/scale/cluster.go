@@ -100,7 +100,8 @@ func (g *group) create(ctx context.Context, c *controlplane.ControlPlane) error 
 	return errors.Join(errs...)
 }
 
-// next is the slice whose turn it is to change, and a pod in it. A pod has its turn again when all others have had theirs.
+// next is the slice whose turn it is to change, and a pod in it. A pod has its turn again when all others have had
+// theirs.
 func (g *group) next() (*slot, int) {
 	turn := int(g.turns.Add(1) - 1)
 	s := g.slots[turn%len(g.slots)]

@@ -40,8 +40,8 @@ func cpu(pid int) (time.Duration, error) {
 	return time.Duration(stat.CPUTime() * float64(time.Second)), err
 }
 
-// heap is what is allocated after garbage collection, as the plugin pprof at address says: two, since what is in a sync.Pool
-// outlives the first.
+// heap is what is allocated after garbage collection, as the plugin pprof at address says: two, since what is in a
+// sync.Pool outlives the first.
 func heap(ctx context.Context, address string) (bytes int64, err error) {
 	var text string
 	for range 3 {

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// relists restarts the API server, several times, while all connections are held; then lets one instance after the other reach
-// it, so that each lists alone. In every other round, from the first on, slices change while nobody can see it, before the API
-// server stops: the new one knows no events from before its own start, so that a watch resumed at the client's resourceVersion is
-// 410 Gone.
+// relists restarts the API server, several times, while all connections are held; then lets one instance after the
+// other reach it, so that each lists alone. In every other round, from the first on, slices change while nobody can
+// see it, before the API server stops: the new one knows no events from before its own start, so that a watch resumed
+// at the client's resourceVersion is 410 Gone.
 func (b *bench) relists(ctx context.Context) error {
 	for round := range b.Relists {
 		phase := []string{phaseExpired, phaseRestart}[round%2]

@@ -52,7 +52,8 @@ func (s *sheet) over(phase, instance, name string) float64 {
 	return s.of(phase, instance, name) - s.of(phase, idle, name)
 }
 
-// add completes a row; most is what the ratio may be at most, slack what the difference may be for all that, 0 for no bar.
+// add completes a row; most is what the ratio may be at most, slack what the difference may be for all that, 0 for no
+// bar.
 func (s *sheet) add(row Row, one, other, most, slack float64) {
 	row.Ratio = one / other
 	if most > 0 {
@@ -136,8 +137,8 @@ func (s *sheet) latency() {
 	}
 }
 
-// costSlack is how much dearer a change may seem where more is beside it, and still be in proportion to itself: garbage
-// collection, and the clock's ticks.
+// costSlack is how much dearer a change may seem where more is beside it, and still be in proportion to itself:
+// garbage collection, and the clock's ticks.
 const costSlack = 1.5
 
 func (s *sheet) cost() {
@@ -160,8 +161,8 @@ func (s *sheet) cost() {
 	}
 }
 
-// lookups has no bar: on a machine where the API server, the changes and the clients share the processors, *whoami*'s are late
-// too. It is what the others are to be compared with.
+// lookups has no bar: on a machine where the API server, the changes and the clients share the processors, *whoami*'s
+// are late too. It is what the others are to be compared with.
 func (s *sheet) lookups() {
 	if s.r.options.Lookups == 0 {
 		return

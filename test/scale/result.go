@@ -23,7 +23,8 @@ const (
 	phaseFull         = "look-ups, as many changes as can be"
 )
 
-// Figure is what was measured in a phase of an instance, or of a plugin of one: the median where it was measured several times.
+// Figure is what was measured in a phase of an instance, or of a plugin of one: the median where it was measured
+// several times.
 type Figure struct {
 	Phase, Instance, Name, Unit string
 	Values                      []float64

@@ -1,5 +1,6 @@
-// Package scale measures what the plugin costs in a large cluster on a real API server, beside *kubernetes*: memory, start,
-// a full re-list, changes. The same cluster has four instances of CoreDNS: with *kubernetes*, with *headless*, with both, and idle.
+// Package scale measures what the plugin costs in a large cluster on a real API server, beside *kubernetes*: memory,
+// start, a full re-list, changes. The same cluster has four instances of CoreDNS: with *kubernetes*, with *headless*,
+// with both, and idle.
 package scale
 
 import (
@@ -19,13 +20,14 @@ import (
 type Options struct {
 	// The cluster: headless Services of as many endpoints each.
 	Endpoints, Services, Namespaces int
-	// BigService and BigNamespace are the endpoints of a Service, and of a namespace's Services of 100, that come on top
-	// when memory has been measured.
+	// BigService and BigNamespace are the endpoints of a Service, and of a namespace's Services of 100, that come on
+	// top when memory has been measured.
 	BigService, BigNamespace int
-	// Starts and Relists are how often each instance is started, and made to list again: in one way, then in the other.
+	// Starts and Relists are how often each instance is started, and made to list again: in one way, then in the
+	// other.
 	Starts, Relists int
-	// Rate is the changes a second. They last for Steady, once unwatched for the processor time, once watched for the latency;
-	// ten times as many, and those in the big Service and the big namespace, for Other each.
+	// Rate is the changes a second. They last for Steady, once unwatched for the processor time, once watched for the
+	// latency; ten times as many, and those in the big Service and the big namespace, for Other each.
 	Rate          int
 	Steady, Other time.Duration
 	// Lookups is how long look-ups are timed: at rest, and while there are as many changes as the API server takes.

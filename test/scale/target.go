@@ -25,8 +25,8 @@ type target struct {
 // every is how often a name is asked for until its new address shows.
 const every = time.Millisecond
 
-// await asks for a pod's name until the answer is addr, or any reply at all if addr is the zero Addr, and returns when that
-// came in.
+// await asks for a pod's name until the answer is addr, or any reply at all if addr is the zero Addr, and returns
+// when that came in.
 func (t *target) await(ctx context.Context, s *slot, pod int, addr netip.Addr) (time.Time, error) {
 	q, err := t.dial()
 	if err != nil {

@@ -51,8 +51,8 @@ func Free(tb testing.TB) string {
 	return port
 }
 
-// Start runs CoreDNS with a Corefile in which PORT, READY, METRICS and HEALTH stand for the ports. The test's end ends it, and
-// fails if a race was detected or something panicked.
+// Start runs CoreDNS with a Corefile in which PORT, READY, METRICS and HEALTH stand for the ports. The test's end
+// ends it, and fails if a race was detected or something panicked.
 func (s *Server) Start(tb testing.TB, corefile string) {
 	tb.Helper()
 	bin, err := s.Part.Path()

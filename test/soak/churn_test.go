@@ -35,8 +35,8 @@ type churn struct {
 	missed  int // kept away by faults, or by an API server that was busy
 }
 
-// toggles reports whether the n-th pod of a Service changes its readiness, and not only its address. It is one of them: NXDOMAIN is a right
-// answer for those that are not ready, so for most it must never be.
+// toggles reports whether the n-th pod of a Service changes its readiness, and not only its address. It is one of
+// them: NXDOMAIN is a right answer for those that are not ready, so for most it must never be.
 func toggles(n int) bool { return n == 0 }
 
 func crowd(i int) controlplane.Crowd {
@@ -61,8 +61,8 @@ func newChurn(t *testing.T) *churn {
 	return c
 }
 
-// run makes changes until ctx is done, each at its time, as many writers at once as there are Services: an API server that takes its time
-// for one holds up no other.
+// run makes changes until ctx is done, each at its time, as many writers at once as there are Services: an API server
+// that takes its time for one holds up no other.
 func (c *churn) run(ctx context.Context) {
 	var wg sync.WaitGroup
 	begun := time.Now()

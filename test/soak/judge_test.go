@@ -9,8 +9,8 @@ import (
 	"github.com/coredns-headless/headless/test/ask"
 )
 
-// A history is what a pod's names were answered with, and are. Changes arrive in order: once one has shown, what was before it is wrong. No
-// time judges when one has to.
+// A history is what a pod's names were answered with, and are. Changes arrive in order: once one has shown, what was
+// before it is wrong. No time judges when one has to.
 type history struct {
 	states []state
 }
@@ -18,7 +18,8 @@ type history struct {
 // state is an address, "" for no ready endpoint.
 type state struct {
 	addr string
-	// made says that the API server said so. It may have taken a change that it did not answer, which may then be seen, or not.
+	// made says that the API server said so. It may have taken a change that it did not answer, which may then be
+	// seen, or not.
 	made bool
 	at   time.Time // of the change
 	due  time.Time // from then on queries must not be answered with what was before; zero for not yet
@@ -94,7 +95,8 @@ func reply(addr string) *dns.Msg {
 	return m
 }
 
-// The judge lets nothing pass that a client must not see: NXDOMAIN is right where a pod is not ready, until it must be known to be again.
+// The judge lets nothing pass that a client must not see: NXDOMAIN is right where a pod is not ready, until it must
+// be known to be again.
 func TestJudge(t *testing.T) {
 	begun := time.Now()
 	at := func(seconds int) time.Time { return begun.Add(time.Duration(seconds) * time.Second) }

@@ -30,7 +30,8 @@ type report struct {
 	fresh           map[string]time.Duration // the longest
 	changes, failed int
 	lasted          time.Duration
-	// away is for how long of that the API server could take no change, and meanwhile how many it took then all the same.
+	// away is for how long of that the API server could take no change, and meanwhile how many it took then all the
+	// same.
 	away      time.Duration
 	meanwhile int
 
@@ -94,7 +95,8 @@ func (r *report) settled(t *testing.T, rig *fault.Rig) {
 	least := func(list []sample) float64 {
 		return slices.MinFunc(list, func(a, b sample) int { return int(a.heap - b.heap) }).heap
 	}
-	// The least of many samples is what collections leave; 8 MiB are what tables of counters and caches may still come to.
+	// The least of many samples is what collections leave; 8 MiB are what tables of counters and caches may still
+	// come to.
 	if first, last := least(r.samples[quarter:2*quarter]), least(r.samples[len(r.samples)-quarter:]); last > 1.25*first+8<<20 {
 		t.Errorf("heap in use was %.1f MB in the second quarter, and %.1f MB in the last", first/1e6, last/1e6)
 	}

@@ -80,9 +80,9 @@ func (s *stage) suffer(t *testing.T, c *churn, a *ask.Asker, rep *report) {
 	}
 }
 
-// settle waits until what the churn has changed so far must have arrived, and returns how long a change took to show. The peer that moves is
-// in the same watch as those that the churn changes. A list puts one slice after the other in its place, so it moves once more when it has
-// moved: by the time that this shows, all of the list is in place.
+// settle waits until what the churn has changed so far must have arrived, and returns how long a change took to show.
+// The peer that moves is in the same watch as those that the churn changes. A list puts one slice after the other in
+// its place, so it moves once more when it has moved: by the time that this shows, all of the list is in place.
 func (s *stage) settle(t *testing.T, c *churn) (took time.Duration) {
 	t.Helper()
 	before := time.Now()

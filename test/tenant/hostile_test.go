@@ -42,7 +42,8 @@ func withPorts(name, pod string, numbers ...int32) *discoveryv1.EndpointSlice {
 	return s
 }
 
-// The API server takes no address from which a name would lead to who asks, or to nobody, and nothing that is no address or hostname.
+// The API server takes no address from which a name would lead to who asks, or to nobody, and nothing that is no
+// address or hostname.
 func TestAPIServerRefusesWhatIsNoEndpoint(t *testing.T) {
 	c := client(t).DiscoveryV1().EndpointSlices(own)
 	for _, addr := range []string{"127.0.0.1", "127.1.2.3", "0.0.0.0", "169.254.169.254", "224.0.0.251", "web", "", "10.0.0", "10.0.0.256", "10.0.0.1:80", "fd00::1"} {
@@ -62,8 +63,8 @@ func TestAPIServerRefusesWhatIsNoEndpoint(t *testing.T) {
 	}
 }
 
-// What the API server takes and DNS should not have: references to what cannot be a pod, slices of what is no headless Service, and ports
-// beyond 16 bits.
+// What the API server takes and DNS should not have: references to what cannot be a pod, slices of what is no
+// headless Service, and ports beyond 16 bits.
 func TestTenantMakesNoPeersOfWhatIsNone(t *testing.T) {
 	address := start(t)
 	c := client(t)
@@ -190,8 +191,8 @@ func TestExternalNameTellsAddressesOfOthersAndNoNames(t *testing.T) {
 	}
 }
 
-// Kubernetes' own roles for tenants leave EndpointSlices out (CVE-2021-25740): its controller makes them of their pods. The roles edit and
-// admin are made of these, by a controller.
+// Kubernetes' own roles for tenants leave EndpointSlices out (CVE-2021-25740): its controller makes them of their
+// pods. The roles edit and admin are made of these, by a controller.
 func TestRolesOfKubernetesDoNotWriteEndpointSlices(t *testing.T) {
 	list, err := cluster.Client.RbacV1().ClusterRoles().List(t.Context(), metav1.ListOptions{})
 	if err != nil {

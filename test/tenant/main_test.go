@@ -24,7 +24,8 @@ const (
 
 var cluster *controlplane.ControlPlane
 
-// web are the pods that the tenant has nothing to do with, mine are his own. Both Services have them under the same labels.
+// web are the pods that the tenant has nothing to do with, mine are his own. Both Services have them under the same
+// labels.
 var (
 	web  = controlplane.Crowd{Namespace: others, Service: "web", Pods: 10, First: netip.MustParseAddr("10.1.0.1")}
 	mine = controlplane.Crowd{Namespace: own, Service: "mine", Pods: 3, First: netip.MustParseAddr("10.2.0.1")}

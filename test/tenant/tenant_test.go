@@ -244,8 +244,8 @@ func crowd(t *testing.T, c kubernetes.Interface, address string) {
 	}
 }
 
-// An address has a name as long as one namespace claims it. A tenant who claims another's takes the name away, and cannot give it
-// another one: nor to a pod behind a Service that is not headless.
+// An address has a name as long as one namespace claims it. A tenant who claims another's takes the name away, and
+// cannot give it another one: nor to a pod behind a Service that is not headless.
 func TestTenantGivesNoPTROfOthers(t *testing.T) {
 	address := start(t)
 	c := client(t)

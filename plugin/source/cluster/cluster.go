@@ -77,7 +77,8 @@ func Open(name string, config *rest.Config, namespaces []string) (*source.Source
 		}, &corev1.Service{})
 		for _, selector := range []string{selectHeadless, selectForeign} {
 			addReflector(&request{
-				source: s, resource: "endpointslices", namespace: ns, kind: object.KindEndpointSlice, selector: selector,
+				source: s, resource: "endpointslices", namespace: ns, kind: object.KindEndpointSlice,
+				selector: selector,
 				list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 					return slices.List(ctx, o)
 				},

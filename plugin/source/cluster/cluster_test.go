@@ -149,8 +149,8 @@ func TestBadObjectIsLeftOutAndTheRestLives(t *testing.T) {
 	})
 }
 
-// API servers of Kubernetes 1.33, and those before 1.32, do not stream lists unless told to: they refuse the first request,
-// and the list is asked for the old way. That is no failure.
+// API servers of Kubernetes 1.33, and those before 1.32, do not stream lists unless told to: they refuse the first
+// request, and the list is asked for the old way. That is no failure.
 func TestServerThatStreamsNoListsIsListed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := captureLog(t)

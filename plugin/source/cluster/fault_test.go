@@ -20,7 +20,8 @@ var longest = time.Duration(float64(backoff().Cap) * (1 + backoff().Jitter))
 // wrong, nothing that is known is forgotten, and a change shows soon after its end.
 type trouble struct {
 	name string
-	// answers does the harm to what the API server answers, wire to what comes over connections, begin to anything else.
+	// answers does the harm to what the API server answers, wire to what comes over connections, begin to anything
+	// else.
 	answers harm
 	wire    harmRead
 	begin   func(*bed)

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// An API server that streams no lists gives 500 objects at a time where it lists from etcd. The limit on requests is for those that end
-// early, and a list of 10,000 Services is 20 pages.
+// An API server that streams no lists gives 500 objects at a time where it lists from etcd. The limit on requests is
+// for those that end early, and a list of 10,000 Services is 20 pages.
 func TestListOfManyPagesIsNotHeldUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		captureLog(t)

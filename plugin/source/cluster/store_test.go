@@ -171,8 +171,8 @@ func TestPartlyUnusableObjectKeepsItsGoodPart(t *testing.T) {
 	counts(t, w, object.KindEndpointSlice, 1, 1)
 }
 
-// A change is timed once, by the annotation that tells when it was made: not in lists, which bring old ones, nor again when the slice changes for
-// another reason, nor when it comes from the other selector.
+// A change is timed once, by the annotation that tells when it was made: not in lists, which bring old ones, nor
+// again when the slice changes for another reason, nor when it comes from the other selector.
 func TestChangesAreTimedAndListsAreNot(t *testing.T) { synctest.Test(t, changesAreTimedAndListsAreNot) }
 
 func changesAreTimedAndListsAreNot(t *testing.T) {

@@ -27,7 +27,8 @@ func (l *lateTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	resp, err := t.RoundTrip(r)
 	if err == nil {
-		// client-go retries by itself up to ten times, and at once if this header says so. Reflectors back off instead.
+		// client-go retries by itself up to ten times, and at once if this header says so. Reflectors back off
+		// instead.
 		resp.Header.Del("Retry-After")
 	}
 	return resp, err
@@ -54,8 +55,8 @@ func newTransport(config *rest.Config) (http.RoundTripper, error) {
 	return rest.TransportFor(config)
 }
 
-// sameServer follows a redirect on the same server only. The transport adds the bearer token to every request, so another
-// host would get it, and so would a listener if the redirect left TLS.
+// sameServer follows a redirect on the same server only. The transport adds the bearer token to every request, so
+// another host would get it, and so would a listener if the redirect left TLS.
 func sameServer(r *http.Request, via []*http.Request) error {
 	if to, from := r.URL, via[0].URL; to.Host != from.Host || to.Scheme != from.Scheme {
 		return fmt.Errorf("redirect to %s://%s refused: it would get the token", to.Scheme, to.Host)

@@ -19,8 +19,8 @@ import (
 )
 
 // decoder turns the text of one manifest file into objects. sigs.k8s.io/yaml makes JSON of YAML, as in kubectl, and
-// sigs.k8s.io/json makes an object of JSON, as in the API server. The first holds some 30 times in memory what it reads
-// at once, so readList gives it lists item by item.
+// sigs.k8s.io/json makes an object of JSON, as in the API server. The first holds some 30 times in memory what it
+// reads at once, so readList gives it lists item by item.
 type decoder struct {
 	objects []object.Object
 	left    map[object.Key]error // the objects that have no name in DNS, and why
@@ -55,8 +55,8 @@ func (d *decoder) decode(text []byte) error {
 const blanks = " \t\r\n"
 
 // documents yields the documents of text, from their first nodes on, and the lines that these are in. A marker (YAML
-// 1.1 section 4.1, c-document-start and c-document-end) stands at the head of a line, where nothing else can begin with
-// it, so that no parser is needed to find it.
+// 1.1 section 4.1, c-document-start and c-document-end) stands at the head of a line, where nothing else can begin
+// with it, so that no parser is needed to find it.
 func documents(text []byte) iter.Seq2[int, []byte] {
 	return func(yield func(int, []byte) bool) {
 		number, first, start, at, empty := 0, 0, -1, 0, true
@@ -127,8 +127,8 @@ func isControl(r rune) bool { return r < ' ' && strings.IndexByte(blanks, byte(r
 // is cut off.
 const maxFlow = 64 << 10
 
-// isFlow reports whether a document is a mapping in flow style, maybe behind a tag or an anchor. The parser of YAML ends
-// where the mapping does, and would not see what is behind it.
+// isFlow reports whether a document is a mapping in flow style, maybe behind a tag or an anchor. The parser of YAML
+// ends where the mapping does, and would not see what is behind it.
 func isFlow(doc []byte) bool {
 	head := bytes.TrimLeft(doc, blanks)
 	return len(head) > 0 && strings.IndexByte("{!&", head[0]) >= 0

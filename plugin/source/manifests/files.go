@@ -42,11 +42,12 @@ func (p *poller) look() (seen map[string]signature, failed map[string]error) {
 		}
 		for _, e := range entries {
 			name := filepath.Join(path, e.Name())
-			if strings.HasPrefix(e.Name(), ".") || !slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name)) {
+			isManifest := slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name))
+			if strings.HasPrefix(e.Name(), ".") || !isManifest {
 				continue
 			}
-			// A name that was a file before counts as one as long as the folder has it: if it is a link to nowhere or a
-			// folder now, reading it fails.
+			// A name that was a file before counts as one as long as the folder has it: if it is a link to nowhere or
+			// a folder now, reading it fails.
 			_, was := p.files[name]
 			info, err := os.Stat(name)
 			if err != nil && was {

@@ -125,7 +125,8 @@ func TestSnapshotIsNotReadWhereTheAPIServerIsThere(t *testing.T) {
 	})
 }
 
-// In a namespace that the API server lets nobody see, the snapshot is served; the others are up to date, and are written.
+// In a namespace that the API server lets nobody see, the snapshot is served; the others are up to date, and are
+// written.
 func TestSnapshotIsServedNamespaceByNamespace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		captureLog(t)
@@ -270,7 +271,8 @@ func TestFileIsWrittenByOneAtATime(t *testing.T) {
 	})
 }
 
-// Whoever reloads with another API server keeps that one's state in the file from then on; if the reload fails, the first one's again.
+// Whoever reloads with another API server keeps that one's state in the file from then on; if the reload fails, the
+// first one's again.
 func TestFileOfTwoWatchesIsTheNewerOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		captureLog(t)

@@ -1,5 +1,5 @@
-// Command controlplane starts etcd, kube-apiserver, kube-controller-manager and kwok, runs the program that its arguments name with them,
-// and ends them. The tests of several packages share a control plane so.
+// Command controlplane starts etcd, kube-apiserver, kube-controller-manager and kwok, runs the program that its
+// arguments name with them, and ends them. The tests of several packages share a control plane so.
 package main
 
 import (

@@ -1,4 +1,5 @@
-// Command scale measures the plugin in a large cluster, beside *kubernetes*, and prints a table of what its design allows.
+// Command scale measures the plugin in a large cluster, beside *kubernetes*, and prints a table of what its design
+// allows.
 package main
 
 import (
