@@ -1,6 +1,7 @@
 package object
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -76,12 +77,8 @@ func TestExternalNameIsADomainNameOrAnAddress(t *testing.T) {
 				s.Key() != NewKey(KindService, "default", "db") || s.Version() != 7 {
 				t.Errorf("got %+v, want external name %q", s, tt.want)
 			}
-			addr := ""
-			for _, a := range s.ClusterIPs {
-				addr += a.String()
-			}
-			if addr != tt.addr {
-				t.Errorf("addresses %q, want %q", addr, tt.addr)
+			if got := fmt.Sprint(s.ClusterIPs); got != "["+tt.addr+"]" {
+				t.Errorf("addresses %s, want %q", got, tt.addr)
 			}
 			said := ""
 			if err != nil {

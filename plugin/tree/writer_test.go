@@ -69,13 +69,19 @@ func TestOldEventChangesNothing(t *testing.T) {
 func TestListOfKnownVersionsWithOtherContentCounts(t *testing.T) {
 	tr := New()
 	w := tr.Writer("")
-	w.Replace([]object.Object{headless("default/nginx", 1),
-		sliceOf("default/nginx-1", "nginx", 2, stateful("web-0", "10.0.0.1"))}, 2)
-	w.Replace([]object.Object{clusterIP("default/nginx", 1, "10.96.0.1"),
-		sliceOf("default/nginx-1", "nginx", 2, stateful("web-0", "10.0.0.2"))}, 2)
+	w.Replace([]object.Object{
+		headless("default/nginx", 1),
+		sliceOf("default/nginx-1", "nginx", 2, stateful("web-0", "10.0.0.1")),
+	}, 2)
+	w.Replace([]object.Object{
+		clusterIP("default/nginx", 1, "10.96.0.1"),
+		sliceOf("default/nginx-1", "nginx", 2, stateful("web-0", "10.0.0.2")),
+	}, 2)
 	wants{"nginx.default": "Service 10.96.0.1", "web-0.default": "None"}.check(t, tr)
-	w.Replace([]object.Object{headless("default/nginx", 1),
-		sliceOf("default/nginx-1", "nginx", 2, stateful("web-0", "10.0.0.3"))}, 2)
+	w.Replace([]object.Object{
+		headless("default/nginx", 1),
+		sliceOf("default/nginx-1", "nginx", 2, stateful("web-0", "10.0.0.3")),
+	}, 2)
 	wants{"nginx.default": "Service 10.0.0.3", "web-0.default": "Peer 10.0.0.3"}.check(t, tr)
 }
 
