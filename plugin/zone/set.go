@@ -113,11 +113,11 @@ var scratches = sync.Pool{New: func() any { return new(scratch) }}
 // Decide says what to do with a query. CoreDNS answers each query over UDP in a goroutine of its own, whose stack
 // begins small and is copied whenever it must grow. So Decide takes little of it, and has given that back before the
 // caller goes on.
-//
-//go:noinline
 func (s *Set) Decide(r *dns.Msg) Decision { return s.decide(r, nil) }
 
 // decide is Decide for a name that a chain of aliases has led to.
+//
+//go:noinline
 func (s *Set) decide(r *dns.Msg, chain []string) (d Decision) {
 	d = Decision{Result: Passed, Origin: -1}
 	if r.Opcode != dns.OpcodeQuery || len(r.Question) != 1 || r.Question[0].Qclass != dns.ClassINET {
