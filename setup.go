@@ -35,8 +35,7 @@ func setup(c *caddy.Controller) error {
 		}
 		h.stanzas = append(h.stanzas, st)
 	}
-	h.serve(nil, nil)
-	h.bypass = h.zones.Bypass() // *cache* asks before this plugin starts
+	h.bypass = zone.New(h.zoneStanzas(), nil, nil).Bypass() // *cache* asks before this plugin starts
 
 	hook(name)
 	g.starting.Add(1)
@@ -65,16 +64,21 @@ func setup(c *caddy.Controller) error {
 	return nil
 }
 
-// serve makes the zones of the stanzas. Behind is nil where the chain does not have *kubernetes*.
-func (h *Headless) serve(listening []netip.Addr, behind backend) {
+// zoneStanzas are the stanzas, as plugin/zone has them.
+func (h *Headless) zoneStanzas() []zone.Stanza {
 	stanzas := make([]zone.Stanza, len(h.stanzas))
 	for i, s := range h.stanzas {
 		stanzas[i] = s.zones()
 	}
+	return stanzas
+}
+
+// serve makes the zones of the stanzas. Behind is nil where the chain does not have *kubernetes*.
+func (h *Headless) serve(listening []netip.Addr, behind backend) {
 	if behind == nil {
-		h.zones = zone.New(stanzas, listening, nil)
+		h.zones = zone.New(h.zoneStanzas(), listening, nil)
 	} else {
-		h.zones = zone.New(stanzas, listening, kubernetes{behind})
+		h.zones = zone.New(h.zoneStanzas(), listening, kubernetes{behind})
 	}
 	h.counts = nil
 	for _, name := range h.zones.Names() {

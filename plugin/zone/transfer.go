@@ -81,12 +81,7 @@ func (s *Set) parent(o *Origin) *Origin {
 // left out.
 func (s *Set) records(o *Origin, e tree.Entry) []dns.RR {
 	name, ok := dnsname.Join(o.zone, e.Labels...)
-	if !ok {
-		return nil
-	}
-	var n dnsname.Name
-	n.Parse(name)
-	if at, _ := s.origin(&n); at != o || o.nameserver(&n) != nil {
+	if !ok || !s.owns(o, name) {
 		return nil
 	}
 	var rrs []dns.RR
