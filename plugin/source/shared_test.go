@@ -7,12 +7,14 @@ import (
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/coredns-headless/headless/plugin/source/sourcetest"
 )
 
 func TestSourcesAreSharedUntilNobodyUsesThem(t *testing.T) { synctest.Test(t, sourcesAreShared) }
 
 func sourcesAreShared(t *testing.T) {
-	captureLog(t)
+	sourcetest.CaptureLog(t)
 	var l Shared
 	var opened, stopped []string
 	acquire := func(key, name string) (*Source, func()) {

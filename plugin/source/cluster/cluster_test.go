@@ -11,6 +11,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"github.com/coredns-headless/headless/plugin/object"
+	"github.com/coredns-headless/headless/plugin/source/sourcetest"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
 
@@ -27,7 +28,7 @@ func TestClusterAsksForServicesAndTwoKindsOfSlices(t *testing.T) {
 	}
 	for _, tt := range tests {
 		bubble(t, tt.name, func(t *testing.T) {
-			captureLog(t)
+			sourcetest.CaptureLog(t)
 			s := newAPIServer(t)
 			synced(t, s, tt.namespaces...)
 			var want []call
@@ -70,7 +71,7 @@ func handmade(name, service string, endpoints ...string) *discoveryv1.EndpointSl
 func TestClusterBringsListsAndChanges(t *testing.T) { synctest.Test(t, clusterBringsListsAndChanges) }
 
 func clusterBringsListsAndChanges(t *testing.T) {
-	log := captureLog(t)
+	log := sourcetest.CaptureLog(t)
 	s := newAPIServer(t)
 	s.set(headlessService("default/nginx", ""))
 	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.1"))
@@ -78,7 +79,7 @@ func clusterBringsListsAndChanges(t *testing.T) {
 	s.set(handmade("default/etcd-x", "etcd", "etcd-0=10.0.0.7"))
 	s.set(managed("default/kubernetes-x"))
 	w := synced(t, s)
-	expect(t, w, map[string]string{"default/web-0": "10.0.0.1", "default/nginx": "10.0.0.1", "default/etcd-0": "10.0.0.7"})
+	sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-0": "10.0.0.1", "default/nginx": "10.0.0.1", "default/etcd-0": "10.0.0.7"})
 	counts(t, w, object.KindService, 2, 0)
 	counts(t, w, object.KindEndpointSlice, 2, 0)
 	serial := func(want uint32) {
@@ -88,23 +89,23 @@ func clusterBringsListsAndChanges(t *testing.T) {
 		}
 	}
 	serial(105)
-	if len(log.with("INFO", "test: synced after 0s: 2 Services")) != 1 {
-		t.Errorf("log: %q, want what was found", log.with())
+	if len(log.With("INFO", "test: synced after 0s: 2 Services")) != 1 {
+		t.Errorf("log: %q, want what was found", log.With())
 	}
 
 	s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.2"))
-	expect(t, w, map[string]string{"default/web-0": "10.0.0.2"})
+	sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-0": "10.0.0.2"})
 	serial(106)
 	s.set(handmade("default/nginx-y", "nginx", "web-1=10.0.0.3"))
-	expect(t, w, map[string]string{"default/nginx": "10.0.0.2 10.0.0.3", "default/web-1": "10.0.0.3"})
+	sourcetest.Expect(t, w.Tree(), map[string]string{"default/nginx": "10.0.0.2 10.0.0.3", "default/web-1": "10.0.0.3"})
 	s.delete(endpointSlice("default/nginx-x", "", "nginx"))
-	expect(t, w, map[string]string{"default/web-0": "", "default/nginx": "10.0.0.3"})
+	sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-0": "", "default/nginx": "10.0.0.3"})
 	s.delete(headlessService("default/nginx", ""))
-	expect(t, w, map[string]string{"default/nginx": "", "default/web-1": "", "default/etcd": "10.0.0.7"})
+	sourcetest.Expect(t, w.Tree(), map[string]string{"default/nginx": "", "default/web-1": "", "default/etcd": "10.0.0.7"})
 	if n := len(s.made()); n != 3 {
 		t.Errorf("%d requests, want the first three: %+v", n, s.made())
 	}
-	if lines := log.with("WARNING"); len(lines) > 0 {
+	if lines := log.With("WARNING"); len(lines) > 0 {
 		t.Errorf("log: %q", lines)
 	}
 }
@@ -112,29 +113,29 @@ func clusterBringsListsAndChanges(t *testing.T) {
 // Such a slice shows as deleted in one watch and added in the other, in any order.
 func TestSliceThatCrossesSelectorsKeepsItsNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		captureLog(t)
+		sourcetest.CaptureLog(t)
 		s := newAPIServer(t)
 		s.set(headlessService("default/nginx", ""))
 		s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.1"))
 		w := synced(t, s)
 		for range 10 {
 			s.set(handmade("default/nginx-x", "nginx", "web-0=10.0.0.2"))
-			expect(t, w, map[string]string{"default/web-0": "10.0.0.2"})
+			sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-0": "10.0.0.2"})
 			s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.1"))
-			expect(t, w, map[string]string{"default/web-0": "10.0.0.1"})
+			sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-0": "10.0.0.1"})
 		}
 	})
 }
 
 func TestBadObjectIsLeftOutAndTheRestLives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := captureLog(t)
+		log := sourcetest.CaptureLog(t)
 		s := newAPIServer(t)
 		s.set(headlessService("default/nginx", ""))
 		s.set(unusable("default/bad", ""))
 		s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.1"))
 		w := synced(t, s)
-		expect(t, w, map[string]string{"default/web-0": "10.0.0.1"})
+		sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-0": "10.0.0.1"})
 		counts(t, w, object.KindEndpointSlice, 1, 1)
 
 		s.set(unusable("default/bad", ""))
@@ -142,9 +143,9 @@ func TestBadObjectIsLeftOutAndTheRestLives(t *testing.T) {
 		synctest.Wait()
 		counts(t, w, object.KindEndpointSlice, 1, 3) // each time
 		s.set(endpointSlice("default/bad", "", "nginx", "web-1=10.0.0.2"))
-		expect(t, w, map[string]string{"default/web-1": "10.0.0.2"})
-		if lines := log.with("WARNING", `EndpointSlice "default/bad": left out: label kubernetes.io/service-name: "no.label"`); len(lines) != 1 {
-			t.Errorf("log: %q, want one warning", log.with())
+		sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-1": "10.0.0.2"})
+		if lines := log.With("WARNING", `EndpointSlice "default/bad": left out: label kubernetes.io/service-name: "no.label"`); len(lines) != 1 {
+			t.Errorf("log: %q, want one warning", log.With())
 		}
 	})
 }
@@ -153,7 +154,7 @@ func TestBadObjectIsLeftOutAndTheRestLives(t *testing.T) {
 // request, and the list is asked for the old way. That is no failure.
 func TestServerThatStreamsNoListsIsListed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := captureLog(t)
+		log := sourcetest.CaptureLog(t)
 		s := newAPIServer(t)
 		s.setRefuse(streamless)
 		s.set(headlessService("default/nginx", ""))
@@ -162,10 +163,10 @@ func TestServerThatStreamsNoListsIsListed(t *testing.T) {
 		if !w.Wait(time.Second) {
 			t.Error("not waited until it was synced")
 		}
-		expect(t, w, map[string]string{"default/web-0": "10.0.0.1"})
+		sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-0": "10.0.0.1"})
 		s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.2"))
-		expect(t, w, map[string]string{"default/web-0": "10.0.0.2"})
-		if lines := log.with("WARNING"); len(lines) > 0 {
+		sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-0": "10.0.0.2"})
+		if lines := log.With("WARNING"); len(lines) > 0 {
 			t.Errorf("log: %q, want no warning", lines)
 		}
 	})

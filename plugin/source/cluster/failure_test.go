@@ -20,6 +20,7 @@ import (
 
 	"github.com/coredns-headless/headless/plugin/object"
 	"github.com/coredns-headless/headless/plugin/source"
+	"github.com/coredns-headless/headless/plugin/source/sourcetest"
 )
 
 // reflectors are the three of all namespaces, as the log names them.
@@ -29,7 +30,7 @@ var reflectors = []string{
 
 func TestForbiddenRequestIsSaidOnceAMinuteAndRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := captureLog(t)
+		log := sourcetest.CaptureLog(t)
 		s := filled(t)
 		s.setRefuse(func(w http.ResponseWriter, c call) bool { return c.Resource == "services" && forbidden(w, c) })
 		begun := time.Now()
@@ -49,8 +50,8 @@ func TestForbiddenRequestIsSaidOnceAMinuteAndRecovers(t *testing.T) {
 			for _, verb := range []string{"watch", "list"} {
 				want := `[WARNING] plugin/headless: test: ` + verb + ` services: services is forbidden: User "dns" cannot ` + verb +
 					` resource "services" in API group "" at the cluster scope`
-				if lines := log.with(want); len(lines) != minute+1 || !strings.HasSuffix(lines[0], want) {
-					t.Errorf("log: %q, want %d times %q", log.with(), minute+1, want)
+				if lines := log.With(want); len(lines) != minute+1 || !strings.HasSuffix(lines[0], want) {
+					t.Errorf("log: %q, want %d times %q", log.With(), minute+1, want)
 				}
 			}
 			time.Sleep(time.Minute)
@@ -58,12 +59,12 @@ func TestForbiddenRequestIsSaidOnceAMinuteAndRecovers(t *testing.T) {
 
 		s.setRefuse(nil)
 		time.Sleep(slowest)
-		expect(t, w, whole)
+		sourcetest.Expect(t, w.Tree(), whole)
 		if !w.Tree().IsDone() || w.Stale() {
 			t.Errorf("synced %t, stale %t", w.Tree().IsDone(), w.Stale())
 		}
-		if n := len(log.with("INFO", "test: watch services: works again")); n != 1 {
-			t.Errorf("log: %q, want that it works again", log.with())
+		if n := len(log.With("INFO", "test: watch services: works again")); n != 1 {
+			t.Errorf("log: %q, want that it works again", log.With())
 		}
 	})
 }
@@ -73,7 +74,7 @@ func TestReasonsAreSaidOnce(t *testing.T) { synctest.Test(t, reasonsAreSaidOnce)
 
 func reasonsAreSaidOnce(t *testing.T) {
 	r := &request{source: source.New("test", nil), resource: "services"}
-	log := captureLog(t)
+	log := sourcetest.CaptureLog(t)
 	for n := range 100 {
 		for _, reason := range []string{
 			fmt.Sprintf("certificate has expired: current time 2026-11-24T00:57:%02dZ is after 2026-11-24T00:00:00Z", n),
@@ -82,25 +83,25 @@ func reasonsAreSaidOnce(t *testing.T) {
 			r.report(t.Context(), "watch", errors.New(reason))
 		}
 	}
-	if lines := log.with("WARNING"); len(lines) != 2 {
+	if lines := log.With("WARNING"); len(lines) != 2 {
 		t.Errorf("log: %q, want each reason once", lines)
 	}
 	for n := range 100 {
 		r.report(t.Context(), "watch", errors.New(strings.Repeat("x", n+1)))
 	}
-	if lines := log.with("WARNING"); len(lines) != reasonsMax || !strings.HasSuffix(lines[len(lines)-1], ": x") {
+	if lines := log.With("WARNING"); len(lines) != reasonsMax || !strings.HasSuffix(lines[len(lines)-1], ": x") {
 		t.Errorf("log: %q, want one more reason", lines)
 	}
 	r.report(t.Context(), "watch", nil)
 	r.report(t.Context(), "watch", errors.New("refused"))
-	if lines := log.with("WARNING", "refused"); len(lines) != 1 {
-		t.Errorf("log: %q, want a reason after it worked", log.with())
+	if lines := log.With("WARNING", "refused"); len(lines) != 1 {
+		t.Errorf("log: %q, want a reason after it worked", log.With())
 	}
 }
 
 func TestForbiddenInOneNamespaceLeavesTheOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := captureLog(t)
+		log := sourcetest.CaptureLog(t)
 		s := newAPIServer(t)
 		for _, ns := range []string{"a", "b"} {
 			s.set(headlessService(ns+"/nginx", ""))
@@ -111,18 +112,18 @@ func TestForbiddenInOneNamespaceLeavesTheOther(t *testing.T) {
 		})
 		w := watchCluster(t, s, "a", "b")
 		synctest.Wait()
-		expect(t, w, map[string]string{"a/web-0": "10.0.0.1", "b/web-0": ""})
+		sourcetest.Expect(t, w.Tree(), map[string]string{"a/web-0": "10.0.0.1", "b/web-0": ""})
 		if tree := w.Tree(); !tree.Synced([]byte("a")) || tree.Synced([]byte("b")) || tree.IsDone() {
 			t.Errorf("a synced %t, b %t, all %t", tree.Synced([]byte("a")), tree.Synced([]byte("b")), tree.IsDone())
 		}
 		for _, selector := range []string{selectHeadless, selectForeign} {
-			if len(log.with("WARNING", "test: list endpointslices labelled "+selector+" in namespace b: ", "forbidden")) != 1 {
-				t.Errorf("log: %q, want selector %q and the namespace", log.with(), selector)
+			if len(log.With("WARNING", "test: list endpointslices labelled "+selector+" in namespace b: ", "forbidden")) != 1 {
+				t.Errorf("log: %q, want selector %q and the namespace", log.With(), selector)
 			}
 		}
 		s.setRefuse(nil)
 		time.Sleep(slowest)
-		expect(t, w, map[string]string{"b/web-0": "10.0.0.1"})
+		sourcetest.Expect(t, w.Tree(), map[string]string{"b/web-0": "10.0.0.1"})
 		if !w.Tree().IsDone() {
 			t.Error("not synced")
 		}
@@ -132,7 +133,7 @@ func TestForbiddenInOneNamespaceLeavesTheOther(t *testing.T) {
 // A token that is refused is read again from its file at the next try, not only every 50 s.
 func TestRefusedTokenIsReadAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		captureLog(t)
+		sourcetest.CaptureLog(t)
 		s := filled(t)
 		s.setRefuse(func(w http.ResponseWriter, c call) bool {
 			return c.Authorization != "Bearer new" && status(w, apierrors.NewUnauthorized(c.Authorization))
@@ -148,7 +149,7 @@ func TestRefusedTokenIsReadAgain(t *testing.T) {
 		synctest.Wait()
 		must(t, os.WriteFile(file, []byte("new\n"), 0o600))
 		time.Sleep(2 * backoff().Duration)
-		expect(t, w, whole)
+		sourcetest.Expect(t, w.Tree(), whole)
 		if !w.Tree().IsDone() {
 			t.Error("not synced")
 		}
@@ -163,7 +164,7 @@ func TestWhatIsNoListEmptiesNothing(t *testing.T) {
 		`{}`,
 	} {
 		bubble(t, body, func(t *testing.T) {
-			log := captureLog(t)
+			log := sourcetest.CaptureLog(t)
 			s := filled(t)
 			w := synced(t, s)
 			s.setRefuse(func(w http.ResponseWriter, c call) bool {
@@ -177,15 +178,15 @@ func TestWhatIsNoListEmptiesNothing(t *testing.T) {
 			s.cut()
 			time.Sleep(2 * backoff().Duration)
 			for _, resource := range reflectors {
-				if len(log.with("list "+resource, "no resourceVersion")) == 0 {
-					t.Errorf("log: %q, want a word of %s", log.with(), resource)
+				if len(log.With("list "+resource, "no resourceVersion")) == 0 {
+					t.Errorf("log: %q, want a word of %s", log.With(), resource)
 				}
 			}
-			expect(t, w, whole)
+			sourcetest.Expect(t, w.Tree(), whole)
 			s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.9"))
 			s.setRefuse(nil)
 			time.Sleep(slowest)
-			expect(t, w, map[string]string{"default/web-0": "10.0.0.9"})
+			sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-0": "10.0.0.9"})
 		})
 	}
 }
@@ -226,7 +227,7 @@ func TestRequestsThatEndAtOnceAreNotMadeInALoop(t *testing.T) {
 	}
 	for _, tt := range tests {
 		bubble(t, tt.name, func(t *testing.T) {
-			log := captureLog(t)
+			log := sourcetest.CaptureLog(t)
 			s := filled(t)
 			s.setRefuse(func(w http.ResponseWriter, c call) bool { return c.Resource == "services" && tt.refuse(w, c) })
 			w := watchCluster(t, s)
@@ -247,16 +248,16 @@ func TestRequestsThatEndAtOnceAreNotMadeInALoop(t *testing.T) {
 			if tt.says != "" {
 				said = 1
 			}
-			if lines := log.with("WARNING"); len(lines) != said || len(log.with("WARNING", tt.says)) != said {
+			if lines := log.With("WARNING"); len(lines) != said || len(log.With("WARNING", tt.says)) != said {
 				t.Errorf("log: %q, want %d times %q", lines, said, tt.says)
 			}
-			if again := log.with("works again"); len(again) > 0 {
+			if again := log.With("works again"); len(again) > 0 {
 				t.Errorf("%q", again)
 			}
 			s.setRefuse(nil)
 			time.Sleep(refill)
-			expect(t, w, whole)
-			if again := log.with("watch services: works again"); w.Stale() || len(again) != said {
+			sourcetest.Expect(t, w.Tree(), whole)
+			if again := log.With("watch services: works again"); w.Stale() || len(again) != said {
 				t.Errorf("stale %t, log: %q", w.Stale(), again)
 			}
 		})
@@ -266,7 +267,7 @@ func TestRequestsThatEndAtOnceAreNotMadeInALoop(t *testing.T) {
 // The reason is the same each time: a URL with another random timeout in it is not another reason.
 func TestUnreachableServerIsSaidOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := captureLog(t)
+		log := sourcetest.CaptureLog(t)
 		var dials atomic.Int32
 		w := start(t, &rest.Config{Host: "http://api.test", Dial: func(_ context.Context, network, _ string) (net.Conn, error) {
 			dials.Add(1)
@@ -280,8 +281,8 @@ func TestUnreachableServerIsSaidOnce(t *testing.T) {
 			t.Errorf("dialled %d times in a minute, want %d to %d for each of three", n, fewest, most)
 		}
 		for _, what := range reflectors {
-			if n := len(log.with("WARNING", "watch "+what+": ", "connection refused")); n != 1 {
-				t.Errorf("%d warnings of %s, want 1: %q", n, what, log.with())
+			if n := len(log.With("WARNING", "watch "+what+": ", "connection refused")); n != 1 {
+				t.Errorf("%d warnings of %s, want 1: %q", n, what, log.With())
 			}
 		}
 	})
@@ -291,7 +292,7 @@ func TestUnreachableServerIsSaidOnce(t *testing.T) {
 func TestRedirectToAnotherServerIsRefused(t *testing.T) {
 	for _, to := range []string{"https://elsewhere.test/", "http://elsewhere.test/"} {
 		bubble(t, to, func(t *testing.T) {
-			log := captureLog(t)
+			log := sourcetest.CaptureLog(t)
 			s := filled(t)
 			w := synced(t, s)
 			s.setRefuse(func(w http.ResponseWriter, _ call) bool {
@@ -301,10 +302,10 @@ func TestRedirectToAnotherServerIsRefused(t *testing.T) {
 			})
 			s.cut()
 			time.Sleep(2 * backoff().Duration)
-			if len(log.with("redirect to", "refused: it would get the token")) == 0 {
-				t.Errorf("log: %q", log.with())
+			if len(log.With("redirect to", "refused: it would get the token")) == 0 {
+				t.Errorf("log: %q", log.With())
 			}
-			expect(t, w, whole)
+			sourcetest.Expect(t, w.Tree(), whole)
 		})
 	}
 }
@@ -316,7 +317,7 @@ func TestRetryAfterChangesNothing(t *testing.T) {
 		// Where a server is unavailable a list is tried, too.
 		for code, tries := range map[int]int{http.StatusTooManyRequests: 1, http.StatusServiceUnavailable: 2} {
 			bubble(t, fmt.Sprintf("%d after %s", code, after), func(t *testing.T) {
-				captureLog(t)
+				sourcetest.CaptureLog(t)
 				s := filled(t)
 				w := synced(t, s)
 				s.setRefuse(func(w http.ResponseWriter, _ call) bool {
@@ -363,7 +364,7 @@ func TestStopEndsEverythingAtOnce(t *testing.T) {
 	}
 	for _, tt := range tests {
 		bubble(t, tt.name, func(t *testing.T) {
-			captureLog(t)
+			sourcetest.CaptureLog(t)
 			s := newAPIServer(t)
 			s.setRefuse(tt.refuse)
 			config := s.config()

@@ -25,6 +25,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/coredns-headless/headless/plugin/source"
+	"github.com/coredns-headless/headless/plugin/source/sourcetest"
 )
 
 const stillPods = 3 // which nothing happens to
@@ -59,7 +60,7 @@ type bed struct {
 	t     *testing.T
 	api   *apiServer
 	w     *source.Source
-	log   *logged
+	log   *sourcetest.Log
 	begun time.Time
 	quiet func() // ends the probe
 	calm  func() // ends what is done again and again, unless nil
@@ -78,7 +79,7 @@ type bed struct {
 
 func newBed(t *testing.T) *bed {
 	b := &bed{
-		line: &line{pipes: newPipes()}, t: t, api: newAPIServer(t), log: captureLog(t),
+		line: &line{pipes: newPipes()}, t: t, api: newAPIServer(t), log: sourcetest.CaptureLog(t),
 		begun: time.Now(), ended: make(chan struct{}),
 	}
 	b.ca = newAuthority(t)

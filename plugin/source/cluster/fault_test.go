@@ -160,7 +160,7 @@ func (b *bed) mend(tr trouble, begun time.Time) {
 	asked := b.since(begun)
 	services := b.w.Count(object.KindService).Failed.Load()
 	endpoints := b.w.Count(object.KindEndpointSlice).Failed.Load()
-	warnings := b.log.with("WARNING")
+	warnings := b.log.With("WARNING")
 	if tr.aside != "" {
 		warnings = slices.DeleteFunc(warnings, func(line string) bool { return strings.Contains(line, tr.aside) })
 	}
@@ -183,7 +183,7 @@ func (b *bed) mend(tr trouble, begun time.Time) {
 	}
 	const slicesOf = "endpointslices labelled "
 	for _, by := range []string{"services", slicesOf + selectHeadless, slicesOf + selectForeign} {
-		lines := len(b.log.with("WARNING", " "+by+": ", tr.says))
+		lines := len(b.log.With("WARNING", " "+by+": ", tr.says))
 		if most := 2 * (1 + int(tr.span()/repeatAfter)); tr.says != "" && lines == 0 || lines > most {
 			b.t.Errorf("the log says %q %d times of %s in %s, want 1 to %d", tr.says, lines, by, tr.span(), most)
 		}
@@ -233,7 +233,7 @@ func (b *bed) shows(when string, flips bool) {
 		b.t.Errorf("%s: stale %t, synced %t", when, b.w.Stale(), b.w.Tree().IsDone())
 	}
 	if b.t.Failed() {
-		log := b.log.with("")
+		log := b.log.With("")
 		b.t.Fatalf("%s: log:\n%s", when, strings.Join(log[:min(20, len(log))], "\n"))
 	}
 }

@@ -1,12 +1,8 @@
 package cluster
 
 import (
-	"bytes"
-	golog "log"
 	"net/netip"
-	"os"
 	"strings"
-	"sync"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,17 +11,13 @@ import (
 
 	"github.com/coredns-headless/headless/plugin/object"
 	"github.com/coredns-headless/headless/plugin/source"
+	"github.com/coredns-headless/headless/plugin/source/sourcetest"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
 
 // resolve says what the tree of w has for name, such as default/nginx/web-0: nil for no such name.
 func resolve(w *source.Source, name string) []string {
-	var p tree.Path
-	for _, label := range strings.Split(name, "/") {
-		p.Labels[p.N] = []byte(label)
-		p.N++
-	}
-	a := w.Tree().Find(&p, tree.Query{Family: tree.IPv4})
+	a := sourcetest.Find(w.Tree(), name)
 	if a.Status == tree.None {
 		return nil
 	}
@@ -34,52 +26,6 @@ func resolve(w *source.Source, name string) []string {
 		list = append(list, addr.String())
 	}
 	return list
-}
-
-// expect checks the addresses of names; an empty text means that there is no such name.
-func expect(t *testing.T, w *source.Source, want map[string]string) {
-	t.Helper()
-	for name, addrs := range want {
-		if got := strings.Join(resolve(w, name), " "); got != addrs {
-			t.Errorf("%s: got %q, want %q", name, got, addrs)
-		}
-	}
-}
-
-// logged is what CoreDNS's log says while the test runs.
-type logged struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func captureLog(t *testing.T) *logged {
-	l := new(logged)
-	golog.SetOutput(l)
-	t.Cleanup(func() { golog.SetOutput(os.Stderr) })
-	return l
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(b)
-}
-
-// with returns the lines that hold all of parts.
-func (l *logged) with(parts ...string) []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var lines []string
-	for line := range strings.Lines(l.buf.String()) {
-		all := true
-		for _, p := range parts {
-			all = all && strings.Contains(line, p)
-		}
-		if all {
-			lines = append(lines, strings.TrimSuffix(line, "\n"))
-		}
-	}
-	return lines
 }
 
 // named names an object; a namespace and a name, divided by a slash.

@@ -7,13 +7,15 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/coredns-headless/headless/plugin/source/sourcetest"
 )
 
 // An API server that streams no lists gives 500 objects at a time where it lists from etcd. The limit on requests is
 // for those that end early, and a list of 10,000 Services is 20 pages.
 func TestListOfManyPagesIsNotHeldUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		captureLog(t)
+		sourcetest.CaptureLog(t)
 		const pages = 2 * burst
 		s := newAPIServer(t)
 		s.setRefuse(func(w http.ResponseWriter, c call) bool {

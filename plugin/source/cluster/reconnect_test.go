@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/coredns-headless/headless/plugin/source/sourcetest"
 )
 
 // In the first minute of a failure a reflector tries again after 0.8, 1.6, 3.2 s, and then each 5 s, or up to twice as
@@ -82,7 +84,7 @@ func TestBrokenConnections(t *testing.T) {
 	}
 	for _, tt := range tests {
 		bubble(t, tt.name, func(t *testing.T) {
-			captureLog(t)
+			sourcetest.CaptureLog(t)
 			s := filled(t)
 			w := synced(t, s)
 			time.Sleep(tt.lasted)
@@ -98,12 +100,12 @@ func TestBrokenConnections(t *testing.T) {
 			if tt.stale && !w.Stale() {
 				t.Error("it is not stale")
 			}
-			expect(t, w, whole)
+			sourcetest.Expect(t, w.Tree(), whole)
 
 			s.setRefuse(nil)
 			s.set(endpointSlice("default/nginx-x", "", "nginx", "web-0=10.0.0.9"))
 			time.Sleep(slowest)
-			expect(t, w, map[string]string{"default/web-0": "10.0.0.9", "default/web-1": "", "default/hand-0": "10.0.0.3"})
+			sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-0": "10.0.0.9", "default/web-1": "", "default/hand-0": "10.0.0.3"})
 			if w.Stale() {
 				t.Error("it is still stale")
 			}
@@ -115,7 +117,7 @@ func TestBrokenConnections(t *testing.T) {
 // wait.
 func TestStaleFromTheEndOfAWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		captureLog(t)
+		sourcetest.CaptureLog(t)
 		s := filled(t)
 		w := synced(t, s)
 		stale := func(when string, want bool) {

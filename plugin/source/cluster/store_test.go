@@ -13,6 +13,7 @@ import (
 
 	"github.com/coredns-headless/headless/plugin/object"
 	"github.com/coredns-headless/headless/plugin/source"
+	"github.com/coredns-headless/headless/plugin/source/sourcetest"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
 
@@ -60,16 +61,16 @@ func TestStoreTakesRawAndSlimObjects(t *testing.T) {
 			w, services, slices := stores()
 			must(t, services.Add(tt.make(t, headlessService("default/nginx", "1"))))
 			must(t, slices.Add(tt.make(t, endpointSlice("default/nginx-x", "2", "nginx", "web-0=10.0.0.1"))))
-			expect(t, w, map[string]string{"default/nginx": "10.0.0.1", "default/web-0": "10.0.0.1", "default/nginx/web-0": "10.0.0.1"})
+			sourcetest.Expect(t, w.Tree(), map[string]string{"default/nginx": "10.0.0.1", "default/web-0": "10.0.0.1", "default/nginx/web-0": "10.0.0.1"})
 
 			must(t, slices.Update(tt.make(t, endpointSlice("default/nginx-x", "3", "nginx", "web-0=10.0.0.2"))))
-			expect(t, w, map[string]string{"default/nginx": "10.0.0.2", "default/web-0": "10.0.0.2"})
+			sourcetest.Expect(t, w.Tree(), map[string]string{"default/nginx": "10.0.0.2", "default/web-0": "10.0.0.2"})
 
 			must(t, slices.Replace([]any{tt.make(t, endpointSlice("default/nginx-y", "4", "nginx", "web-1=10.0.0.3"))}, "4"))
-			expect(t, w, map[string]string{"default/nginx": "10.0.0.3", "default/web-0": "", "default/web-1": "10.0.0.3"})
+			sourcetest.Expect(t, w.Tree(), map[string]string{"default/nginx": "10.0.0.3", "default/web-0": "", "default/web-1": "10.0.0.3"})
 
 			must(t, slices.Delete(endpointSlice("default/nginx-y", "5", "nginx")))
-			expect(t, w, map[string]string{"default/nginx": "", "default/web-1": ""})
+			sourcetest.Expect(t, w.Tree(), map[string]string{"default/nginx": "", "default/web-1": ""})
 			counts(t, w, object.KindService, 1, 0)
 			counts(t, w, object.KindEndpointSlice, 3, 0)
 			must(t, slices.Resync())
@@ -102,27 +103,27 @@ func TestDeletionsNumberTheZone(t *testing.T) {
 }
 
 func TestUpdateToAnUnusableObjectRemovesItsOlderVersion(t *testing.T) {
-	log := captureLog(t)
+	log := sourcetest.CaptureLog(t)
 	w, services, slices := stores()
 	must(t, services.Add(headlessService("default/nginx", "1")))
 	must(t, slices.Add(endpointSlice("default/nginx-x", "2", "nginx", "web-0=10.0.0.1")))
 	must(t, slices.Update(unusable("default/nginx-x", "3")))
-	expect(t, w, map[string]string{"default/nginx": "", "default/web-0": ""})
+	sourcetest.Expect(t, w.Tree(), map[string]string{"default/nginx": "", "default/web-0": ""})
 	counts(t, w, object.KindEndpointSlice, 1, 1)
 
 	must(t, slices.Update(unusable("default/nginx-x", "4")))
 	counts(t, w, object.KindEndpointSlice, 1, 2)
 	want := `[WARNING] plugin/headless: test: EndpointSlice "default/nginx-x": left out: label kubernetes.io/service-name: "no.label" is not the name of a Service`
-	if lines := log.with("left out"); len(lines) != 1 || lines[0][len(lines[0])-len(want):] != want {
+	if lines := log.With("left out"); len(lines) != 1 || lines[0][len(lines[0])-len(want):] != want {
 		t.Errorf("log: %q, want one line that ends in %q", lines, want)
 	}
 
 	must(t, slices.Update(endpointSlice("default/nginx-x", "5", "nginx", "web-0=10.0.0.5")))
-	expect(t, w, map[string]string{"default/web-0": "10.0.0.5"})
+	sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-0": "10.0.0.5"})
 }
 
 func TestTransformerSlimsAndLeavesOutBadObjects(t *testing.T) {
-	log := captureLog(t)
+	log := sourcetest.CaptureLog(t)
 	w, _, slices := stores()
 	transform := slices.Transformer()
 	good, err := transform(endpointSlice("default/nginx-x", "2", "nginx", "web-0=10.0.0.1"))
@@ -149,7 +150,7 @@ func TestTransformerSlimsAndLeavesOutBadObjects(t *testing.T) {
 	if n := w.Count(object.KindEndpointSlice).Received.Load(); n != 5 {
 		t.Errorf("%d objects were received, want 5", n)
 	}
-	if lines := log.with(); len(lines) != 1 { // slices of names, and those of no Service, are nobody's mistake
+	if lines := log.With(); len(lines) != 1 { // slices of names, and those of no Service, are nobody's mistake
 		t.Errorf("log: %q, want one line", lines)
 	}
 	// What was left out stays in the reflector's own list as nil.
@@ -161,13 +162,13 @@ func TestTransformerSlimsAndLeavesOutBadObjects(t *testing.T) {
 }
 
 func TestPartlyUnusableObjectKeepsItsGoodPart(t *testing.T) {
-	captureLog(t)
+	sourcetest.CaptureLog(t)
 	w, services, slices := stores()
 	o := endpointSlice("default/nginx-x", "2", "nginx", "web-0=10.0.0.1", "web-1=10.0.0.2")
 	o.Endpoints[0].Addresses = []string{"not an address"}
 	must(t, services.Add(headlessService("default/nginx", "1")))
 	must(t, slices.Add(o))
-	expect(t, w, map[string]string{"default/web-0": "", "default/web-1": "10.0.0.2"})
+	sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-0": "", "default/web-1": "10.0.0.2"})
 	counts(t, w, object.KindEndpointSlice, 1, 1)
 }
 
@@ -176,7 +177,7 @@ func TestPartlyUnusableObjectKeepsItsGoodPart(t *testing.T) {
 func TestChangesAreTimedAndListsAreNot(t *testing.T) { synctest.Test(t, changesAreTimedAndListsAreNot) }
 
 func changesAreTimedAndListsAreNot(t *testing.T) {
-	captureLog(t)
+	sourcetest.CaptureLog(t)
 	w, services, slices := stores()
 	must(t, services.Replace([]any{headlessService("default/nginx", "1")}, "1"))
 	ago := func(d time.Duration) string { return time.Now().Add(-d).Format(time.RFC3339Nano) }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coredns-headless/headless/plugin/object"
+	"github.com/coredns-headless/headless/plugin/source/sourcetest"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
 
@@ -39,7 +40,7 @@ func write(t *testing.T, path, text string) string {
 }
 
 func TestManifestsReadFilesAndFolders(t *testing.T) {
-	log := captureLog(t)
+	log := sourcetest.CaptureLog(t)
 	dir := t.TempDir()
 	file := write(t, filepath.Join(dir, "explicit.txt"), web("explicit", "web-0=10.0.0.1"))
 	folder := filepath.Join(dir, "folder")
@@ -56,12 +57,12 @@ func TestManifestsReadFilesAndFolders(t *testing.T) {
 	if !w.Tree().IsDone() {
 		t.Error("not synced at once")
 	}
-	expect(t, w, map[string]string{
+	sourcetest.Expect(t, w.Tree(), map[string]string{
 		"explicit/web-0": "10.0.0.1",                                                   // whatever its name
 		"ns0/web-0":      "10.0.1.1", "ns1/web-0": "10.0.1.1", "ns2/web-0": "10.0.1.1", // .yaml, .yml, .json
 		"ns3": "", "ns4": "", "ns5": "", "ns6": "", "ns7": "", "deeper": "",
 	})
-	if lines := log.with(); len(lines) > 0 {
+	if lines := log.With(); len(lines) > 0 {
 		t.Errorf("log: %q", lines)
 	}
 	if serial := int64(w.Tree().Serial(new(tree.Path))); serial < before || serial > after {
@@ -77,7 +78,7 @@ func TestManifestsOfALaterPathWin(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, err := Open("test", paths, nil)
 			must(t, err)
-			expect(t, w, map[string]string{"default/web-0": "10.0.0.2", "default/web-1": "", "default/nginx": "10.0.0.2"})
+			sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-0": "10.0.0.2", "default/web-1": "", "default/nginx": "10.0.0.2"})
 		})
 	}
 }
@@ -87,7 +88,7 @@ func TestNamespacesFilterManifests(t *testing.T) {
 		web("a", "web-0=10.0.0.1")+"---\n"+web("b", "web-0=10.0.0.2")+"---\n"+web("c", "web-0=10.0.0.3"))
 	w, err := Open("test", []string{path}, []string{"a", "c"})
 	must(t, err)
-	expect(t, w, map[string]string{"a/web-0": "10.0.0.1", "b/web-0": "", "b": "", "c/web-0": "10.0.0.3"})
+	sourcetest.Expect(t, w.Tree(), map[string]string{"a/web-0": "10.0.0.1", "b/web-0": "", "b": "", "c/web-0": "10.0.0.3"})
 	counts(t, w, object.KindEndpointSlice, 2, 0)
 	if !w.Tree().IsDone() {
 		t.Error("not synced")
@@ -95,15 +96,15 @@ func TestNamespacesFilterManifests(t *testing.T) {
 }
 
 func TestManifestsCountAndWarnOfWhatTheyLeaveOut(t *testing.T) {
-	log := captureLog(t)
+	log := sourcetest.CaptureLog(t)
 	path := write(t, filepath.Join(t.TempDir(), "x.yaml"), web("default", "web-0=10.0.0.1")+
 		"---\napiVersion: v1\nkind: Service\nmetadata: {name: lost}\n")
 	w, err := Open("test", []string{path}, nil)
 	must(t, err)
-	expect(t, w, map[string]string{"default/web-0": "10.0.0.1"})
+	sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-0": "10.0.0.1"})
 	counts(t, w, object.KindService, 1, 1)
-	if lines := log.with("WARNING", `test: Service "/lost": left out: no namespace`); len(lines) != 1 {
-		t.Errorf("log: %q", log.with())
+	if lines := log.With("WARNING", `test: Service "/lost": left out: no namespace`); len(lines) != 1 {
+		t.Errorf("log: %q", log.With())
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/coredns-headless/headless/plugin/source/sourcetest"
 	"github.com/coredns-headless/headless/plugin/tree"
 )
 
@@ -36,11 +37,11 @@ func TestChangedFileCountsOnceItHasStoodStill(t *testing.T) {
 	for _, addr := range []string{"10.0.0.2", "10.0.0.3", "10.0.0.4"} { // somebody is still writing
 		write(t, path, web("default", "web-0="+addr))
 		m.refresh()
-		expect(t, m.source, map[string]string{"default/web-0": "10.0.0.1"})
+		sourcetest.Expect(t, m.source.Tree(), map[string]string{"default/web-0": "10.0.0.1"})
 	}
 	serial := m.source.Tree().Serial(new(tree.Path))
 	m.refresh()
-	expect(t, m.source, map[string]string{"default/web-0": "10.0.0.4"})
+	sourcetest.Expect(t, m.source.Tree(), map[string]string{"default/web-0": "10.0.0.4"})
 	if got := m.source.Tree().Serial(new(tree.Path)); got <= serial {
 		t.Errorf("serial %d after %d", got, serial)
 	}
@@ -58,13 +59,13 @@ func TestFileThatIsAwayForAMomentAfterTheStartStays(t *testing.T) {
 	must(t, err)
 	must(t, os.Rename(path, path+"~"))
 	m.refresh()
-	expect(t, m.source, map[string]string{"default/web-0": "10.0.0.1"})
+	sourcetest.Expect(t, m.source.Tree(), map[string]string{"default/web-0": "10.0.0.1"})
 	must(t, os.Rename(path+"~", path))
 	m.settle()
-	expect(t, m.source, map[string]string{"default/web-0": "10.0.0.1"})
+	sourcetest.Expect(t, m.source.Tree(), map[string]string{"default/web-0": "10.0.0.1"})
 	must(t, os.Remove(path))
 	m.settle()
-	expect(t, m.source, nil)
+	sourcetest.Expect(t, m.source.Tree(), nil)
 }
 
 func TestNewFileInAFolderIsRead(t *testing.T) {
@@ -73,9 +74,9 @@ func TestNewFileInAFolderIsRead(t *testing.T) {
 	m := following(t, dir)
 	write(t, filepath.Join(dir, "b.yaml"), web("b", "web-0=10.0.0.2"))
 	m.refresh()
-	expect(t, m.source, map[string]string{"b/web-0": ""})
+	sourcetest.Expect(t, m.source.Tree(), map[string]string{"b/web-0": ""})
 	m.refresh()
-	expect(t, m.source, map[string]string{"a/web-0": "10.0.0.1", "b/web-0": "10.0.0.2"})
+	sourcetest.Expect(t, m.source.Tree(), map[string]string{"a/web-0": "10.0.0.1", "b/web-0": "10.0.0.2"})
 }
 
 // Whoever edits a dump does not count up the resourceVersion in it.
@@ -85,11 +86,11 @@ func TestResourceVersionOfADumpHidesNoEdit(t *testing.T) {
 	text := web("default", "web-0=10.0.0.2", "web-1=10.0.0.3")
 	write(t, path, text)
 	m.settle()
-	expect(t, m.source, map[string]string{"default/web-0": "10.0.0.2", "default/web-1": "10.0.0.3"})
+	sourcetest.Expect(t, m.source.Tree(), map[string]string{"default/web-0": "10.0.0.2", "default/web-1": "10.0.0.3"})
 }
 
 func TestBadFileKeepsTheLastGoodStateAndIsSaidOnce(t *testing.T) {
-	log := captureLog(t)
+	log := sourcetest.CaptureLog(t)
 	dir := t.TempDir()
 	bad := write(t, filepath.Join(dir, "a.yaml"), web("a", "web-0=10.0.0.1"))
 	other := write(t, filepath.Join(dir, "b.yaml"), web("b", "web-0=10.0.0.2"))
@@ -100,22 +101,22 @@ func TestBadFileKeepsTheLastGoodStateAndIsSaidOnce(t *testing.T) {
 	for range 3 {
 		m.settle()
 	}
-	expect(t, m.source, map[string]string{"a/web-0": "10.0.0.1", "b/web-0": "10.0.0.3"}) // the other file counts all the same
-	if lines := log.with("WARNING"); len(lines) != 1 || len(log.with("test: keeping the last good state: manifests", bad, "document 3, line 17: ")) != 1 {
-		t.Errorf("log: %q, want one warning", log.with())
+	sourcetest.Expect(t, m.source.Tree(), map[string]string{"a/web-0": "10.0.0.1", "b/web-0": "10.0.0.3"}) // the other file counts all the same
+	if lines := log.With("WARNING"); len(lines) != 1 || len(log.With("test: keeping the last good state: manifests", bad, "document 3, line 17: ")) != 1 {
+		t.Errorf("log: %q, want one warning", log.With())
 	}
 
 	write(t, bad, web("a", "web-0=10.0.0.4"))
 	m.settle()
-	expect(t, m.source, map[string]string{"a/web-0": "10.0.0.4"})
-	if lines := log.with("INFO", "test: good again"); len(lines) != 1 {
-		t.Errorf("log: %q, want one line that says it is good again", log.with())
+	sourcetest.Expect(t, m.source.Tree(), map[string]string{"a/web-0": "10.0.0.4"})
+	if lines := log.With("INFO", "test: good again"); len(lines) != 1 {
+		t.Errorf("log: %q, want one line that says it is good again", log.With())
 	}
 
 	write(t, bad, web("a", "web-0=10.0.0.4")+"---\nkind: a: b\n")
 	m.settle()
-	if lines := log.with("WARNING"); len(lines) != 2 {
-		t.Errorf("log: %q, want a second warning", log.with())
+	if lines := log.With("WARNING"); len(lines) != 2 {
+		t.Errorf("log: %q, want a second warning", log.With())
 	}
 }
 
@@ -126,10 +127,10 @@ func TestRemovedFileOfAFolderTakesItsObjectsAlong(t *testing.T) {
 	m := following(t, dir)
 	must(t, os.Remove(gone))
 	m.settle()
-	expect(t, m.source, map[string]string{"a": "", "a/web-0": "", "b/web-0": "10.0.0.2"})
+	sourcetest.Expect(t, m.source.Tree(), map[string]string{"a": "", "a/web-0": "", "b/web-0": "10.0.0.2"})
 	write(t, gone, web("a", "web-0=10.0.0.3"))
 	m.settle()
-	expect(t, m.source, map[string]string{"a/web-0": "10.0.0.3"})
+	sourcetest.Expect(t, m.source.Tree(), map[string]string{"a/web-0": "10.0.0.3"})
 }
 
 // Editors move the old file away before they write the new one. A removal is a change like any other.
@@ -139,18 +140,18 @@ func TestFileThatIsGoneForAMomentKeepsItsObjects(t *testing.T) {
 	m := following(t, dir)
 	must(t, os.Rename(path, path+"~"))
 	m.refresh()
-	expect(t, m.source, map[string]string{"a/web-0": "10.0.0.1"})
+	sourcetest.Expect(t, m.source.Tree(), map[string]string{"a/web-0": "10.0.0.1"})
 	write(t, path, web("a", "web-0=10.0.0.2"))
 	m.refresh()
-	expect(t, m.source, map[string]string{"a/web-0": "10.0.0.1"})
+	sourcetest.Expect(t, m.source.Tree(), map[string]string{"a/web-0": "10.0.0.1"})
 	m.refresh()
-	expect(t, m.source, map[string]string{"a/web-0": "10.0.0.2"})
+	sourcetest.Expect(t, m.source.Tree(), map[string]string{"a/web-0": "10.0.0.2"})
 }
 
 func TestMissingPathKeepsTheLastGoodStateAndIsSaidOnce(t *testing.T) {
 	for _, path := range []string{"file.yaml", "folder"} {
 		t.Run(path, func(t *testing.T) {
-			log := captureLog(t)
+			log := sourcetest.CaptureLog(t)
 			dir := t.TempDir()
 			file := write(t, filepath.Join(dir, "file.yaml"), web("a", "web-0=10.0.0.1"))
 			write(t, filepath.Join(dir, "folder", "x.yaml"), web("b", "web-0=10.0.0.2"))
@@ -160,15 +161,15 @@ func TestMissingPathKeepsTheLastGoodStateAndIsSaidOnce(t *testing.T) {
 				must(t, os.Rename(filepath.Join(dir, path), filepath.Join(dir, "away")))
 				m.settle()
 				m.settle()
-				expect(t, m.source, want)
-				if lines := log.with("WARNING", "keeping the last good state: manifests", path, "no such file or directory"); len(lines) != round {
-					t.Errorf("round %d: log: %q, want %d warnings", round, log.with(), round)
+				sourcetest.Expect(t, m.source.Tree(), want)
+				if lines := log.With("WARNING", "keeping the last good state: manifests", path, "no such file or directory"); len(lines) != round {
+					t.Errorf("round %d: log: %q, want %d warnings", round, log.With(), round)
 				}
 				must(t, os.Rename(filepath.Join(dir, "away"), filepath.Join(dir, path)))
 				m.settle()
-				expect(t, m.source, want)
-				if lines := log.with("INFO", "good again"); len(lines) != round {
-					t.Errorf("round %d: log: %q, want %d lines that say it is good again", round, log.with(), round)
+				sourcetest.Expect(t, m.source.Tree(), want)
+				if lines := log.With("INFO", "good again"); len(lines) != round {
+					t.Errorf("round %d: log: %q, want %d lines that say it is good again", round, log.With(), round)
 				}
 			}
 		})
@@ -177,19 +178,19 @@ func TestMissingPathKeepsTheLastGoodStateAndIsSaidOnce(t *testing.T) {
 
 // A file that is bad when it comes for the first time has no last good state; it must not take others' along.
 func TestBadNewFileIsLeftOut(t *testing.T) {
-	log := captureLog(t)
+	log := sourcetest.CaptureLog(t)
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a.yaml"), web("a", "web-0=10.0.0.1"))
 	m := following(t, dir)
 	bad := write(t, filepath.Join(dir, "b.yaml"), "kind: [\n")
 	m.settle()
-	expect(t, m.source, map[string]string{"a/web-0": "10.0.0.1"})
+	sourcetest.Expect(t, m.source.Tree(), map[string]string{"a/web-0": "10.0.0.1"})
 	must(t, os.Remove(bad))
 	m.settle()
 	write(t, bad, "kind: [\n") // another bad file: whoever removed the first has not heard of it
 	m.settle()
-	if lines := log.with("WARNING", "b.yaml"); len(lines) != 2 {
-		t.Errorf("log: %q, want a warning for each", log.with())
+	if lines := log.With("WARNING", "b.yaml"); len(lines) != 2 {
+		t.Errorf("log: %q, want a warning for each", log.With())
 	}
 }
 
@@ -211,13 +212,13 @@ func TestConfigMapUpdateIsPickedUp(t *testing.T) {
 				path = filepath.Join(dir, "x.yaml")
 			}
 			m := following(t, path)
-			expect(t, m.source, map[string]string{"default/web-0": "10.0.0.1"})
+			sourcetest.Expect(t, m.source.Tree(), map[string]string{"default/web-0": "10.0.0.1"})
 
 			must(t, os.Symlink("..2", filepath.Join(dir, "..data_tmp")))
 			must(t, os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")))
 			must(t, os.RemoveAll(filepath.Join(dir, "..1")))
 			m.settle()
-			expect(t, m.source, map[string]string{"default/web-0": "10.0.0.2"})
+			sourcetest.Expect(t, m.source.Tree(), map[string]string{"default/web-0": "10.0.0.2"})
 		})
 	}
 }
@@ -225,7 +226,7 @@ func TestConfigMapUpdateIsPickedUp(t *testing.T) {
 // README promises two seconds. A goroutine that Stop leaves running fails the bubble.
 func TestStartedManifestsFollowChangesUntilStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := captureLog(t)
+		log := sourcetest.CaptureLog(t)
 		path := write(t, filepath.Join(t.TempDir(), "x.yaml"), web("default", "web-0=10.0.0.1"))
 		w, err := Open("test", []string{path}, nil)
 		must(t, err)
@@ -235,38 +236,38 @@ func TestStartedManifestsFollowChangesUntilStopped(t *testing.T) {
 		}
 		write(t, path, web("default", "web-0=10.0.0.2"))
 		time.Sleep(2 * time.Second)
-		expect(t, w, map[string]string{"default/web-0": "10.0.0.2"})
-		if lines := log.with("INFO", "test: synced"); len(lines) != 1 {
-			t.Errorf("log: %q, want one line that says it has synced", log.with())
+		sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-0": "10.0.0.2"})
+		if lines := log.With("INFO", "test: synced"); len(lines) != 1 {
+			t.Errorf("log: %q, want one line that says it has synced", log.With())
 		}
 		w.Stop()
 		write(t, path, web("default", "web-0=10.0.0.3"))
 		time.Sleep(2 * time.Second)
-		expect(t, w, map[string]string{"default/web-0": "10.0.0.2"})
+		sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-0": "10.0.0.2"})
 	})
 }
 
 // The Corefile may write the folder with a slash at its end.
 func TestMissingFolderWithASlashKeepsTheLastGoodState(t *testing.T) {
-	captureLog(t)
+	sourcetest.CaptureLog(t)
 	folder := filepath.Join(t.TempDir(), "folder")
 	write(t, filepath.Join(folder, "x.yaml"), web("b", "web-0=10.0.0.2"))
 	m := following(t, folder+"/")
 	must(t, os.Rename(folder, folder+" away"))
 	m.settle()
-	expect(t, m.source, map[string]string{"b/web-0": "10.0.0.2"})
+	sourcetest.Expect(t, m.source.Tree(), map[string]string{"b/web-0": "10.0.0.2"})
 }
 
 // A dump that failed leaves an empty file: that is no cluster without Services.
 func TestFileThatIsTruncatedKeepsItsObjects(t *testing.T) {
-	log := captureLog(t)
+	log := sourcetest.CaptureLog(t)
 	path := write(t, filepath.Join(t.TempDir(), "x.yaml"), web("a", "web-0=10.0.0.1"))
 	m := following(t, path)
 	write(t, path, "")
 	m.settle()
-	expect(t, m.source, map[string]string{"a/web-0": "10.0.0.1"})
-	if lines := log.with("WARNING", "keeping the last good state", "no object"); len(lines) != 1 {
-		t.Errorf("log: %q, want a warning", log.with())
+	sourcetest.Expect(t, m.source.Tree(), map[string]string{"a/web-0": "10.0.0.1"})
+	if lines := log.With("WARNING", "keeping the last good state", "no object"); len(lines) != 1 {
+		t.Errorf("log: %q, want a warning", log.With())
 	}
 }
 
@@ -281,13 +282,13 @@ func TestFileReplacedByOneThatLooksAlikeIsRead(t *testing.T) {
 	m := following(t, path)
 	must(t, os.Rename(other, path))
 	m.settle()
-	expect(t, m.source, map[string]string{"a/web-0": "10.0.0.2"})
+	sourcetest.Expect(t, m.source.Tree(), map[string]string{"a/web-0": "10.0.0.2"})
 }
 
 // A file that could not be read is tried until it can, though nothing about it changes. Linux refuses even root this
 // one.
 func TestFileThatCannotBeReadIsTriedAgain(t *testing.T) {
-	log := captureLog(t)
+	log := sourcetest.CaptureLog(t)
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a.yaml"), web("a", "web-0=10.0.0.1"))
 	m := following(t, dir)
@@ -295,9 +296,9 @@ func TestFileThatCannotBeReadIsTriedAgain(t *testing.T) {
 	must(t, os.Symlink("/proc/self/mem", path))
 	m.settle()
 	m.settle()
-	expect(t, m.source, map[string]string{"a/web-0": "10.0.0.1"})
-	if lines := log.with("WARNING", path, "give YAML or JSON files"); len(lines) != 1 {
-		t.Errorf("log: %q, want one warning", log.with())
+	sourcetest.Expect(t, m.source.Tree(), map[string]string{"a/web-0": "10.0.0.1"})
+	if lines := log.With("WARNING", path, "give YAML or JSON files"); len(lines) != 1 {
+		t.Errorf("log: %q, want one warning", log.With())
 	}
 	if _, done := m.seen[path]; done {
 		t.Error("it counts as read")
@@ -338,7 +339,7 @@ func TestFileReplacedByWhatIsNoneKeepsItsObjects(t *testing.T) {
 	} {
 		for _, place := range []string{"file", "folder"} {
 			t.Run(name+", "+place, func(t *testing.T) {
-				log := captureLog(t)
+				log := sourcetest.CaptureLog(t)
 				dir := t.TempDir()
 				path := write(t, filepath.Join(dir, "a.yaml"), web("a", "web-0=10.0.0.1"))
 				read := path
@@ -350,16 +351,16 @@ func TestFileReplacedByWhatIsNoneKeepsItsObjects(t *testing.T) {
 				must(t, tt.put(path))
 				m.settle()
 				m.settle()
-				expect(t, m.source, map[string]string{"a/web-0": "10.0.0.1"})
-				if lines := log.with("WARNING", path, tt.want+allowed); len(lines) != 1 || len(log.with()) != 1 {
-					t.Errorf("log: %q, want one warning: %s", log.with(), tt.want)
+				sourcetest.Expect(t, m.source.Tree(), map[string]string{"a/web-0": "10.0.0.1"})
+				if lines := log.With("WARNING", path, tt.want+allowed); len(lines) != 1 || len(log.With()) != 1 {
+					t.Errorf("log: %q, want one warning: %s", log.With(), tt.want)
 				}
 				must(t, os.Remove(path))
 				write(t, path, web("a", "web-0=10.0.0.2"))
 				m.settle()
-				expect(t, m.source, map[string]string{"a/web-0": "10.0.0.2"})
-				if lines := log.with("INFO", "good again"); len(lines) != 1 {
-					t.Errorf("log: %q, want a line that says it is good again", log.with())
+				sourcetest.Expect(t, m.source.Tree(), map[string]string{"a/web-0": "10.0.0.2"})
+				if lines := log.With("INFO", "good again"); len(lines) != 1 {
+					t.Errorf("log: %q, want a line that says it is good again", log.With())
 				}
 			})
 		}

@@ -1,20 +1,15 @@
 package snapshot
 
 import (
-	"bytes"
-	golog "log"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/coredns-headless/headless/plugin/object"
 	"github.com/coredns-headless/headless/plugin/source"
-	"github.com/coredns-headless/headless/plugin/tree"
 )
 
 func must(tb testing.TB, err error) {
@@ -154,61 +149,6 @@ func keep(t *testing.T, l *Shared, c *cluster, path string, after time.Duration,
 		s.Stop()
 		c.sources = slices.DeleteFunc(c.sources, func(other *source.Source) bool { return other == s })
 	}
-}
-
-// expect checks the addresses of names, such as default/web-0; an empty text means that there is no such name.
-func expect(t *testing.T, s *source.Source, want map[string]string) {
-	t.Helper()
-	for name, addrs := range want {
-		var p tree.Path
-		for _, label := range strings.Split(name, "/") {
-			p.Labels[p.N] = []byte(label)
-			p.N++
-		}
-		var got []string
-		for _, a := range s.Tree().Find(&p, tree.Query{Family: tree.IPv4}).Addrs {
-			got = append(got, a.String())
-		}
-		if got := strings.Join(got, " "); got != addrs {
-			t.Errorf("%s: got %q, want %q", name, got, addrs)
-		}
-	}
-}
-
-// logged is what CoreDNS's log has while the test runs.
-type logged struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func captureLog(t *testing.T) *logged {
-	l := new(logged)
-	golog.SetOutput(l)
-	t.Cleanup(func() { golog.SetOutput(os.Stderr) })
-	return l
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(b)
-}
-
-// with returns the lines that hold all of parts.
-func (l *logged) with(parts ...string) []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var lines []string
-	for line := range strings.Lines(l.buf.String()) {
-		all := true
-		for _, p := range parts {
-			all = all && strings.Contains(line, p)
-		}
-		if all {
-			lines = append(lines, strings.TrimSuffix(line, "\n"))
-		}
-	}
-	return lines
 }
 
 // bubble runs a subtest in a bubble, where time passes only while everybody waits.

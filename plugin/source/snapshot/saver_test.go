@@ -9,12 +9,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/coredns-headless/headless/plugin/source/sourcetest"
 )
 
 // A state is written when CoreDNS ends, too, however short ago it wrote one.
 func TestLastStateIsWrittenAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		captureLog(t)
+		sourcetest.CaptureLog(t)
 		s := filled()
 		path := filepath.Join(t.TempDir(), "snapshot")
 		_, end := keep(t, new(Shared), s, path, time.Minute)
@@ -30,7 +32,7 @@ func TestLastStateIsWrittenAtTheEnd(t *testing.T) {
 // What ends before it knows all keeps what the file has of the rest.
 func TestAnEarlyEndLeavesTheSnapshotAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		captureLog(t)
+		sourcetest.CaptureLog(t)
 		s := newCluster()
 		s.set(service("a", "nginx"))
 		s.set(service("b", "nginx"))
@@ -52,7 +54,7 @@ func TestAnEarlyEndLeavesTheSnapshotAlone(t *testing.T) {
 // A file is written again no sooner than saveEvery, and where that takes long, than saveShare times as long.
 func TestSnapshotIsNotWrittenTooOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		captureLog(t)
+		sourcetest.CaptureLog(t)
 		s := filled()
 		path := filepath.Join(t.TempDir(), "snapshot")
 		last, changes := "", 0
@@ -88,7 +90,7 @@ func TestSnapshotIsNotWrittenTooOften(t *testing.T) {
 // What is put where a link leads does not take the link's place: it may lead to another disk.
 func TestSnapshotFollowsLinks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		captureLog(t)
+		sourcetest.CaptureLog(t)
 		folder := t.TempDir()
 		path, target := filepath.Join(folder, "link"), filepath.Join(folder, "disk", "snapshot")
 		must(t, os.Mkdir(filepath.Dir(target), 0o700))
@@ -131,7 +133,7 @@ func TestSnapshotTakesNoPlaceOfWhatIsNoFile(t *testing.T) {
 	}
 	for _, tt := range tests {
 		bubble(t, tt.name, func(t *testing.T) {
-			log := captureLog(t)
+			log := sourcetest.CaptureLog(t)
 			path := filepath.Join(t.TempDir(), "snapshot")
 			must(t, tt.make(path))
 			was, err := os.Lstat(path)
@@ -142,13 +144,13 @@ func TestSnapshotTakesNoPlaceOfWhatIsNoFile(t *testing.T) {
 			defer end()
 			time.Sleep(late)
 			synctest.Wait()
-			if len(log.with("WARNING", path, "cannot be used")) != 1 {
-				t.Errorf("log: %q, want that it is not read", log.with())
+			if len(log.With("WARNING", path, "cannot be used")) != 1 {
+				t.Errorf("log: %q, want that it is not read", log.With())
 			}
 			s.setAway(present)
 			time.Sleep(2 * saveEvery)
-			if len(log.with("WARNING", path, "is not written: "+tt.want)) != 1 || !w.Tree().IsDone() {
-				t.Errorf("log: %q, want that it is not written", log.with())
+			if len(log.With("WARNING", path, "is not written: "+tt.want)) != 1 || !w.Tree().IsDone() {
+				t.Errorf("log: %q, want that it is not written", log.With())
 			}
 			if now, err := os.Lstat(path); err != nil || !os.SameFile(was, now) {
 				t.Errorf("something took its place: %v", err)
@@ -160,7 +162,7 @@ func TestSnapshotTakesNoPlaceOfWhatIsNoFile(t *testing.T) {
 // A reload acquires the snapshot of a source that goes on: the saver goes on, too.
 func TestSaverIsSharedUntilNobodyUsesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		captureLog(t)
+		sourcetest.CaptureLog(t)
 		s := filled()
 		path := filepath.Join(t.TempDir(), "snapshot")
 		l := new(Shared)

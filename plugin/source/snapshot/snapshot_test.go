@@ -11,6 +11,7 @@ import (
 
 	"github.com/coredns-headless/headless/plugin/object"
 	"github.com/coredns-headless/headless/plugin/source"
+	"github.com/coredns-headless/headless/plugin/source/sourcetest"
 )
 
 // late is when a snapshot is read, in tests where that matters.
@@ -36,7 +37,7 @@ func snapshotOf(t *testing.T, s *cluster, namespaces ...string) (path string) {
 func TestSnapshotFollowsTheTree(t *testing.T) { synctest.Test(t, snapshotFollows) }
 
 func snapshotFollows(t *testing.T) {
-	captureLog(t)
+	sourcetest.CaptureLog(t)
 	s := filled()
 	path := filepath.Join(t.TempDir(), "snapshot")
 	w, end := keep(t, new(Shared), s, path, time.Minute)
@@ -57,13 +58,15 @@ func snapshotFollows(t *testing.T) {
 	}
 	time.Sleep(saveEvery)
 	saved(saveEvery * 9 / 10)
-	expect(t, recalled(), whole)
+	sourcetest.Expect(t, recalled().Tree(), whole)
 	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
 		t.Errorf("mode %v, %v: names and addresses of the whole cluster are nobody else's", info.Mode(), err)
 	}
 	s.set(endpointSlice("default", "nginx-x", true, "web-0=10.0.0.9"))
 	time.Sleep(saveEvery)
-	expect(t, recalled(), map[string]string{"default/web-0": "10.0.0.9", "default/web-1": "", "default/hand-0": "10.0.0.3"})
+	sourcetest.Expect(t, recalled().Tree(), map[string]string{
+		"default/web-0": "10.0.0.9", "default/web-1": "", "default/hand-0": "10.0.0.3",
+	})
 	was, err := os.Stat(path)
 	must(t, err)
 	time.Sleep(10 * saveEvery) // nothing changes, so nothing is written
@@ -79,7 +82,7 @@ func snapshotFollows(t *testing.T) {
 func TestSnapshotIsServedWhileTheAPIServerIsGone(t *testing.T) { synctest.Test(t, snapshotIsServed) }
 
 func snapshotIsServed(t *testing.T) {
-	log := captureLog(t)
+	log := sourcetest.CaptureLog(t)
 	s := filled()
 	path := snapshotOf(t, s)
 	s.setAway(gone)
@@ -91,19 +94,19 @@ func snapshotIsServed(t *testing.T) {
 	}
 	time.Sleep(time.Nanosecond)
 	synctest.Wait()
-	expect(t, w, whole)
+	sourcetest.Expect(t, w.Tree(), whole)
 	if !w.Tree().AllSynced() || w.Tree().IsDone() || !w.Stale() {
 		t.Error("a snapshot is not served, or counts as synced, or as up to date")
 	}
-	if len(log.with("WARNING", "test: not synced after 5s: serving snapshot", path, "1 Services, 3 endpoints of headless Services")) != 1 {
-		t.Errorf("log: %q, want a word of it", log.with())
+	if len(log.With("WARNING", "test: not synced after 5s: serving snapshot", path, "1 Services, 3 endpoints of headless Services")) != 1 {
+		t.Errorf("log: %q, want a word of it", log.With())
 	}
 
 	// While it is gone a pod goes, one gets another address, and one comes.
 	s.set(endpointSlice("default", "nginx-x", true, "web-0=10.0.0.9", "web-2=10.0.0.4"))
 	s.setAway(present)
 	synctest.Wait()
-	expect(t, w, map[string]string{"default/web-0": "10.0.0.9", "default/web-1": "", "default/web-2": "10.0.0.4", "default/hand-0": "10.0.0.3"})
+	sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-0": "10.0.0.9", "default/web-1": "", "default/web-2": "10.0.0.4", "default/hand-0": "10.0.0.3"})
 	if !w.Tree().IsDone() || w.Stale() {
 		t.Errorf("synced %t, stale %t", w.Tree().IsDone(), w.Stale())
 	}
@@ -111,15 +114,15 @@ func snapshotIsServed(t *testing.T) {
 
 func TestSnapshotIsNotReadWhereTheAPIServerIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := captureLog(t)
+		log := sourcetest.CaptureLog(t)
 		s := filled()
 		path := snapshotOf(t, s)
 		s.delete(object.NewKey(object.KindEndpointSlice, "default", "nginx-x"))
 		w, end := keep(t, new(Shared), s, path, late)
 		defer end()
 		time.Sleep(2 * late)
-		expect(t, w, map[string]string{"default/web-0": "", "default/hand-0": "10.0.0.3"})
-		if lines := log.with("serving snapshot"); len(lines) > 0 {
+		sourcetest.Expect(t, w.Tree(), map[string]string{"default/web-0": "", "default/hand-0": "10.0.0.3"})
+		if lines := log.With("serving snapshot"); len(lines) > 0 {
 			t.Errorf("log: %q", lines)
 		}
 	})
@@ -129,7 +132,7 @@ func TestSnapshotIsNotReadWhereTheAPIServerIsThere(t *testing.T) {
 // written.
 func TestSnapshotIsServedNamespaceByNamespace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		captureLog(t)
+		sourcetest.CaptureLog(t)
 		s := newCluster()
 		for _, ns := range []string{"a", "b"} {
 			s.set(service(ns, "nginx"))
@@ -141,7 +144,7 @@ func TestSnapshotIsServedNamespaceByNamespace(t *testing.T) {
 		w, end := keep(t, new(Shared), s, path, late, "a", "b")
 		defer end()
 		time.Sleep(late + saveEvery)
-		expect(t, w, map[string]string{"a/web-0": "10.0.0.9", "b/web-0": "10.0.0.1"})
+		sourcetest.Expect(t, w.Tree(), map[string]string{"a/web-0": "10.0.0.9", "b/web-0": "10.0.0.1"})
 		text := fileOf(t, path)
 		for _, part := range []string{"10.0.0.9", "10.0.0.1", `"namespaces":["a","b"]`} {
 			if !strings.Contains(text, part) {
@@ -214,7 +217,7 @@ func TestSnapshotThatIsNoGoodIsNamedAndIgnored(t *testing.T) {
 	}
 	for _, tt := range tests {
 		bubble(t, tt.name, func(t *testing.T) {
-			log := captureLog(t)
+			log := sourcetest.CaptureLog(t)
 			s := filled()
 			path := snapshotOf(t, s, tt.of...)
 			if tt.spoil != nil {
@@ -225,8 +228,8 @@ func TestSnapshotThatIsNoGoodIsNamedAndIgnored(t *testing.T) {
 			w, end := keep(t, new(Shared), s, path, late)
 			defer end()
 			time.Sleep(late + 5*saveEvery) // in which it would have been written
-			if lines := log.with("WARNING", path, tt.want); len(lines) != 1 || w.Tree().AllSynced() {
-				t.Errorf("taken %t, log: %q, want once %q", w.Tree().AllSynced(), log.with(path), tt.want)
+			if lines := log.With("WARNING", path, tt.want); len(lines) != 1 || w.Tree().AllSynced() {
+				t.Errorf("taken %t, log: %q, want once %q", w.Tree().AllSynced(), log.With(path), tt.want)
 			}
 			if fileOf(t, path) != spoilt || w.Saved.Load() != 0 {
 				t.Errorf("overwritten with nothing known, up to date at %s", time.Unix(w.Saved.Load(), 0))
@@ -236,8 +239,8 @@ func TestSnapshotThatIsNoGoodIsNamedAndIgnored(t *testing.T) {
 			if replaced := fileOf(t, path) != spoilt && w.Saved.Load() != 0; !w.Tree().IsDone() || replaced == tt.stays {
 				t.Errorf("synced %t, replaced %t, want %t", w.Tree().IsDone(), replaced, !tt.stays)
 			}
-			if lines := log.with("WARNING", path, "is not written", tt.want); tt.stays && len(lines) != 1 {
-				t.Errorf("log: %q, want that it stays", log.with(path))
+			if lines := log.With("WARNING", path, "is not written", tt.want); tt.stays && len(lines) != 1 {
+				t.Errorf("log: %q, want that it stays", log.With(path))
 			}
 		})
 	}
@@ -246,7 +249,7 @@ func TestSnapshotThatIsNoGoodIsNamedAndIgnored(t *testing.T) {
 // A write that takes long must not take the place of what the newer watch writes meanwhile.
 func TestFileIsWrittenByOneAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		captureLog(t)
+		sourcetest.CaptureLog(t)
 		one, two := filled(), filled()
 		two.host = "http://other.test"
 		two.set(endpointSlice("default", "nginx-x", true, "web-0=10.0.0.9"))
@@ -275,7 +278,7 @@ func TestFileIsWrittenByOneAtATime(t *testing.T) {
 // first one's again.
 func TestFileOfTwoWatchesIsTheNewerOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		captureLog(t)
+		sourcetest.CaptureLog(t)
 		one, two := filled(), newCluster()
 		two.host = "http://other.test"
 		two.set(service("default", "other"))
@@ -303,20 +306,20 @@ func TestFileOfTwoWatchesIsTheNewerOnes(t *testing.T) {
 // A disk that is full, or a folder that is not there, is said once, and harms nothing else.
 func TestSnapshotThatCannotBeWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := captureLog(t)
+		log := sourcetest.CaptureLog(t)
 		folder := filepath.Join(t.TempDir(), "later")
 		path := filepath.Join(folder, "snapshot")
 		w, end := keep(t, new(Shared), filled(), path, time.Minute)
 		defer end()
 		time.Sleep(5 * saveEvery) // it is tried again
-		expect(t, w, whole)
-		if lines := log.with("is not written"); len(lines) != 1 || len(log.with("WARNING", path, "is not written", "no such file")) != 1 {
+		sourcetest.Expect(t, w.Tree(), whole)
+		if lines := log.With("is not written"); len(lines) != 1 || len(log.With("WARNING", path, "is not written", "no such file")) != 1 {
 			t.Errorf("log: %q, want once that it is not written", lines)
 		}
 		must(t, os.Mkdir(folder, 0o700))
 		time.Sleep(saveEvery)
-		if w.Saved.Load() == 0 || len(log.with("INFO", path, "written again")) != 1 {
-			t.Errorf("written at %d, log: %q", w.Saved.Load(), log.with())
+		if w.Saved.Load() == 0 || len(log.With("INFO", path, "written again")) != 1 {
+			t.Errorf("written at %d, log: %q", w.Saved.Load(), log.With())
 		}
 	})
 }
@@ -324,7 +327,7 @@ func TestSnapshotThatCannotBeWritten(t *testing.T) {
 // What a crash left half written goes; what another process writes, or another program has there, stays.
 func TestLeftoversAreRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		captureLog(t)
+		sourcetest.CaptureLog(t)
 		folder := t.TempDir()
 		for name, age := range map[string]time.Duration{
 			".snapshot.123.tmp": 2 * time.Hour, ".snapshot.456.tmp": time.Minute, ".other.123.tmp": 2 * time.Hour, "snapshot.tmp": 2 * time.Hour,
