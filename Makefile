@@ -87,11 +87,11 @@ e2e: ## the tests of make test that run real servers, and those of the build
 	@echo "building what the tests run: etcd, Kubernetes, kwok, CoreDNS (15 minutes from an empty cache, kept in .cache)"
 	cd test && $(GO) run $(RACE) ./cmd/parts $(PARTS)
 	cd build && $(GO) test $(RACE) ./...
-	cd test && $(GO) run ./cmd/controlplane $(GO) test $(RACE) -count=1 -p 2 -timeout 20m $(E2E)
+	cd test && $(GO) run $(RACE) ./cmd/controlplane $(GO) test $(RACE) -count=1 -p 2 -timeout 20m $(E2E)
 
 lint: ## golangci-lint, gofumpt and go.mod files
-	cd test && $(GO) run ./cmd/parts golangci-lint
-	@for m in . build test; do echo "lint $$m"; (cd $$m && export CGO_ENABLED=0 && $(CURDIR)/.cache/bin/golangci-lint run -c $(CURDIR)/.golangci.yml ./... && $(GO) mod tidy -diff) || exit 1; done
+	cd test && $(GO) run $(RACE) ./cmd/parts golangci-lint
+	@for m in . build test; do echo "lint $$m"; (cd $$m && export GOGC=400 CGO_ENABLED=0 GOFLAGS="$$GOFLAGS -trimpath" && $(CURDIR)/.cache/bin/golangci-lint run -c $(CURDIR)/.golangci.yml ./... && $(GO) mod tidy -diff) || exit 1; done
 
 bench: ## Go benchmarks, with allocations, and ServeDNS beside other plugins as a table of ratios
 	$(GO) test -run '^$$' -bench . -benchmem ./...
