@@ -158,7 +158,10 @@ func (s *saver) run(ctx context.Context) {
 
 // tidy removes the temporary files of this snapshot that a crash left behind.
 func (s *saver) tidy() {
-	path := follow(s.path)
+	path, err := follow(s.path)
+	if err != nil {
+		return // and it is not written either
+	}
 	pattern := filepath.Join(filepath.Dir(path), temporary(path))
 	list, _ := filepath.Glob(pattern) // a name that is a bad pattern: nothing is removed
 	for _, path := range list {

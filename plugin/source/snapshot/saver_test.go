@@ -111,6 +111,50 @@ func TestSnapshotFollowsLinks(t *testing.T) {
 	})
 }
 
+// Where all may write, somebody else may put a file or a link before the first snapshot is written.
+func TestSnapshotOfAnotherUserIsLeftAlone(t *testing.T) {
+	other := func(t *testing.T, path string) {
+		if user == 0 {
+			must(t, os.Lchown(path, 4242, -1))
+		} else {
+			was := user
+			user = 4242
+			t.Cleanup(func() { user = was })
+		}
+	}
+	for name, put := range map[string]func(t *testing.T, path string){
+		"it": func(t *testing.T, path string) {
+			must(t, os.WriteFile(path, nil, 0o600))
+			other(t, path)
+		},
+		"it belongs": func(t *testing.T, path string) { // the link, to what may be replaced
+			must(t, os.Symlink(filepath.Join(t.TempDir(), "snapshot"), path))
+			other(t, path)
+		},
+		"its folder": func(t *testing.T, path string) { other(t, filepath.Dir(path)) },
+	} {
+		bubble(t, name, func(t *testing.T) {
+			log := sourcetest.CaptureLog(t)
+			path := filepath.Join(t.TempDir(), "snapshot")
+			put(t, path)
+			s := filled()
+			s.setAway(gone)
+			_, end := keep(t, new(Shared), s, path, late)
+			defer end()
+			time.Sleep(late)
+			synctest.Wait()
+			s.setAway(present)
+			time.Sleep(2 * saveEvery)
+			if len(log.With("WARNING", path, "cannot be used: "+name)) != 1 || len(log.With("WARNING", path, "is not written: "+name)) != 1 {
+				t.Errorf("log: %q, want that it is neither read nor written", log.With())
+			}
+			if text := fileText(path); text != "" {
+				t.Errorf("written: %s", text)
+			}
+		})
+	}
+}
+
 // fileText is what a file has, empty if it is not there.
 func fileText(path string) string {
 	text, err := os.ReadFile(path)

@@ -67,25 +67,12 @@ var errForeign = errors.New("not a snapshot; give a file that this option wrote,
 // temporary is the pattern of the names of files that are renamed to a snapshot when they are complete.
 func temporary(path string) string { return "." + filepath.Base(path) + ".*.tmp" }
 
-// follow returns where a link leads, even to nothing, so that a new file does not replace the link.
-func follow(path string) string {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		return target
-	}
-	target, err := os.Readlink(path)
-	switch {
-	case err != nil:
-		return path
-	case !filepath.IsAbs(target):
-		target = filepath.Join(filepath.Dir(path), target)
-	}
-	return target
-}
-
 // write replaces the file by what the tree of s holds. A reader finds the old file or the new one, also after a crash.
 func write(path string, s *source.Source, held tree.Held) (err error) {
-	path = follow(path)
-	if err := replaceable(path); err != nil {
+	if path, err = follow(path); err == nil {
+		err = replaceable(path)
+	}
+	if err != nil {
 		return err
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), temporary(path)) // mode 0600
@@ -162,6 +149,10 @@ type contents struct {
 
 // read reads a snapshot of an API server.
 func read(path, server string) (*contents, error) {
+	path, err := follow(path)
+	if err != nil {
+		return nil, err
+	}
 	text, err := source.ReadFile(path)
 	if err != nil {
 		return nil, err
