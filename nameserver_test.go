@@ -3,6 +3,7 @@ package headless
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -79,13 +80,14 @@ func TestNameServersOfTheCorefile(t *testing.T) {
 	h := openFor(t, "cluster.local", `suffix m.test default.svc.cluster.local
 		suffix nginx.test nginx.default.svc.cluster.local
 		suffix deep.m.test nginx.default.svc.cluster.local
+		suffix apex.test default.svc.cluster.local
 		nameserver NS1.M.test 192.0.2.1 2001:db8::1 192.0.2.2
 		nameserver ns.example.org
-		nameserver nginx.test 192.0.2.3
+		nameserver apex.test 192.0.2.3
 		nameserver a.b.deep.m.test 192.0.2.4`, named...)
 	h.serve(hostAddrs([]string{"198.51.100.1"}), nil)
 	soa := func(zone, ns string) string { return strings.Replace(soa(h, zone), "ns.dns."+zone, ns, 1) }
-	const apex = "@ $ NS ns1.m.test.\n@ $ NS ns.example.org.\n@ $ NS nginx.test.\n@ $ NS a.b.deep.m.test."
+	const apex = "@ $ NS ns1.m.test.\n@ $ NS ns.example.org.\n@ $ NS apex.test.\n@ $ NS a.b.deep.m.test."
 	checkAll(t, h, []row{
 		{"NS", "m.test.", dns.TypeNS, apex + `
 			additional:
@@ -93,15 +95,15 @@ func TestNameServersOfTheCorefile(t *testing.T) {
 			ns1.m.test. $ AAAA 2001:db8::1
 			ns1.m.test. $ A 192.0.2.2
 			a.b.deep.m.test. $ A 192.0.2.4`},
-		{"NS of another suffix", "nginx.test.", dns.TypeNS, apex + "\nadditional:\nnginx.test. $ A 192.0.2.3"},
+		{"NS of another suffix", "apex.test.", dns.TypeNS, apex + "\nadditional:\napex.test. $ A 192.0.2.3"},
 		{"NS of a suffix below", "deep.m.test.", dns.TypeNS, apex + "\nadditional:\na.b.deep.m.test. $ A 192.0.2.4"},
 		{"the first is the primary", "m.test.", dns.TypeSOA, soa("m.test.", "ns1.m.test.")},
 		{"of each suffix", "nginx.test.", dns.TypeSOA, soa("nginx.test.", "ns1.m.test.")},
 		{"NODATA has that SOA", "m.test.", dns.TypeA, "authority:\n" + soa("m.test.", "ns1.m.test.")},
 		{"it hides a Service", "ns1.m.test.", dns.TypeA, "@ $ A 192.0.2.1\n@ $ A 192.0.2.2"},
 		{"an IPv6 address", "ns1.m.test.", dns.TypeAAAA, "@ $ AAAA 2001:db8::1"},
-		{"at an apex, before the Service there", "nginx.test.", dns.TypeA, "@ $ A 192.0.2.3"},
-		{"at an apex, another family", "nginx.test.", dns.TypeAAAA, "authority:\n" + soa("nginx.test.", "ns1.m.test.")},
+		{"at an apex", "apex.test.", dns.TypeA, "@ $ A 192.0.2.3"},
+		{"at an apex, another family", "apex.test.", dns.TypeAAAA, "authority:\n" + soa("apex.test.", "ns1.m.test.")},
 		{"the one of a suffix below", "a.b.deep.m.test.", dns.TypeA, "@ $ A 192.0.2.4"},
 		{"an empty non-terminal above it", "b.deep.m.test.", dns.TypeA, "authority:\n" + soa("deep.m.test.", "ns1.m.test.")},
 		{"no default", "ns.dns.m.test.", dns.TypeA, "@ $ A 10.244.0.1"},
@@ -109,6 +111,53 @@ func TestNameServersOfTheCorefile(t *testing.T) {
 	})
 	r := query("M.Test.", dns.TypeSOA)
 	answers(t, h, r, authoritative(r, dns.RcodeSuccess, records(soa("M.Test.", "ns1.M.Test.")), nil)) // RFC 4343: as the query spells it
+}
+
+// Resolvers keep NS records, SOA records and glue for as long as those of other zones. Addresses of the listener change
+// when CoreDNS starts elsewhere.
+func TestApexHasATTLOfItsOwn(t *testing.T) {
+	const target = " default.svc.cluster.local\n"
+	h := openFor(t, "cluster.local", "suffix m.test"+target+"suffix deep.m.test"+target+"nameserver ns.m.test 192.0.2.1\nnameserver ns.deep.m.test 192.0.2.2", named...)
+	own := openFor(t, "cluster.local", "suffix m.test"+target, named...)
+	for _, h := range []*Headless{h, own} {
+		h.stanzas[0].ApexTTL = 3600
+		h.serve(hostAddrs([]string{"192.0.2.9"}), nil)
+	}
+	ttls := func(h *Headless, qname string, qtype uint16) string {
+		m, _, _ := ask(h, query(qname, qtype))
+		var list []string
+		for _, rr := range slices.Concat(m.Answer, m.Ns, m.Extra) {
+			list = append(list, dns.TypeToString[rr.Header().Rrtype]+" "+strconv.Itoa(int(rr.Header().Ttl)))
+		}
+		return strings.Join(list, ", ")
+	}
+	for _, tt := range []struct {
+		name string
+		got  string
+		want string
+	}{
+		{"NS", ttls(h, "m.test.", dns.TypeNS), "NS 3600, NS 3600, A 3600, A 3600"},
+		{"SOA", ttls(h, "m.test.", dns.TypeSOA), "SOA 3600"},
+		{"a name server", ttls(h, "ns.m.test.", dns.TypeA), "A 3600"},
+		{"a negative reply", ttls(h, "ns.m.test.", dns.TypeAAAA), "SOA 7"},
+		{"a peer", ttls(h, "other.m.test.", dns.TypeA), "A 7"},
+		{"NS of the listener", ttls(own, "m.test.", dns.TypeNS), "NS 3600, A 7"},
+		{"the listener", ttls(own, "ns.dns.m.test.", dns.TypeA), "A 7"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, tt.got, tt.want)
+		}
+	}
+	first, _, lines := sent(t, h, "m.test.", 0)
+	long := 0
+	for _, line := range lines {
+		if strings.Contains(line, " 3600 IN ") {
+			long++
+		}
+	}
+	if first.Hdr.Ttl != 3600 || first.Minttl != 7 || long != 6 { // two NS and an address for each of the two zones
+		t.Errorf("transferred: %s, and %d records of 3600 s:\n%s", first, long, strings.Join(lines, "\n"))
+	}
 }
 
 func TestHostsThatTheServerListensOn(t *testing.T) {

@@ -63,11 +63,11 @@ func eps(key, part, ports string, endpoints ...string) string {
 		"addressType: %s\nports: [%s]\nendpoints:\n%s", ns, service, part, service, family, ports, &b)
 }
 
-// openFor brings a stanza for zones to life, with ttl 7, these options, and these objects.
+// openFor brings a stanza for zones to life, with these options and objects, where every record has a TTL of 7 s.
 func openFor(t testing.TB, zones, options string, objects ...string) *Headless {
 	t.Helper()
 	text := strings.Join(objects, "")
-	return open(t, "headless "+zones+" {\nttl 7\nmanifests "+manifest(t, text)+"\n"+options+"\n}", new(behind))
+	return open(t, "headless "+zones+" {\nttl 7\napex_ttl 7\nmanifests "+manifest(t, text)+"\n"+options+"\n}", new(behind))
 }
 
 // row is a query and the whole reply to it.

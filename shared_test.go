@@ -143,7 +143,6 @@ func TestCacheBypassesOwnSuffixesAndNoneBelowAnother(t *testing.T) {
 		{name: "none below another", stanzas: stanza("cluster.local", below, a, belowThat, b), want: []string{"a.test.", "b.test."}},
 		{name: "below a shared one", stanzas: stanza("cluster.local", below, a, "fallthrough a.test")},
 		{name: "above a cluster zone, which has its own cache", stanzas: stanza("cluster.local", "suffix local svc.cluster.local")},
-		{name: "above a shared one", stanzas: stanza("cluster.local", below, a, "fallthrough x.a.test")},
 		{name: "beside one that ends alike", stanzas: stanza("cluster.local", "suffix xa.test svc.cluster.local", a), want: []string{"a.test.", "xa.test."}},
 		{
 			name: "below a shared one of another stanza", want: []string{"x.a.test."},

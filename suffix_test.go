@@ -20,6 +20,7 @@ const authority = `headless cluster.local {
     suffix nobody.example.org kafka-0.default.svc.cluster.local
     manifests $CLUSTER
     ttl 7
+    apex_ttl 7
 }`
 
 // soa is the SOA record of a suffix of h, in presentation format.

@@ -115,8 +115,8 @@ func TestTransferOfSmallZones(t *testing.T) {
 }
 
 func TestTransferIsTheAuthoritys(t *testing.T) {
-	h := openFor(t, "cluster.local 10.0.0.0/8", "suffix m.test default.svc.cluster.local\nsuffix s.m.test worker.svc.cluster.local\nfallthrough s.m.test", moved...)
-	for _, zone := range []string{"cluster.local.", "s.m.test.", "web-0.m.test.", "test.", ".", "m.test", "M.test.", "10.in-addr.arpa.", "default.svc.cluster.local."} {
+	h := openFor(t, "cluster.local 10.0.0.0/8", "suffix m.test default.svc.cluster.local\nsuffix s.test worker.svc.cluster.local\nfallthrough s.test", moved...)
+	for _, zone := range []string{"cluster.local.", "s.test.", "web-0.m.test.", "test.", ".", "m.test", "M.test.", "10.in-addr.arpa.", "default.svc.cluster.local."} {
 		if ch, err := h.Transfer(zone, 0); err != transfer.ErrNotAuthoritative || ch != nil { //nolint:errorlint // *transfer* compares
 			t.Errorf("%s: %v, %v", zone, ch, err)
 		}

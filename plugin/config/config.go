@@ -9,6 +9,7 @@ import (
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/plugin"
+	"github.com/miekg/dns"
 )
 
 // Stanza is one valid headless stanza. Domain names in it are fully qualified and in lower case.
@@ -25,8 +26,8 @@ type Stanza struct {
 	NotReady bool
 	// Namespaces are the namespaces to watch, sorted. If there are none, all are watched.
 	Namespaces []string
-	// TTL is the TTL of all records, in seconds.
-	TTL uint32
+	// TTL is the TTL of records, in seconds. ApexTTL is that of SOA and NS records, and of the addresses of name servers.
+	TTL, ApexTTL uint32
 	// Kubeconfig and its Context, or Manifests (files and directories), are where the objects come from. If neither is
 	// set, it is the API server of the cluster that the pod runs in.
 	Kubeconfig, Context string
@@ -95,6 +96,8 @@ const (
 	// The plugin kubernetes has the same defaults and the same maximum.
 	defaultTTL     = 5    // seconds
 	maxTTL         = 3600 // seconds
+	defaultApexTTL = 3600 // seconds
+	maxApexTTL     = 86400
 	defaultTimeout = 5 * time.Second
 
 	defaultExplain = "127.0.0.1:8053"
@@ -144,6 +147,23 @@ func checkTogether(list []Stanza) error {
 		for _, x := range s.Suffixes {
 			if err := checkSuffix(x, last.Zones, nil); err != nil {
 				return err
+			}
+		}
+	}
+	return checkShared(list)
+}
+
+// checkShared checks that no shared suffix lies in one that is not: a transfer of that could not have its names.
+func checkShared(list []Stanza) error {
+	var all []Suffix
+	for _, s := range list {
+		all = append(all, s.Suffixes...)
+	}
+	for _, s := range all {
+		for _, o := range all {
+			if s.Shared && !o.Shared && dns.IsSubDomain(o.Name, s.Name) {
+				return s.At.Errorf("suffix %s is shared by fallthrough, and lies in %s of %s, which is not; "+
+					"share both or neither", quote(s.Name), quote(o.Name), o.At)
 			}
 		}
 	}

@@ -216,6 +216,10 @@ func TestWrongValueSaysTheRange(t *testing.T) {
 			name: "ttl no number", input: inBlock("ttl abc"),
 			want: at(2) + "invalid ttl 'abc': must be a number of seconds in range [0, 3600]",
 		},
+		{
+			name: "apex_ttl too great", input: inBlock("apex_ttl 86401"),
+			want: at(2) + "apex_ttl must be in range [0, 86400]: 86401",
+		},
 		{name: "ttl beyond 32 bits", input: inBlock("ttl 4294967297"), want: at(2) + seconds + "4294967297"},
 		{
 			name: "timeout no duration", input: inBlock("startup_timeout soon"),
@@ -240,6 +244,19 @@ func TestWrongValueSaysTheRange(t *testing.T) {
 		{
 			name: "fallthrough no domain name", input: inBlock("fallthrough a..b"),
 			want: at(2) + "invalid fallthrough zone 'a..b': must be a domain name",
+		},
+		{
+			name:  "fallthrough below a suffix that is not shared",
+			input: inBlock("suffix x.a.test svc.cluster.local", "suffix a.test svc.cluster.local", "fallthrough x.a.test"),
+			want: at(2) + "suffix 'x.a.test.' is shared by fallthrough, and lies in 'a.test.' of Testfile:3, which is not; " +
+				"share both or neither",
+		},
+		{
+			name: "fallthrough below that of another stanza",
+			input: inBlock("suffix a.test svc.cluster.local") +
+				"\nheadless other.local {\nsuffix x.a.test svc.other.local\nfallthrough\n}",
+			want: at(5) + "suffix 'x.a.test.' is shared by fallthrough, and lies in 'a.test.' of Testfile:2, which is not; " +
+				"share both or neither",
 		},
 		{
 			name:  "fallthrough covers no suffix",

@@ -48,6 +48,9 @@ func (p *parser) checkNameservers() error {
 		case !inside && len(n.Addrs) > 0:
 			return n.At.Errorf("nameserver %s is outside the suffixes and takes no address; usage: nameserver NAME",
 				name)
+		case slices.ContainsFunc(p.s.Suffixes, func(s Suffix) bool { return s.Name == n.Name && s.Target.Service != "" }):
+			return n.At.Errorf("nameserver %s is a suffix of a Service, whose addresses it would hide; "+
+				"give it a name below", name)
 		case slices.ContainsFunc(p.s.Zones, func(z string) bool { return dns.IsSubDomain(z, n.Name) }):
 			return n.At.Errorf("nameserver %s must be outside the cluster zones", name)
 		}

@@ -269,6 +269,11 @@ func TestWrongNameserverIsRefused(t *testing.T) {
 			want: at(4) + "nameserver 'cluster.local.'" + inCluster,
 		},
 		{
+			name:  "the suffix of a Service",
+			input: inBlock("suffix a.test web.default.svc.cluster.local", "nameserver a.test 192.0.2.1"),
+			want:  at(3) + "nameserver 'a.test.' is a suffix of a Service, whose addresses it would hide; give it a name below",
+		},
+		{
 			name:  "in the cluster zone below a suffix above it",
 			input: inBlock("suffix local svc.cluster.local", "nameserver ns.cluster.local 192.0.2.1"),
 			want:  at(3) + "nameserver 'ns.cluster.local.'" + inCluster,

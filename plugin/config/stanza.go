@@ -51,6 +51,7 @@ var options = map[string]option{
 	"not_ready":       {usage: "not_ready", read: (*parser).notReady},
 	"namespaces":      {usage: "namespaces NAMESPACE...", min: 1, max: -1, repeats: true, read: (*parser).namespaces},
 	"ttl":             {usage: "ttl TTL", min: 1, max: 1, read: (*parser).ttl},
+	"apex_ttl":        {usage: "apex_ttl TTL", min: 1, max: 1, read: (*parser).apexTTL},
 	"fallthrough":     {usage: "fallthrough [ZONES...]", max: -1, names: true, read: (*parser).fallthroughTo},
 	"kubeconfig":      {usage: "kubeconfig KUBECONFIG [CONTEXT]", min: 1, max: 2, read: (*parser).kubeconfig},
 	"manifests":       {usage: "manifests PATH...", min: 1, max: -1, repeats: true, read: (*parser).manifests},
@@ -61,7 +62,7 @@ var options = map[string]option{
 
 // stanza parses the whole stanza into p.s.
 func (p *parser) stanza() error {
-	p.s = Stanza{TTL: defaultTTL, StartupTimeout: defaultTimeout, At: position(p.Controller)}
+	p.s = Stanza{TTL: defaultTTL, ApexTTL: defaultApexTTL, StartupTimeout: defaultTimeout, At: position(p.Controller)}
 	p.s.SourceAt = p.s.At
 	p.seen = make(map[string]Position)
 	if err := p.zones(p.RemainingArgs()); err != nil {
@@ -161,16 +162,25 @@ func (p *parser) namespaces(args []string) error {
 	return nil
 }
 
-func (p *parser) ttl(args []string) error {
-	ttl, err := strconv.ParseInt(args[0], 10, 64)
+func (p *parser) ttl(args []string) (err error) {
+	p.s.TTL, err = p.seconds("ttl", args[0], maxTTL)
+	return err
+}
+
+func (p *parser) apexTTL(args []string) (err error) {
+	p.s.ApexTTL, err = p.seconds("apex_ttl", args[0], maxApexTTL)
+	return err
+}
+
+func (p *parser) seconds(option, arg string, limit uint32) (uint32, error) {
+	n, err := strconv.ParseInt(arg, 10, 64)
 	switch {
 	case err != nil:
-		return p.Errf("invalid ttl %s: must be a number of seconds in range [0, %d]", quote(args[0]), maxTTL)
-	case ttl < 0 || ttl > maxTTL:
-		return p.Errf("ttl must be in range [0, %d]: %d", maxTTL, ttl)
+		return 0, p.Errf("invalid %s %s: must be a number of seconds in range [0, %d]", option, quote(arg), limit)
+	case n < 0 || n > int64(limit):
+		return 0, p.Errf("%s must be in range [0, %d]: %d", option, limit, n)
 	}
-	p.s.TTL = uint32(ttl)
-	return nil
+	return uint32(n), nil // #nosec G115 -- in range
 }
 
 func (p *parser) fallthroughTo(args []string) error {

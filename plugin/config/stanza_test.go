@@ -25,7 +25,7 @@ func line(n int) Position { return Position{File: "Testfile", Line: n} }
 
 // defaults returns a stanza without options that begins in line n.
 func defaults(n int, zones ...string) Stanza {
-	return Stanza{Zones: zones, TTL: 5, StartupTimeout: 5 * time.Second, SourceAt: line(n), At: line(n)}
+	return Stanza{Zones: zones, TTL: 5, ApexTTL: 3600, StartupTimeout: 5 * time.Second, SourceAt: line(n), At: line(n)}
 }
 
 // with returns the stanza "headless cluster.local" after a change.
@@ -84,6 +84,7 @@ func TestStanzaIsReadWhole(t *testing.T) {
 				"fallthrough example.org", // 8
 				"kubeconfig /etc/kube/config admin@cluster",
 				"startup_timeout 1m30s",
+				"apex_ttl 60",
 			),
 			keys: []string{"dns://.:53"},
 			want: with(func(s *Stanza) {
@@ -97,7 +98,7 @@ func TestStanzaIsReadWhole(t *testing.T) {
 				}
 				s.NotReady = true
 				s.Namespaces = []string{"default", "worker"}
-				s.TTL = 30
+				s.TTL, s.ApexTTL = 30, 60
 				s.Kubeconfig, s.Context, s.SourceAt = "/etc/kube/config", "admin@cluster", line(9)
 				s.StartupTimeout = 90 * time.Second
 			}),
@@ -135,9 +136,9 @@ func TestStanzaIsReadWhole(t *testing.T) {
 		},
 		{
 			name:  "the greatest ttl",
-			input: inBlock("ttl 3600"),
+			input: inBlock("ttl 3600", "apex_ttl 86400"),
 			keys:  []string{"dns://.:53"},
-			want:  with(func(s *Stanza) { s.TTL = 3600 }),
+			want:  with(func(s *Stanza) { s.TTL, s.ApexTTL = 3600, 86400 }),
 		},
 		{
 			name:  "a target in the second zone",

@@ -16,10 +16,11 @@ type nameserver struct {
 	name  dnsname.Name
 	text  string
 	addrs []netip.Addr
+	ttl   uint32 // of the addresses
 }
 
-func newNameserver(text string, addrs []netip.Addr) *nameserver {
-	ns := &nameserver{text: text, addrs: addrs}
+func newNameserver(text string, addrs []netip.Addr, ttl uint32) *nameserver {
+	ns := &nameserver{text: text, addrs: addrs, ttl: ttl}
 	ns.name.Parse(text)
 	return ns
 }
@@ -32,13 +33,14 @@ func (ns *nameserver) spelled(zone, apex string) string {
 	return ns.text
 }
 
-// setNameservers sets those of a suffix: those of the Corefile or, where it has none, this server.
+// setNameservers sets those of a suffix: those of the Corefile or, where it has none, this server. Its own addresses
+// have the TTL of other records, since they change when it starts on another host.
 func (o *Origin) setNameservers(listening []netip.Addr) {
 	for _, n := range o.stanza.Nameservers {
-		o.ns = append(o.ns, newNameserver(n.Name, n.Addrs))
+		o.ns = append(o.ns, newNameserver(n.Name, n.Addrs, o.stanza.ApexTTL))
 	}
 	if len(o.ns) == 0 {
-		o.ns = append(o.ns, newNameserver(dnsname.Under("ns.dns.", o.zone), listening))
+		o.ns = append(o.ns, newNameserver(dnsname.Under("ns.dns.", o.zone), listening, o.stanza.TTL))
 	}
 	for _, ns := range o.ns {
 		if _, ok := ns.name.Below(&o.name); ok && !o.shared {
@@ -61,7 +63,7 @@ func (o *Origin) nameserver(n *dnsname.Name) *nameserver {
 func (o *Origin) nsRecords(apex string) []dns.RR {
 	rrs := make([]dns.RR, len(o.ns))
 	for i, ns := range o.ns {
-		rrs[i] = reply.NS(apex, o.stanza.TTL, ns.spelled(o.zone, apex))
+		rrs[i] = reply.NS(apex, o.stanza.ApexTTL, ns.spelled(o.zone, apex))
 	}
 	return rrs
 }
@@ -74,7 +76,7 @@ func (o *Origin) glueRecords(apex string, but ...*nameserver) []dns.RR {
 			continue
 		}
 		for _, a := range ns.addrs {
-			rrs = append(rrs, reply.Address(ns.spelled(o.zone, apex), o.stanza.TTL, a))
+			rrs = append(rrs, reply.Address(ns.spelled(o.zone, apex), ns.ttl, a))
 		}
 	}
 	return rrs

@@ -128,6 +128,13 @@ func (o *Origin) soaAt(apex string, serial uint32) *dns.SOA {
 	return reply.SOA(apex, o.ns[0].spelled(o.zone, apex), o.stanza.TTL, serial)
 }
 
+// apexSOA is the SOA record as the apex has it. In negative replies its TTL is shorter.
+func (o *Origin) apexSOA(apex string, serial uint32) *dns.SOA {
+	soa := o.soaAt(apex, serial)
+	soa.Hdr.Ttl = o.stanza.ApexTTL
+	return soa
+}
+
 // spelled is zone as the query spells it: clients that mix case to detect spoofing want their own back.
 func spelled(r *dns.Msg, zone string) string {
 	q := r.Question[0].Name

@@ -23,8 +23,10 @@ type Stanza struct {
 	// Nameservers are those of the suffixes; none means ns.dns.SUFFIX with the listener's addresses.
 	Nameservers []Nameserver
 	NotReady    bool
-	// TTL of every record, in seconds.
+	// TTL of records, in seconds, and of negative replies.
 	TTL uint32
+	// ApexTTL is that of SOA and NS records, and of the addresses of name servers, in seconds.
+	ApexTTL uint32
 }
 
 // Suffix is a domain that is grafted onto a target: the root of the tree, a namespace, or a Service of it.

@@ -3,6 +3,7 @@ package zone
 import (
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/miekg/dns"
 
@@ -92,12 +93,12 @@ func (o *Origin) decideApex(d *Decision, r *dns.Msg, labels int) bool {
 	if labels > 0 {
 		return false
 	}
+	apex := r.Question[0].Name
 	switch r.Question[0].Qtype {
 	case dns.TypeSOA, dns.TypeANY:
-		d.answer(reply.Records(r, []dns.RR{o.soa(r)}, nil))
+		d.answer(reply.Records(r, []dns.RR{o.apexSOA(apex, o.Serial())}, nil))
 		return true
 	case dns.TypeNS:
-		apex := r.Question[0].Name
 		d.answer(reply.Records(r, o.nsRecords(apex), o.glueRecords(apex)))
 		return true
 	}
@@ -108,26 +109,19 @@ func (o *Origin) decideApex(d *Decision, r *dns.Msg, labels int) bool {
 // of a whole cluster. It reports false for other names.
 func (o *Origin) decideFixed(d *Decision, r *dns.Msg, n *dnsname.Name, labels int) bool {
 	q := r.Question[0]
-	var addrs []netip.Addr
-	ns := o.nameserver(n)
-	switch isVersion := labels == 1 && len(o.target) == 0 && string(n.Label(0)) == "dns-version"; {
-	case ns != nil:
-		for _, a := range ns.addrs {
-			if suffixFamily(q.Qtype).Has(a) {
-				addrs = append(addrs, a)
-			}
+	if ns := o.nameserver(n); ns != nil {
+		other := func(a netip.Addr) bool { return !suffixFamily(q.Qtype).Has(a) }
+		if addrs := slices.DeleteFunc(slices.Clone(ns.addrs), other); len(addrs) > 0 {
+			d.answer(reply.Addresses(r, ns.ttl, addrs))
+			return true
 		}
-	case !isVersion:
+	} else if isVersion := labels == 1 && len(o.target) == 0 && string(n.Label(0)) == "dns-version"; !isVersion {
 		return false
-	case q.Qtype == dns.TypeTXT, q.Qtype == dns.TypeANY:
+	} else if q.Qtype == dns.TypeTXT || q.Qtype == dns.TypeANY {
 		d.answer(reply.Records(r, []dns.RR{reply.TXT(q.Name, o.stanza.TTL, dnsVersion)}, nil))
 		return true
 	}
-	if len(addrs) > 0 {
-		d.answer(reply.Addresses(r, o.stanza.TTL, addrs))
-	} else {
-		d.deny(NoData, r, o.soa(r))
-	}
+	d.deny(NoData, r, o.soa(r))
 	return true
 }
 

@@ -33,13 +33,13 @@ func (s *Set) Transfer(zone string, serial uint32) (iter.Seq[[]dns.RR], error) {
 		return nil, ErrNotSynced
 	}
 	if now := o.Serial(); serial != 0 && int32(serial-now) >= 0 { // #nosec G115 -- RFC 1982 section 3.2
-		return func(yield func([]dns.RR) bool) { yield([]dns.RR{o.soaAt(o.zone, now)}) }, nil
+		return func(yield func([]dns.RR) bool) { yield([]dns.RR{o.apexSOA(o.zone, now)}) }, nil
 	}
 	entries, now, root := o.stanza.Tree.Zone(&target, o.stanza.NotReady, o.standIns)
 	if o.volatile.Load() {
 		now = root
 	}
-	soa := o.soaAt(o.zone, now)
+	soa := o.apexSOA(o.zone, now)
 	return func(yield func([]dns.RR) bool) {
 		if !yield(append([]dns.RR{soa}, s.fixed(o)...)) {
 			return
