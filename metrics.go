@@ -50,14 +50,16 @@ var (
 	descSaved  = describe("snapshot_timestamp_seconds", "Until when the snapshot has every change, in Unix time.")
 	descFailed = describe("requests_failed_total", "List and watch requests to the API server that failed, by kind.",
 		"kind")
-	descApplied = describe("objects_applied_total", "Objects put into the tree of names, by kind.", "kind")
-	descSkipped = describe("objects_skipped_total", "Objects left out, wholly or in part, by kind.", "kind")
+	descApplied   = describe("objects_applied_total", "Objects put into the tree of names, by kind.", "kind")
+	descSkipped   = describe("objects_skipped_total", "Objects left out, wholly or in part, by kind.", "kind")
+	descUnwatched = describe("services_unwatched", "Headless Services without EndpointSlices that are too many to be "+
+		"watched one by one.")
 )
 
 // Describe implements prometheus.Collector.
 func (collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descServices, descPeers, descSynced, descStale, descSaved, descFailed, descApplied, descSkipped,
+		descServices, descPeers, descSynced, descStale, descSaved, descFailed, descApplied, descSkipped, descUnwatched,
 	} {
 		ch <- d
 	}
@@ -79,6 +81,7 @@ func (collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(descPeers, float64(peers))
 		gauge(descSynced, number(s.Tree().IsDone()))
 		gauge(descStale, number(s.Stale()))
+		gauge(descUnwatched, float64(s.Unwatched.Load()))
 		if at := s.Saved.Load(); at > 0 {
 			gauge(descSaved, float64(at))
 		}

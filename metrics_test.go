@@ -57,6 +57,7 @@ func TestMetricsSayWhatIsKnown(t *testing.T) {
 		"peers{" + source + "}":                                    10, // one per address
 		"synced{" + source + "}":                                   1,
 		"stale{" + source + "}":                                    0,
+		"services_unwatched{" + source + "}":                       0,
 		"requests_failed_total{kind=Service," + source + "}":       0,
 		"requests_failed_total{kind=EndpointSlice," + source + "}": 0,
 		"objects_applied_total{kind=Service," + source + "}":       7,

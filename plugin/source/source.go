@@ -30,6 +30,8 @@ type Source struct {
 	Latency prometheus.Histogram
 	// Outdated counts the requests whose objects may be out of date.
 	Outdated atomic.Int32
+	// Unwatched are headless Services without EndpointSlices that are too many to be watched one by one.
+	Unwatched atomic.Int64
 	// Saved is the Unix time up to which a snapshot has every change, 0 if there is no snapshot.
 	Saved atomic.Int64
 

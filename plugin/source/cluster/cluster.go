@@ -22,15 +22,17 @@ import (
 
 	"github.com/coredns-headless/headless/plugin/object"
 	"github.com/coredns-headless/headless/plugin/source"
+	"github.com/coredns-headless/headless/plugin/tree"
 )
 
-// The two selectors take every slice of a headless Service and next to no other. The EndpointSlice controller labels
-// those that it makes; slices mirrored from Endpoints, and those made by hand, lack the label, and the controller's
-// name.
+// The first two selectors take next to every slice of a headless Service and next to no other. The EndpointSlice
+// controller labels those that it makes; slices mirrored from Endpoints, and those made by hand, lack the label, and
+// the controller's name. The third one takes all others, those of Services with a cluster IP.
 const (
+	controller     = "endpointslice-controller.k8s.io"
 	selectHeadless = corev1.IsHeadlessService
-	selectForeign  = "!" + corev1.IsHeadlessService + "," +
-		discoveryv1.LabelManagedBy + " notin (endpointslice-controller.k8s.io)"
+	selectForeign  = "!" + corev1.IsHeadlessService + "," + discoveryv1.LabelManagedBy + " notin (" + controller + ")"
+	selectLeftover = "!" + corev1.IsHeadlessService + "," + discoveryv1.LabelManagedBy + "=" + controller
 )
 
 // backoff is how long a reflector waits after requests that failed: 0.8 to 10 s. client-go's own goes up to a minute,
@@ -66,8 +68,18 @@ func Open(name string, config *rest.Config, namespaces []string) (*source.Source
 
 	s := source.New(name, namespaces)
 	s.Server, s.Latency = config.Host, source.NewLatency(name)
+	endpointSlices := func(ns, selector string) *request {
+		slices := discovery.EndpointSlices(ns)
+		return &request{
+			source: s, resource: "endpointslices", namespace: ns, kind: object.KindEndpointSlice, selector: selector,
+			list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+				return slices.List(ctx, o)
+			},
+			watch: slices.Watch,
+		}
+	}
 	for _, ns := range source.Scopes(namespaces) {
-		services, slices := core.Services(ns), discovery.EndpointSlices(ns)
+		services := core.Services(ns)
 		addReflector(&request{
 			source: s, resource: "services", namespace: ns, kind: object.KindService,
 			list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
@@ -76,35 +88,34 @@ func Open(name string, config *rest.Config, namespaces []string) (*source.Source
 			watch: services.Watch,
 		}, &corev1.Service{})
 		for _, selector := range []string{selectHeadless, selectForeign} {
-			addReflector(&request{
-				source: s, resource: "endpointslices", namespace: ns, kind: object.KindEndpointSlice,
-				selector: selector,
-				list: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-					return slices.List(ctx, o)
-				},
-				watch: slices.Watch,
-			}, &discoveryv1.EndpointSlice{})
+			addReflector(endpointSlices(ns, selector), &discoveryv1.EndpointSlice{})
 		}
 	}
+	l := &leftovers{source: s, request: endpointSlices, watched: make(map[object.Key]*leftover)}
+	s.Run(l.run)
 	return s, nil
 }
 
 // addReflector adds a part to the source, and the reflector that brings it.
 func addReflector(r *request, expected runtime.Object) {
-	st := &store{source: r.source, writer: r.source.Tree().Writer(r.namespace), kind: r.kind, request: r}
+	w := r.source.Tree().Writer(r.namespace)
 	r.source.Parts = append(r.source.Parts, source.Part{
-		Kind: r.kind, Headless: r.selector == selectHeadless, Namespace: r.namespace, Writer: st.writer,
+		Kind: r.kind, Headless: r.selector == selectHeadless, Namespace: r.namespace, Writer: w,
 	})
+	r.source.Run(func(ctx context.Context) { r.reflect(ctx, w, expected) })
+}
+
+// reflect runs a reflector that keeps the objects of a writer up to date, until ctx is done.
+func (r *request) reflect(ctx context.Context, w *tree.Writer, expected runtime.Object) {
+	st := &store{source: r.source, writer: w, kind: r.kind, request: r}
 	r.limit = flowcontrol.NewTokenBucketRateLimiter(float32(time.Second)/float32(refill), burst)
 	lw := &cache.ListWatch{ListWithContextFunc: r.listPage, WatchFuncWithContext: r.beginWatch}
-	r.source.Run(func(ctx context.Context) {
-		options := cache.ReflectorOptions{
-			Name: r.resource, Backoff: backoff(), Clock: stoppedClock{ctx: ctx},
-			Logger: new(klog.Logger), // the zero Logger is silent: the request reports what matters
-		}
-		ctx = klog.NewContext(ctx, klog.Logger{})
-		cache.NewReflectorWithOptions(lw, expected, st, options).RunWithContext(ctx)
-	})
+	options := cache.ReflectorOptions{
+		Name: r.resource, Backoff: backoff(), Clock: stoppedClock{ctx: ctx},
+		Logger: new(klog.Logger), // the zero Logger is silent: the request reports what matters
+	}
+	ctx = klog.NewContext(ctx, klog.Logger{})
+	cache.NewReflectorWithOptions(lw, expected, st, options).RunWithContext(ctx)
 }
 
 // stoppedClock ends the waits of a reflector with its context. Before client-go asks again for a streamed list that
