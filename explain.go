@@ -129,13 +129,22 @@ func (e *explained) outcome(r *explain.Report, q *dns.Msg, asked bool) (answer *
 			r.Outcome += "not known, because CoreDNS has had no query yet; send it one and look again"
 		}
 		return nil, asked
+	case next == nil && d.Msg != nil:
+		r.Outcome = "answered by headless, since no plugin follows: "
+		return d.Msg, true
 	case next == nil:
 		r.Outcome = "passed to the next plugin: there is none"
 		return nil, false
 	}
 	unless := ""
-	if d.Action == zone.NextUnlessDenied {
+	switch {
+	case d.Action != zone.NextUnlessDenied:
+	case d.Result == zone.ServFail:
 		unless = ", whose denial becomes SERVFAIL until the first sync"
+	case d.Result == zone.Answered:
+		unless = ", whose NXDOMAIN becomes the address of the endpoint that is not ready"
+	default:
+		unless = ", whose NXDOMAIN becomes NODATA"
 	}
 	r.Outcome = "passed to the next plugin" + unless + ", " + next.Name() + ": "
 	if asked {

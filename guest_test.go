@@ -70,7 +70,7 @@ func TestGuestDeniesTypesWithTheSOAOfKubernetes(t *testing.T) {
 		{name: "long", k: fakeBackend{serial: 8, ttl: 3600}, want: "cluster.local. 300 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 8 7200 1800 86400 3600"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h.serve(nil, tt.k)
+			h.serve(nil, &chain{kubernetes: tt.k})
 			r := query("web-0.default.svc.cluster.local.", dns.TypeAAAA)
 			answers(t, h, r, authoritative(r, dns.RcodeSuccess, nil, records(tt.want)))
 		})

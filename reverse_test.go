@@ -1,6 +1,7 @@
 package headless
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,8 +33,16 @@ var pointed = []string{
 	svc("worker/nimbus", none), eps("worker/nimbus", "v4", web, "10.244.1.1 host=nimbus-0 pod=nimbus-0", "192.168.0.1 pod=outside"),
 }
 
+// openBefore is openFor before *kubernetes*.
+func openBefore(t *testing.T, zones, options string, objects ...string) *Headless {
+	t.Helper()
+	h := openFor(t, zones, options, objects...)
+	h.serve(nil, hasNames(objectsOf(t, objects...)))
+	return h
+}
+
 func TestPTR(t *testing.T) {
-	h := openFor(t, "cluster.local 10.244.0.0/16 fd00::/64", "suffix m.test default.svc.cluster.local\nsuffix nginx.test nginx.default.svc.cluster.local", pointed...)
+	h := openBefore(t, "cluster.local 10.244.0.0/16 fd00::/64", "suffix m.test default.svc.cluster.local\nptr suffix\nsuffix nginx.test nginx.default.svc.cluster.local", pointed...)
 	checkAll(t, h, []row{
 		{"a peer, under the first suffix", "10.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR web-0.m.test."},
 		{"IPv6", "a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa.", dns.TypePTR, "@ $ PTR web-0.m.test."},
@@ -110,7 +119,7 @@ func TestPTRTakesTheFirstSuffixThatHasTheAddress(t *testing.T) {
 		{"a long one", "suffix " + long + " default.svc.cluster.local", "web-0." + long, "nimbus-0.nimbus.worker.svc.cluster.local."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h := openFor(t, "cluster.local 10.244.0.0/16", tt.options, pointed...)
+			h := openBefore(t, "cluster.local 10.244.0.0/16", "ptr suffix\n"+tt.options, pointed...)
 			checkAll(t, h, []row{
 				{"nginx", ten, dns.TypePTR, "@ $ PTR " + tt.ten},
 				{"nimbus", nimbus, dns.TypePTR, "@ $ PTR " + tt.nimbus},
@@ -119,8 +128,80 @@ func TestPTRTakesTheFirstSuffixThatHasTheAddress(t *testing.T) {
 	}
 }
 
+// hostname -f in the pod prints it, whether the pod is ready or not.
+func TestPTRIsWhatThePodCallsItself(t *testing.T) {
+	const ten, waits, deployed = "10.0.244.10.in-addr.arpa.", "12.0.244.10.in-addr.arpa.", "32.0.244.10.in-addr.arpa."
+	const job, host = "1.2.244.10.in-addr.arpa.", "train-0.train.job.svc.cluster.local."
+	objects := func(ready string) []string {
+		return append(slices.Clone(pointed),
+			svc("job/train", none), eps("job/train", "v4", web, "10.244.2.1 host=train-0 pod=train-0-x7k2p"+ready),
+			svc("job/all", none), eps("job/all", "v4", web, "10.244.2.1 pod=train-0-x7k2p"))
+	}
+	const options = "not_ready\nsuffix m.test default.svc.cluster.local\nsuffix k.test svc.cluster.local"
+	for _, ready := range []string{"", " unready"} {
+		checkAll(t, openBefore(t, "cluster.local 10.244.0.0/16", options, objects(ready)...), []row{
+			{"a peer with a hostname", ten, dns.TypePTR, "@ $ PTR web-0.nginx.default.svc.cluster.local."},
+			{"not ready", waits, dns.TypePTR, "@ $ PTR web-2.nginx.default.svc.cluster.local."},
+			{"without a hostname", deployed, dns.TypePTR, "@ $ PTR kafka-1.m.test."},
+			{"a hostname that is not the pod's name", job, dns.TypePTR, "@ $ PTR " + host},
+		})
+	}
+	checkAll(t, openFor(t, "cluster.local 10.244.0.0/16", options, objects("")...), []row{
+		{"nobody serves it: the suffix", ten, dns.TypePTR, "@ $ PTR web-0.m.test."},
+	})
+	checkAll(t, openFor(t, "cluster.local 10.244.0.0/16", "", objects("")...), []row{
+		{"and no suffix: the short name", ten, dns.TypePTR, "@ $ PTR web-0.default.svc.cluster.local."},
+		{"below a Service, ours", deployed, dns.TypePTR, "@ $ PTR kafka-1.kafka.default.svc.cluster.local."},
+	})
+}
+
+// The plugin behind has the name once an endpoint is ready, and may know of one before the tree does.
+func TestHostnameThatIsNotReadyIsPassedOnFirst(t *testing.T) {
+	const qname = "web-2.train.default.svc.cluster.local."
+	objects := []string{
+		svc("default/train", none), eps("default/train", "v4", web, "10.244.0.12 host=web-2 pod=web-2-x7k2p unready",
+			"10.244.0.13 host=web-3 pod=web-3-m4d9s"),
+	}
+	h := openFor(t, "cluster.local", "not_ready", objects...)
+	denies := func(r *dns.Msg) *dns.Msg { return new(dns.Msg).SetRcode(r, dns.RcodeNameError) }
+	next := h.Next.(*behind)
+	asks := func(h *Headless, qname string, qtype uint16) *dns.Msg {
+		m, _, _ := ask(h, query(qname, qtype))
+		return m
+	}
+	next.answer = denies
+	r := query(qname, dns.TypeA)
+	same(t, authoritative(r, dns.RcodeSuccess, records(qname+" 7 IN A 10.244.0.12"), nil), asks(h, qname, dns.TypeA))
+	if m := asks(h, qname, dns.TypeTXT); m.Rcode != dns.RcodeSuccess || len(m.Answer) > 0 || len(m.Ns) != 1 {
+		t.Errorf("another type: %s", m)
+	}
+	if m := asks(h, qname, dns.TypeSRV); len(m.Answer) != 1 || m.Answer[0].(*dns.SRV).Target != qname {
+		t.Errorf("SRV: %s", m)
+	}
+	if m := asks(h, "web-3.train.default.svc.cluster.local.", dns.TypeA); m.Rcode != dns.RcodeNameError {
+		t.Errorf("a ready hostname: %s", m)
+	}
+	h.stanzas[0].source.Outdated.Add(1)
+	if m := asks(h, qname, dns.TypeA); m.Rcode != dns.RcodeNameError {
+		t.Errorf("stale: %s", m)
+	}
+	h.stanzas[0].source.Outdated.Add(-1)
+	theirs := func(r *dns.Msg) *dns.Msg {
+		return authoritative(r, dns.RcodeSuccess, records(qname+" 5 IN A 192.0.2.1"), nil)
+	}
+	next.answer = theirs
+	same(t, theirs(r), asks(h, qname, dns.TypeA))
+	h.Next = nil
+	same(t, authoritative(r, dns.RcodeSuccess, records(qname+" 7 IN A 10.244.0.12"), nil), asks(h, qname, dns.TypeA))
+	h = openFor(t, "cluster.local", "", objects...)
+	h.Next.(*behind).answer = denies
+	if m := asks(h, qname, dns.TypeA); m.Rcode != dns.RcodeNameError {
+		t.Errorf("without not_ready: %s", m)
+	}
+}
+
 func TestPTRWithNotReady(t *testing.T) {
-	h := openFor(t, "cluster.local 10.244.0.0/16", "not_ready\nsuffix m.test default.svc.cluster.local", pointed...)
+	h := openFor(t, "cluster.local 10.244.0.0/16", "ptr suffix\nnot_ready\nsuffix m.test default.svc.cluster.local", pointed...)
 	checkAll(t, h, []row{
 		{"a peer that is not ready", "12.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR web-2.m.test."},
 		{"ready ones first", "1.9.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR proxy-1.m.test."},
@@ -170,6 +251,14 @@ func TestPTRBeforeTheFirstSync(t *testing.T) {
 	checkAll(t, h, []row{{"gone", nimbus, dns.TypePTR, "next"}})
 }
 
+// namesOf is *kubernetes* with these names for every address.
+type namesOf struct {
+	hasNames
+	names []string
+}
+
+func (k namesOf) Names(*dns.Msg) []string { return k.names }
+
 // EndpointSlices could else give a PTR record to a pod that no headless Service of its own namespace has.
 func TestPTRLeavesAnAddressToTheNamespaceThatKubernetesNames(t *testing.T) {
 	h := openFor(t, "cluster.local 10.244.0.0/16", "suffix k.test svc.cluster.local", pointed...)
@@ -179,15 +268,15 @@ func TestPTRLeavesAnAddressToTheNamespaceThatKubernetesNames(t *testing.T) {
 		names []string
 		want  string
 	}{
-		{name: "none", want: "@ $ PTR web-0.default.k.test."},
-		{name: "its own", names: []string{"web-0.nginx.default.svc.cluster.local"}, want: "@ $ PTR web-0.default.k.test."},
-		{name: "of a Service of its own", names: []string{"api.default.svc.cluster.local."}, want: "@ $ PTR web-0.default.k.test."},
+		{name: "none", want: "@ $ PTR web-0.nginx.default.svc.cluster.local."},
+		{name: "its own", names: []string{"web-0.nginx.default.svc.cluster.local"}, want: "@ $ PTR web-0.nginx.default.svc.cluster.local."},
+		{name: "of a Service of its own", names: []string{"api.default.svc.cluster.local."}, want: "@ $ PTR web-0.nginx.default.svc.cluster.local."},
 		{name: "another's", names: []string{"10-244-0-10.api.shop.svc.cluster.local."}, want: "next"},
 		{name: "both", names: []string{"web-0.nginx.default.svc.cluster.local.", "x.y.shop.svc.cluster.local."}, want: "next"},
 		{name: "in no cluster zone", names: []string{"host.example.org."}, want: "next"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h.serve(nil, fakeBackend{names: tt.names})
+			h.serve(nil, namesOf{hasNames(objectsOf(t, pointed...)), tt.names})
 			checkAll(t, h, []row{{"", ten, dns.TypePTR, tt.want}})
 			r := (&explained{h: h}).Explain(ten, "PTR")
 			if says := strings.Contains(strings.Join(r.Steps, "\n"), "a name of another namespace"); says != (tt.want == "next") {

@@ -42,8 +42,7 @@ func setup(c *caddy.Controller) error {
 	c.OnStartup(func() error {
 		h.start()
 		h.warn(exposed(cfg.Handler("kubernetes")))
-		behind, _ := cfg.Handler("kubernetes").(backend)
-		h.serve(hostAddrs(cfg.ListenHosts), behind)
+		h.serve(hostAddrs(cfg.ListenHosts), newChain(cfg.Handler))
 		if t, ok := cfg.Handler("transfer").(*transfer.Transfer); ok {
 			g.serves = append(g.serves, func() { h.notify(t.Notify) })
 		}
@@ -73,13 +72,9 @@ func (h *Headless) zoneStanzas() []zone.Stanza {
 	return stanzas
 }
 
-// serve makes the zones of the stanzas. Behind is nil where the chain does not have *kubernetes*.
-func (h *Headless) serve(listening []netip.Addr, behind backend) {
-	if behind == nil {
-		h.zones = zone.New(h.zoneStanzas(), listening, nil)
-	} else {
-		h.zones = zone.New(h.zoneStanzas(), listening, kubernetes{behind})
-	}
+// serve makes the zones of the stanzas.
+func (h *Headless) serve(listening []netip.Addr, behind zone.Behind) {
+	h.zones = zone.New(h.zoneStanzas(), listening, behind)
 	h.counts = nil
 	for _, name := range h.zones.Names() {
 		h.counts = append(h.counts, newCounters(name))
@@ -94,6 +89,10 @@ func (h *Headless) warn(namespaces []string) {
 		if len(namespaces) > 0 && (len(s.Namespaces) == 0 || slices.ContainsFunc(s.Namespaces, other)) {
 			log.Warningf("%s: kubernetes answers only for the namespaces %s, and headless for others, too; "+
 				"use the same option namespaces", s.At, strings.Join(namespaces, " "))
+		}
+		if len(s.Networks) > 0 && len(s.Suffixes) > 0 && !s.PTRSuffix {
+			log.Infof("%s: PTR records have the names that pods call themselves, before names under suffixes; "+
+				"\"ptr suffix\" prefers the latter, as version 0.1 did", s.At)
 		}
 	}
 }

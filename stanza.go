@@ -18,7 +18,8 @@ type stanza struct {
 // zones are the stanza's, as plugin/zone has them.
 func (s *stanza) zones() zone.Stanza {
 	z := zone.Stanza{
-		Tree: s.tree, Zones: s.Zones, Networks: s.Networks, NotReady: s.NotReady, TTL: s.TTL, ApexTTL: s.ApexTTL,
+		Tree: s.tree, Zones: s.Zones, Networks: s.Networks, NotReady: s.NotReady, PTRSuffix: s.PTRSuffix,
+		Stale: s.source.Stale, TTL: s.TTL, ApexTTL: s.ApexTTL,
 	}
 	for _, x := range s.Suffixes {
 		z.Suffixes = append(z.Suffixes, zone.Suffix{

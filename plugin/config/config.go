@@ -22,8 +22,8 @@ type Stanza struct {
 	// Nameservers are the name servers of the suffixes. If there are none, the plugin uses ns.dns.SUFFIX and the
 	// addresses it listens on.
 	Nameservers []Nameserver
-	// NotReady is the option not_ready.
-	NotReady bool
+	// NotReady is the option not_ready, PTRSuffix the option ptr suffix.
+	NotReady, PTRSuffix bool
 	// Namespaces are the namespaces to watch, sorted. If there are none, all are watched.
 	Namespaces []string
 	// TTL is the TTL of records, in seconds. ApexTTL is that of SOA and NS records, and of the addresses of name servers.

@@ -216,6 +216,8 @@ func TestWrongValueSaysTheRange(t *testing.T) {
 			name: "ttl no number", input: inBlock("ttl abc"),
 			want: at(2) + "invalid ttl 'abc': must be a number of seconds in range [0, 3600]",
 		},
+		{name: "ptr of something else", input: inBlock("ptr service"), want: at(2) + "invalid ptr 'service': must be suffix"},
+		{name: "ptr of nothing", input: inBlock("ptr"), want: at(2) + "wrong argument count for 'ptr'; usage: ptr suffix"},
 		{
 			name: "apex_ttl too great", input: inBlock("apex_ttl 86401"),
 			want: at(2) + "apex_ttl must be in range [0, 86400]: 86401",

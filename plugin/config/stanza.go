@@ -48,6 +48,7 @@ var options = map[string]option{
 	"nameserver": {
 		usage: "nameserver NAME [ADDRESS...]", min: 1, max: -1, repeats: true, names: true, read: (*parser).nameserver,
 	},
+	"ptr":             {usage: "ptr suffix", min: 1, max: 1, read: (*parser).ptr},
 	"not_ready":       {usage: "not_ready", read: (*parser).notReady},
 	"namespaces":      {usage: "namespaces NAMESPACE...", min: 1, max: -1, repeats: true, read: (*parser).namespaces},
 	"ttl":             {usage: "ttl TTL", min: 1, max: 1, read: (*parser).ttl},
@@ -145,6 +146,14 @@ func (p *parser) suffix(args []string) error {
 
 func (p *parser) notReady([]string) error {
 	p.s.NotReady = true
+	return nil
+}
+
+func (p *parser) ptr(args []string) error {
+	if args[0] != "suffix" {
+		return p.Errf("invalid ptr %s: must be suffix", quote(args[0]))
+	}
+	p.s.PTRSuffix = true
 	return nil
 }
 

@@ -85,6 +85,7 @@ func TestStanzaIsReadWhole(t *testing.T) {
 				"kubeconfig /etc/kube/config admin@cluster",
 				"startup_timeout 1m30s",
 				"apex_ttl 60",
+				"ptr suffix",
 			),
 			keys: []string{"dns://.:53"},
 			want: with(func(s *Stanza) {
@@ -96,7 +97,7 @@ func TestStanzaIsReadWhole(t *testing.T) {
 					},
 					{Name: "k8s.example.org.", Shared: true, At: line(4)},
 				}
-				s.NotReady = true
+				s.NotReady, s.PTRSuffix = true, true
 				s.Namespaces = []string{"default", "worker"}
 				s.TTL, s.ApexTTL = 30, 60
 				s.Kubeconfig, s.Context, s.SourceAt = "/etc/kube/config", "admin@cluster", line(9)

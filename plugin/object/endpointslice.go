@@ -36,6 +36,9 @@ type Endpoint struct {
 	Addr netip.Addr `json:"addr"`
 	// Ready is conditions.ready, or true if that is absent.
 	Ready bool `json:"ready,omitempty"`
+	// Leaving is 0 if Ready, or if conditions.terminating is false or absent. Else it is 1 while the endpoint still
+	// serves (conditions.serving is true or absent), and 2 after that.
+	Leaving uint8 `json:"leaving,omitempty"`
 	// Dashed is set if Host is the dashed address.
 	Dashed bool `json:"dashed,omitempty"`
 }
@@ -93,6 +96,12 @@ func trigger(o *metav1.ObjectMeta) int64 {
 // them.
 func (s *EndpointSlice) add(e *discoveryv1.Endpoint) (err error) {
 	ep := Endpoint{Ready: ptr.Deref(e.Conditions.Ready, true)}
+	if !ep.Ready && ptr.Deref(e.Conditions.Terminating, false) {
+		ep.Leaving = 2
+		if ptr.Deref(e.Conditions.Serving, true) {
+			ep.Leaving = 1
+		}
+	}
 	if r := e.TargetRef; r != nil && r.Kind == "Pod" && isPodName(r.Name) &&
 		(r.Namespace == "" || r.Namespace == s.key.Namespace) {
 		ep.Pod = dnsname.Lower(r.Name)

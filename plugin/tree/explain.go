@@ -36,7 +36,7 @@ func (t *Tree) Explain(p *Path, guest, notReady bool) []string {
 	if spec == nil {
 		list = append(list, fmt.Sprintf("namespace %q has no Service %q", name, x))
 		if p.N == 2 {
-			list = append(list, ns.explain(p.Labels[1], notReady))
+			list = append(list, ns.explain(p.Labels[1], guest, notReady))
 		}
 		return list
 	}
@@ -61,21 +61,25 @@ func (t *Tree) Explain(p *Path, guest, notReady bool) []string {
 }
 
 // explain returns the step for the peer x directly below the namespace.
-func (n *namespace) explain(x []byte, notReady bool) string {
+func (n *namespace) explain(x []byte, guest, notReady bool) string {
 	l := n.look(x)
 	pod := l.find(nil, x, byPod, Query{})
 	host := l.find(nil, x, byHost, Query{})
+	found := n.find(x, Query{}, guest)
 	switch {
+	case pod.first != nil && found.first == nil:
+		return fmt.Sprintf("%q is the name of one pod and the host name of another, "+
+			"so the name is left to the next plugin", x)
 	case pod.first != nil:
-		return pod.explain("name of a pod", x, notReady)
+		return found.explain("name of a pod", x, notReady)
 	case host.ambiguous():
 		return fmt.Sprintf("host name %q is ambiguous: different pods of several Services have it", x)
 	case host.first != nil:
-		return host.explain("host name of an endpoint", x, notReady)
+		return found.explain("host name of an endpoint", x, notReady)
 	}
 	none := fmt.Sprintf("no pod or endpoint of a headless Service in this namespace has the name or host name %q", x)
 	for _, other := range sorted(&n.tree.namespaces) {
-		if other.peer(x, Query{NotReady: true}).Status == Peer {
+		if other.peer(x, Query{NotReady: true}, false).Status == Peer {
 			return none + fmt.Sprintf("; one in namespace %q has it", other.name)
 		}
 	}
@@ -98,9 +102,14 @@ func (s *service) explain(p *Path, spec *object.Service, guest, notReady bool) s
 	case guest && s.isHostname(l, x):
 		return fmt.Sprintf("%q is the host name or dashed address of a ready endpoint, "+
 			"so the name is left to the kubernetes plugin", x)
+	case guest && pod.first == nil && host.first != nil && notReady:
+		return fmt.Sprintf("%q is the host name of an endpoint that is not ready: "+
+			"answered because of the option not_ready, if the next plugin has no such name", x)
+	case guest && pod.first == nil && host.first != nil:
+		return fmt.Sprintf("%q is the host name of an endpoint that is not ready", x)
 	case guest && pod.first == nil:
 		return fmt.Sprintf("no pod of the Service has the name %q", x)
-	case guest, pod.first != nil && !host.ready:
+	case guest, pod.first != nil && !host.ready():
 		return pod.explain("name of a pod", x, notReady)
 	case host.first != nil:
 		return host.explain("host name of an endpoint", x, notReady)
@@ -114,7 +123,7 @@ func (s *service) explain(p *Path, spec *object.Service, guest, notReady bool) s
 func (c *found) explain(what string, x []byte, notReady bool) string {
 	state := "ready"
 	switch {
-	case c.ready:
+	case c.first.ready:
 	case notReady:
 		state = "not ready, but answered because of the option not_ready"
 	default:

@@ -166,8 +166,9 @@ func checkAnswer(t *testing.T, tr *Tree, m model, name string) {
 	for _, nr := range []bool{false, true} {
 		q := Query{Family: AnyFamily, NotReady: nr}
 		for what, pair := range map[string][2]Answer{
-			"Find":      {tr.Find(p, q), m.Find(p, q)},
-			"FindGuest": {tr.FindGuest(p, q), m.FindGuest(p, q)},
+			"Find":        {tr.Find(p, q), m.Find(p, q)},
+			"FindGuest":   {tr.FindGuest(p, q), m.FindGuest(p, q)},
+			"FindWaiting": {tr.FindWaiting(p, q), m.FindWaiting(p, q)},
 		} {
 			if !sameAnswer(pair[0], pair[1], AnyFamily) {
 				t.Errorf("%s(%q, not ready %v) is %v, want %v", what, name, nr, pair[0], pair[1])

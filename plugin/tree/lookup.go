@@ -90,7 +90,7 @@ func (t *Tree) Find(p *Path, q Query) Answer {
 	case p.N == 1:
 		return Answer{Status: EmptyNonTerminal}
 	case p.N == 2 && spec == nil:
-		return ns.peer(p.Labels[1], q)
+		return ns.peer(p.Labels[1], q, false)
 	case spec == nil:
 		return Answer{}
 	case p.N == 2 && spec.Type == object.ExternalName && spec.ExternalName != "":
@@ -115,11 +115,26 @@ func (t *Tree) FindGuest(p *Path, q Query) Answer {
 	ns, svc, spec := t.at(p)
 	switch {
 	case p.N == 2 && ns != nil && spec == nil:
-		return ns.peer(p.Labels[1], q)
+		return ns.peer(p.Labels[1], q, true)
 	case p.N == 3 && svc != nil:
 		return svc.guestPod(p.Labels[2], q)
 	}
 	return Answer{}
+}
+
+// FindWaiting looks up the hostname of endpoints below a Service, if none of them is ready, in a zone that the plugin
+// kubernetes serves. That plugin has the name once an endpoint is ready, and may know of one before the tree does.
+func (t *Tree) FindWaiting(p *Path, q Query) Answer {
+	_, svc, _ := t.at(p)
+	if p.N != 3 || svc == nil {
+		return Answer{}
+	}
+	x := p.Labels[2]
+	host := svc.ns.look(x).find(svc, x, byHost, q)
+	if host.first == nil || host.first.ready || host.first.dashed {
+		return Answer{}
+	}
+	return host.answer(q)
 }
 
 // at returns the nodes that p leads through: its namespace, its Service, and that one's object, nil if there is none.
@@ -136,18 +151,38 @@ func (t *Tree) at(p *Path) (ns *namespace, svc *service, spec *object.Service) {
 	return ns, svc, spec
 }
 
-// peer looks up the peer x directly below the namespace. A pod named x wins over endpoints with the hostname x.
-// Readiness does not matter for that: a pod must not lose its name to another because it stops being ready.
-func (n *namespace) peer(x []byte, q Query) Answer {
+// peer looks up the peer x directly below the namespace. A pod named x wins over endpoints with the hostname x, but
+// with alone nobody has a name that is both. Readiness does not matter for that: a pod must not lose its name to
+// another because it stops being ready.
+func (n *namespace) peer(x []byte, q Query, alone bool) Answer {
+	f := n.find(x, q, alone)
+	return f.answer(q)
+}
+
+func (n *namespace) find(x []byte, q Query, alone bool) found {
 	l := n.look(x)
-	if pod := l.find(nil, x, byPod, q); pod.first != nil {
-		return pod.answer(q)
+	pod := l.find(nil, x, byPod, q)
+	switch {
+	case pod.first == nil:
+	case alone && l.isAnothers(x):
+		return found{}
+	case !pod.services:
+		return pod
+	default:
+		svc := l.governing(x)
+		if svc == nil {
+			return pod
+		}
+		return l.governed(svc, x, byPod, n, x, q)
 	}
 	host := l.find(nil, x, byHost, q)
-	if host.ambiguous() {
-		return Answer{}
+	switch {
+	case host.ambiguous():
+		return found{}
+	case !host.waiting || host.peers || host.first.pod == "":
+		return host
 	}
-	return host.answer(q)
+	return l.governed(nil, x, byHost, n, []byte(host.first.pod), q)
 }
 
 // peer looks up the peer x of a Service. Ready endpoints with the hostname x win, as in the plugin kubernetes, then
@@ -155,7 +190,7 @@ func (n *namespace) peer(x []byte, q Query) Answer {
 func (s *service) peer(x []byte, q Query) Answer {
 	l := s.ns.look(x)
 	host := l.find(s, x, byHost, q)
-	if host.ready {
+	if host.ready() {
 		return host.answer(q)
 	}
 	pod := l.find(s, x, byPod, q)
@@ -180,7 +215,7 @@ func (s *service) guestPod(x []byte, q Query) Answer {
 // endpoint, or the dashed address of a ready endpoint without a hostname, whatever its pod's name. It reads all
 // endpoints only if x is a dashed address.
 func (s *service) isHostname(l look, x []byte) bool {
-	if l.find(s, x, byHost, Query{}).ready {
+	if host := l.find(s, x, byHost, Query{}); host.ready() {
 		return true
 	}
 	addr, ok := object.ParseDashed(x)

@@ -73,14 +73,24 @@ func (m model) Targets(p *Path) (list []Target) {
 // address that counts.
 func (m model) GuestTargets(p *Path, notReady bool) (list []Target) {
 	ns, x, y := string(p.Labels[0]), string(p.Labels[1]), string(p.Labels[2])
-	addrs := m.FindGuest(p, Query{Family: AnyFamily, NotReady: notReady}).Addrs
+	q, host := Query{Family: AnyFamily, NotReady: notReady}, false
+	addrs := m.FindGuest(p, q).Addrs
+	if len(addrs) == 0 && notReady {
+		addrs, host = m.FindWaiting(p, q).Addrs, true
+	}
 	if len(addrs) == 0 {
 		return nil
 	}
-	ready := slices.ContainsFunc(m.peers(ns, x), func(e member) bool { return e.Pod == y && e.Ready })
+	is := func(e object.Endpoint) bool { return host && e.Host == y || !host && e.Pod == y }
+	lowest := uint8(9)
+	for _, e := range m.peers(ns, x) {
+		if is(e.Endpoint) {
+			lowest = min(lowest, rankOf(e.Endpoint))
+		}
+	}
 	for _, sl := range m.slices {
 		for _, e := range sl.Endpoints {
-			if sl.Key().Namespace != ns || sl.Service != x || e.Pod != y || e.Ready != ready {
+			if sl.Key().Namespace != ns || sl.Service != x || !is(e) || rankOf(e) != lowest {
 				continue
 			}
 			for _, sp := range sl.Ports {
@@ -89,6 +99,13 @@ func (m model) GuestTargets(p *Path, notReady bool) (list []Target) {
 		}
 	}
 	return inTargetOrder(list)
+}
+
+func rankOf(e object.Endpoint) uint8 {
+	if e.Ready {
+		return 0
+	}
+	return 1 + e.Leaving
 }
 
 // inTargetOrder sorts by label and port, and removes duplicates.
@@ -116,7 +133,10 @@ func (m model) Holders(a netip.Addr) (list []Holder) {
 			names := slices.Compact([]string{e.Host, e.Pod})
 			for _, label := range slices.DeleteFunc(names, func(l string) bool { return l == "" }) {
 				list = append(list,
-					Holder{Namespace: ns, Service: sl.Service, Label: label, ready: e.Ready, host: label == e.Host})
+					Holder{
+						Namespace: ns, Service: sl.Service, Label: label, Own: label == e.Host && !e.Dashed,
+						ready: e.Ready, host: label == e.Host,
+					})
 			}
 		}
 	}

@@ -90,14 +90,22 @@ func ambiguous(list []member) bool {
 	return len(services) > 1 && len(pods)+max(len(v4), len(v6)) > 1
 }
 
-// peer returns the answer with these endpoints.
+// peer returns the answer with these endpoints: those that are ready, else those that do not leave, else those that
+// still serve, else all.
 func peer(list []member, q Query) Answer {
-	if ready := those(list, isReady); len(ready) > 0 {
-		list = ready
-	} else if !q.NotReady || len(list) == 0 {
-		return Answer{Status: None}
+	for rank := range uint8(4) {
+		counts := those(list, func(e member) bool { return e.Ready && rank == 0 || !e.Ready && e.Leaving+1 == rank })
+		if len(counts) > 0 && (rank == 0 || q.NotReady) {
+			return Answer{Status: Peer, Addrs: ofFamily(counts, q.Family)}
+		}
 	}
-	return Answer{Status: Peer, Addrs: ofFamily(list, q.Family)}
+	return Answer{Status: None}
+}
+
+// governed returns all endpoints of a pod that have the address of one of these.
+func (m model) governed(ns, pod string, by []member) []member {
+	has := func(e member) bool { return slices.ContainsFunc(by, func(b member) bool { return b.Addr == e.Addr }) }
+	return those(m.peers(ns, ""), func(e member) bool { return e.Pod == pod && has(e) })
 }
 
 func ofFamily(list []member, f Family) (as []netip.Addr) {
@@ -121,7 +129,7 @@ func (m model) Find(p *Path, q Query) Answer {
 	case p.N == 1:
 		return Answer{Status: EmptyNonTerminal}
 	case p.N == 2 && m.service(ns, x) == nil:
-		return m.short(ns, x, q)
+		return m.short(ns, x, q, false)
 	case p.N == 2:
 		s := m.service(ns, x)
 		if s.Type == object.ExternalName {
@@ -166,14 +174,31 @@ func (m model) peer(ns, x, y string, q Query) Answer {
 	return peer(hosts, q)
 }
 
-// short returns the peer x directly below a namespace.
-func (m model) short(ns, x string, q Query) Answer {
-	if pods := those(m.peers(ns, ""), func(e member) bool { return e.Pod == x }); len(pods) > 0 {
+// short returns the peer x directly below a namespace. To a guest, a name of two pods is nobody's.
+func (m model) short(ns, x string, q Query, guest bool) Answer {
+	hosts := those(m.peers(ns, ""), func(e member) bool { return e.Host == x })
+	pods := those(m.peers(ns, ""), func(e member) bool { return e.Pod == x })
+	if len(pods) > 0 {
+		if guest && slices.ContainsFunc(hosts, func(e member) bool { return e.Pod != x && !e.Dashed }) {
+			return Answer{}
+		}
+		governing := make(map[string]bool)
+		for _, e := range pods {
+			if e.Host != "" {
+				governing[e.service] = true
+			}
+		}
+		if len(governing) == 1 {
+			pods = m.governed(ns, x, those(pods, func(e member) bool { return governing[e.service] }))
+		}
 		return peer(pods, q)
 	}
-	hosts := those(m.peers(ns, ""), func(e member) bool { return e.Host == x })
 	if ambiguous(hosts) {
 		return Answer{}
+	}
+	one := func(e member) bool { return e.Pod == hosts[0].Pod && e.Pod != "" }
+	if len(those(hosts, one)) == len(hosts) && len(hosts) > 0 {
+		hosts = m.governed(ns, hosts[0].Pod, hosts)
 	}
 	return peer(hosts, q)
 }
@@ -185,7 +210,7 @@ func (m model) FindGuest(p *Path, q Query) Answer {
 	case p.N < 2 || p.N > 3 || p.N == 2 && m.service(ns, x) != nil:
 		return Answer{}
 	case p.N == 2:
-		return m.short(ns, x, q)
+		return m.short(ns, x, q, true)
 	}
 	kubernetes := func(e member) bool {
 		if e.Host != "" && !e.Dashed {
@@ -197,4 +222,14 @@ func (m model) FindGuest(p *Path, q Query) Answer {
 		return Answer{}
 	}
 	return peer(those(m.peers(ns, x), func(e member) bool { return e.Pod == y }), q)
+}
+
+// FindWaiting is the model of Tree.FindWaiting.
+func (m model) FindWaiting(p *Path, q Query) Answer {
+	ns, x, y := string(p.Labels[0]), string(p.Labels[1]), string(p.Labels[2])
+	hosts := those(m.peers(ns, x), func(e member) bool { return e.Host == y })
+	if p.N != 3 || slices.ContainsFunc(hosts, func(e member) bool { return e.Ready || e.Dashed }) {
+		return Answer{}
+	}
+	return peer(hosts, q)
 }

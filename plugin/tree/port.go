@@ -145,29 +145,33 @@ func (e *endpoint) label() string {
 	return e.pod
 }
 
-// GuestTargets returns the targets of the SRV records at p, a name below a Service that FindGuest returns as a Peer.
-// There is one for each port of the pod, named or not, and the target is the pod itself.
+// GuestTargets returns the targets of the SRV records at p, a name below a Service that FindGuest or FindWaiting
+// returns as a Peer. There is one for each port of the peer, named or not, and the target is the peer itself.
 func (t *Tree) GuestTargets(p *Path, notReady bool) []Target {
 	_, svc, spec := t.at(p)
 	if p.N != 3 || spec == nil {
 		return nil
 	}
-	a := svc.guestPod(p.Labels[2], Query{Family: AnyFamily, NotReady: notReady})
+	q, by := Query{Family: AnyFamily, NotReady: notReady}, byPod
+	a := svc.guestPod(p.Labels[2], q)
+	if a.Status != Peer && notReady {
+		a, by = t.FindWaiting(p, q), byHost
+	}
 	if a.Status != Peer {
 		return nil
 	}
 	var list []Target
 	var last *slice
 	has := make(map[uint16]bool)
-	svc.ns.look(p.Labels[2]).each(svc, p.Labels[2], byPod, func(e *endpoint) {
-		if e.ready != a.of.ready || e.in == last {
+	svc.ns.look(p.Labels[2]).each(svc, p.Labels[2], by, func(e *endpoint) {
+		if e.rank() != a.of.rank() || e.in == last {
 			return
 		}
 		last = e.in
 		for _, port := range e.in.content.Load().ports {
 			if !has[port.Port] {
 				has[port.Port] = true
-				list = append(list, Target{Peer: e.pod, Port: port.Port, Addrs: a.Addrs})
+				list = append(list, Target{Peer: string(p.Labels[2]), Port: port.Port, Addrs: a.Addrs})
 			}
 		}
 	})

@@ -152,7 +152,7 @@ func compareAnswers(trees map[string]*Tree, m model) string {
 	for _, at := range every {
 		for _, nr := range []bool{false, true} {
 			all := Query{Family: AnyFamily, NotReady: nr}
-			find, guest := m.Find(at.path, all), m.FindGuest(at.path, all)
+			find, guest, waiting := m.Find(at.path, all), m.FindGuest(at.path, all), m.FindWaiting(at.path, all)
 			for tree, t := range trees {
 				for f := range AnyFamily + 1 {
 					q := Query{Family: f, NotReady: nr}
@@ -163,6 +163,10 @@ func compareAnswers(trees map[string]*Tree, m model) string {
 					if got := t.FindGuest(at.path, q); !sameAnswer(got, guest, f) {
 						return fmt.Sprintf("%s: FindGuest(%q, family %d, not ready %v) is %v, want of %v", tree,
 							at.name, f, nr, got, guest)
+					}
+					if got := t.FindWaiting(at.path, q); !sameAnswer(got, waiting, f) {
+						return fmt.Sprintf("%s: FindWaiting(%q, family %d, not ready %v) is %v, want of %v", tree,
+							at.name, f, nr, got, waiting)
 					}
 				}
 			}
@@ -186,7 +190,8 @@ func compareTargets(t *Tree, m model) string {
 			return fmt.Sprintf("Targets(%q) is %v, want %v", name, got, want)
 		}
 		for _, nr := range []bool{false, true} {
-			if p.N != 3 || m.FindGuest(p, Query{NotReady: nr}).Status != Peer {
+			q := Query{NotReady: nr}
+			if p.N != 3 || m.FindGuest(p, q).Status != Peer && m.FindWaiting(p, q).Status != Peer {
 				continue // nobody may ask
 			}
 			if got, want := t.GuestTargets(p, nr), m.GuestTargets(p, nr); !slices.EqualFunc(got, want, sameTarget) {

@@ -12,9 +12,11 @@ import (
 // the namespace.
 type Holder struct {
 	Namespace, Service, Label string
+	// Own says that Label is the pod's hostname, and Service its governing Service: the pod calls itself so.
+	Own bool
 
 	ready bool
-	host  bool // Label is the hostname, not the pod's name
+	host  bool // Label is the hostname or dashed address, not the pod's name
 }
 
 // IndexAddresses makes the index for Holders. Trees without a reverse zone save its memory.
@@ -79,7 +81,8 @@ func (t *Tree) Holders(a netip.Addr) []Holder {
 			}
 			add := func(label string, host bool) {
 				list = append(list, Holder{
-					Namespace: sl.svc.ns.name, Service: sl.svc.name, Label: label, ready: e.ready, host: host,
+					Namespace: sl.svc.ns.name, Service: sl.svc.name, Label: label, Own: host && e.owns(),
+					ready: e.ready, host: host,
 				})
 			}
 			if e.host != "" {

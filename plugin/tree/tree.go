@@ -85,6 +85,7 @@ type endpoint struct {
 	pod, host     string
 	addr          netip.Addr
 	ready, dashed bool
+	leaving       uint8 // object.Endpoint.Leaving
 	in            *slice
 	// group has all endpoints of a label that several of the slice have. It is set only in a copy of the first of
 	// them, which the trie has for all.
@@ -92,14 +93,30 @@ type endpoint struct {
 }
 
 func newEndpoint(o *object.Endpoint, in *slice) *endpoint {
-	return &endpoint{pod: o.Pod, host: o.Host, addr: o.Addr, ready: o.Ready, dashed: o.Dashed, in: in}
+	return &endpoint{
+		pod: o.Pod, host: o.Host, addr: o.Addr, ready: o.Ready, leaving: o.Leaving, dashed: o.Dashed, in: in,
+	}
 }
 
 func (e *endpoint) isReady() bool { return e.ready }
 
+// rank is 0 for an endpoint that is ready. Of others those with the lowest rank count.
+func (e *endpoint) rank() uint8 {
+	if e.ready {
+		return 0
+	}
+	return 1 + e.leaving
+}
+
+// owns reports whether host is the hostname of the endpoint's pod, and its Service the pod's governing Service:
+// Kubernetes sets EndpointSlice.endpoints.hostname only where the pod's spec.subdomain is the name of the Service.
+func (e *endpoint) owns() bool { return e.host != "" && !e.dashed }
+
 // object returns the object.Endpoint that e was made from.
 func (e *endpoint) object() object.Endpoint {
-	return object.Endpoint{Pod: e.pod, Host: e.host, Addr: e.addr, Ready: e.ready, Dashed: e.dashed}
+	return object.Endpoint{
+		Pod: e.pod, Host: e.host, Addr: e.addr, Ready: e.ready, Leaving: e.leaving, Dashed: e.dashed,
+	}
 }
 
 // New returns an empty tree of these namespaces, or of all namespaces if there are none.

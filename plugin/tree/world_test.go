@@ -142,7 +142,9 @@ func (w *world) endpoint() object.Endpoint {
 	case 5, 6: // few of few, so that a hostname has its pods in more Services than one
 		e = named(pick(w, poolNames[2:4]), "db", e.Addr.String())
 	}
-	e.Ready = w.IntN(3) > 0
+	if e.Ready = w.IntN(3) > 0; !e.Ready {
+		e.Leaving = uint8(w.IntN(3))
+	}
 	return e
 }
 

@@ -8,17 +8,32 @@ import (
 	"github.com/coredns-headless/headless/plugin/tree"
 )
 
-// decideGuest answers only names that no other plugin has. It never denies one.
+// decideGuest answers only names that no other plugin has. It never denies one. The hostname of an endpoint that is
+// not ready is passed on first.
 func (s *Set) decideGuest(d *Decision, r *dns.Msg, o *Origin, c *scratch, labels int) {
 	d.Origin = o.index
 	st, qtype := o.stanza, r.Question[0].Qtype
 	if !o.guestPath(&c.path, &c.name, labels) || isTransfer(qtype) || !o.synced(&c.path) {
 		return
 	}
-	a := st.Tree.FindGuest(&c.path, tree.Query{Family: family(qtype), NotReady: st.NotReady, Buf: c.buf[:0]})
+	q := tree.Query{Family: family(qtype), NotReady: st.NotReady, Buf: c.buf[:0]}
+	a := st.Tree.FindGuest(&c.path, q)
+	if a.Status == tree.None && st.NotReady && c.path.N == 3 {
+		if a = o.findWaiting(&c.path, q); a.Status != tree.None {
+			s.decidePeer(d, r, o, c, a)
+			d.nextUnless(d.Result, d.Msg)
+			return
+		}
+	}
+	if a.Status != tree.None {
+		s.decidePeer(d, r, o, c, a)
+	}
+}
+
+// decidePeer answers for a name of a peer.
+func (s *Set) decidePeer(d *Decision, r *dns.Msg, o *Origin, c *scratch, a tree.Answer) {
+	st, qtype := o.stanza, r.Question[0].Qtype
 	switch {
-	case a.Status == tree.None:
-		return
 	case len(a.Addrs) > 0:
 		d.answer(reply.Addresses(r, st.TTL, a.Addrs))
 		return
@@ -36,11 +51,12 @@ func (s *Set) decideGuest(d *Decision, r *dns.Msg, o *Origin, c *scratch, labels
 func (s *Set) guestSOA(r *dns.Msg, zone string, st *stanza) *dns.SOA {
 	apex := spelled(r, zone)
 	ns := dnsname.Under("ns.dns.", apex)
-	if s.behind == nil {
-		return reply.SOA(apex, ns, st.TTL, st.Tree.Serial(new(tree.Path)))
+	if s.behind != nil {
+		if minTTL, serial, ok := s.behind.SOA(r, apex); ok {
+			soa := reply.SOA(apex, ns, minTTL, serial)
+			soa.Hdr.Ttl = min(soa.Hdr.Ttl, 300) // seconds, as plugin.SOA of CoreDNS
+			return soa
+		}
 	}
-	minTTL, serial := s.behind.SOA(r, apex)
-	soa := reply.SOA(apex, ns, minTTL, serial)
-	soa.Hdr.Ttl = min(soa.Hdr.Ttl, 300) // seconds, as plugin.SOA of CoreDNS
-	return soa
+	return reply.SOA(apex, ns, st.TTL, st.Tree.Serial(new(tree.Path)))
 }

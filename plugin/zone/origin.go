@@ -112,6 +112,16 @@ func (o *Origin) find(n *dnsname.Name, labels int, q tree.Query) (a tree.Answer)
 	return a
 }
 
+// findWaiting finds the hostname of endpoints that are not ready, which the plugin behind is asked for first. What may
+// be out of date does not count: that plugin may know better.
+func (o *Origin) findWaiting(p *tree.Path, q tree.Query) tree.Answer {
+	st := o.stanza
+	if !st.NotReady || st.Tree.Presumed() || st.Stale != nil && st.Stale() {
+		return tree.Answer{}
+	}
+	return st.Tree.FindWaiting(p, q)
+}
+
 // synced reports whether all that p can lead to has been seen.
 func (o *Origin) synced(p *tree.Path) bool {
 	if p.N == 0 {

@@ -23,6 +23,10 @@ type Stanza struct {
 	// Nameservers are those of the suffixes; none means ns.dns.SUFFIX with the listener's addresses.
 	Nameservers []Nameserver
 	NotReady    bool
+	// PTRSuffix is the option ptr suffix: PTR records prefer names under suffixes.
+	PTRSuffix bool
+	// Stale reports whether the tree may be out of date. nil is never.
+	Stale func() bool
 	// TTL of records, in seconds, and of negative replies.
 	TTL uint32
 	// ApexTTL is that of SOA and NS records, and of the addresses of name servers, in seconds.
@@ -43,12 +47,15 @@ type Nameserver struct {
 	Addrs []netip.Addr
 }
 
-// Behind is the plugin of the chain that serves the cluster zones, *kubernetes*.
+// Behind are the plugins of the chain that may serve the cluster zones, without what follows them.
 type Behind interface {
-	// SOA is what its SOA record of a zone says: the minimum TTL in seconds, and the serial.
-	SOA(r *dns.Msg, zone string) (minTTL, serial uint32)
-	// Names are the domain names that it has for the address that r asks the name of.
+	// SOA is what the SOA record of a zone says: the minimum TTL in seconds, and the serial. It reports false if
+	// *kubernetes* is not there.
+	SOA(r *dns.Msg, zone string) (minTTL, serial uint32, ok bool)
+	// Names are the domain names that *kubernetes* has for the address that r asks the name of.
 	Names(r *dns.Msg) []string
+	// Addrs are the addresses that they have for a name, of type A or AAAA.
+	Addrs(name string, qtype uint16) []netip.Addr
 }
 
 // A Set has the origins of one server block. It does not change; the trees that it looks into do.
@@ -57,7 +64,7 @@ type Set struct {
 	origins  []*Origin  // most labels first: the longest match is the first
 	networks []*network // longest prefix first
 	names    []string   // of all of them
-	behind   Behind     // nil where no plugin of the chain serves the cluster zones
+	behind   Behind     // nil for none
 }
 
 // stanza is a Stanza and what it was made into.

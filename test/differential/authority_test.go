@@ -32,8 +32,10 @@ func (a *authority) answer(labels []string) *dns.Msg {
 	switch name := strings.Join(labels, "."); {
 	case name == "" && (q.qtype == dns.TypeSOA || whatever):
 		r.Answer = []dns.RR{soa(a.origin, headlessTTL)}
+		r.Answer[0].Header().Ttl = apexTTL
 	case name == "" && q.qtype == dns.TypeNS:
 		r.Answer = []dns.RR{&dns.NS{Hdr: a.hdr(dns.TypeNS), Ns: "ns.dns." + a.origin}}
+		r.Answer[0].Header().Ttl = apexTTL
 		r.Extra = records("ns.dns."+a.origin, dns.TypeA, listener)
 	case name == "ns.dns":
 		r.Answer = a.records(q.name, listener)
@@ -89,7 +91,7 @@ func (a *authority) node(path []string) (exists bool) {
 	case len(path) == 2 && apex:
 		return false // what it is grafted onto is gone, and a peer of that name is no Service
 	case len(path) == 2:
-		list := a.short(path[0], path[1])
+		list := a.short(path[0], path[1], false)
 		a.r.Answer = a.records(a.q.name, addrsOf(list))
 		return len(list) > 0
 	case svc == nil:

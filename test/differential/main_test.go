@@ -62,6 +62,7 @@ var variations = []variation{
 const (
 	kubernetesTTL = 30
 	headlessTTL   = 7
+	apexTTL       = 3600 // where nothing is configured
 )
 
 const zone = "cluster.local."

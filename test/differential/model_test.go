@@ -23,8 +23,10 @@ type endpoint struct {
 	service string
 	pod     string // empty: none, or none that is a label
 	host    string // hostname or, where there is neither pod nor hostname, the dashed address
+	own     bool   // host is a hostname
 	addr    netip.Addr
 	ready   bool
+	leaving int // of one that is not ready: 1 if it terminates and serves still, 2 if it does not serve
 	ports   []discoveryv1.EndpointPort
 }
 
@@ -33,7 +35,7 @@ func (m *model) peers(namespace string) (list []endpoint) {
 	for i := range m.slices {
 		s := &m.slices[i]
 		svc := m.service(s.Namespace, s.Labels[discoveryv1.LabelServiceName])
-		if s.Namespace != namespace || !watched(s) || svc == nil || svc.Spec.ClusterIP != corev1.ClusterIPNone {
+		if s.Namespace != namespace || !m.known(s) || svc == nil || svc.Spec.ClusterIP != corev1.ClusterIPNone {
 			continue
 		}
 		for j := range s.Endpoints {
@@ -43,9 +45,11 @@ func (m *model) peers(namespace string) (list []endpoint) {
 				if err != nil {
 					continue // an FQDN
 				}
-				p := endpoint{service: svc.Name, pod: pod(e, namespace), addr: addr, ready: ready(e), ports: s.Ports}
+				p := endpoint{
+					service: svc.Name, pod: pod(e, namespace), addr: addr, ready: ready(e), leaving: leaving(e), ports: s.Ports,
+				}
 				if e.Hostname != nil {
-					p.host = *e.Hostname
+					p.host, p.own = *e.Hostname, true
 				}
 				if p.pod == "" && p.host == "" {
 					p.host = dashed(text)
@@ -55,6 +59,40 @@ func (m *model) peers(namespace string) (list []endpoint) {
 		}
 	}
 	return list
+}
+
+// known reports whether the plugin knows a slice: one that its two selectors take, or that of a Service which has none
+// of those.
+func (m *model) known(s *discoveryv1.EndpointSlice) bool {
+	return watched(s) || m.isLeftover(s.Namespace, s.Labels[discoveryv1.LabelServiceName])
+}
+
+// isLeftover reports whether a Service has slices that the two selectors do not take, and no others.
+func (m *model) isLeftover(namespace, service string) bool {
+	left := false
+	for i := range m.slices {
+		s := &m.slices[i]
+		if s.Namespace != namespace || s.Labels[discoveryv1.LabelServiceName] != service || s.AddressType == discoveryv1.AddressTypeFQDN {
+			continue
+		}
+		if watched(s) {
+			return false
+		}
+		left = true
+	}
+	return left
+}
+
+// leaving ranks an endpoint that is not ready.
+func leaving(e *discoveryv1.Endpoint) int {
+	c := e.Conditions
+	switch {
+	case ready(e) || c.Terminating == nil || !*c.Terminating:
+		return 0
+	case c.Serving == nil || *c.Serving:
+		return 1
+	}
+	return 2
 }
 
 // watched reports whether one of the plugin's two selectors takes a slice: not one that the EndpointSlice controller
@@ -91,11 +129,16 @@ func (m *model) counting(list []endpoint) []endpoint {
 	if now := where(list, isReady); len(now) > 0 || !m.notReady {
 		return now
 	}
-	return list
+	for rank := range 3 {
+		if those := where(list, func(e endpoint) bool { return e.leaving == rank }); len(those) > 0 {
+			return those
+		}
+	}
+	return nil
 }
 
-// short is who <x>.<namespace> means, none where it is no peer's.
-func (m *model) short(namespace, x string) []endpoint {
+// short is who <x>.<namespace> means, none where it is no peer's. In a cluster zone a name of two pods is nobody's.
+func (m *model) short(namespace, x string, guest bool) []endpoint {
 	if m.service(namespace, x) != nil {
 		return nil // a Service always wins
 	}
@@ -104,10 +147,33 @@ func (m *model) short(namespace, x string) []endpoint {
 	if len(list) == 0 {
 		list = where(peers, func(e endpoint) bool { return e.host == x })
 	}
-	if len(list) == 0 || list[0].pod != x && ambiguous(list) {
+	hosts := where(peers, func(e endpoint) bool { return e.host == x })
+	switch {
+	case len(list) == 0 || list[0].pod != x && ambiguous(list):
 		return nil
+	case list[0].pod != x:
+		if one := where(hosts, func(e endpoint) bool { return e.pod == hosts[0].pod && e.pod != "" }); len(one) == len(hosts) {
+			list = at(where(peers, func(e endpoint) bool { return e.pod == hosts[0].pod }), hosts)
+		}
+	case guest && len(where(hosts, func(e endpoint) bool { return e.own && e.pod != x })) > 0:
+		return nil
+	default:
+		governing := make(map[string]bool)
+		for _, e := range where(list, func(e endpoint) bool { return e.own }) {
+			governing[e.service] = true
+		}
+		if len(governing) == 1 {
+			list = at(list, where(list, func(e endpoint) bool { return governing[e.service] }))
+		}
 	}
 	return m.counting(list)
+}
+
+// at are those of the endpoints that have the address of one of others.
+func at(list, others []endpoint) []endpoint {
+	return where(list, func(e endpoint) bool {
+		return slices.ContainsFunc(others, func(o endpoint) bool { return o.addr == e.addr })
+	})
 }
 
 // ambiguous reports whether different pods of different Services have a hostname. Where no pod is known, an address
@@ -136,7 +202,7 @@ func (m *model) long(namespace, service, x string) []endpoint {
 // plugin knows or in those that it does not.
 func (m *model) hostname(namespace, service, x string, unseen bool) bool {
 	return m.anyReady(namespace, service, func(s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint) bool {
-		if blind(s) != unseen {
+		if m.blind(s) != unseen {
 			return false
 		}
 		if e.Hostname != nil {
@@ -190,7 +256,7 @@ func (m *model) guest(q query) (r *dns.Msg, denied bool) {
 	var list []endpoint
 	denied = true
 	if len(labels) == 2 {
-		list = m.short(namespace, labels[0])
+		list = m.short(namespace, labels[0], true)
 	} else {
 		list = m.long(namespace, labels[1], labels[0])
 		denied = !m.podNames || !m.podName(namespace, labels[1], labels[0])
@@ -198,7 +264,26 @@ func (m *model) guest(q query) (r *dns.Msg, denied bool) {
 	if len(list) == 0 {
 		return nil, false
 	}
-	r = answer(q)
+	return m.reply(q, labels, list), denied
+}
+
+// waiting is the reply to a query for a hostname that is not ready, if the same query is NXDOMAIN without the plugin;
+// nil for any other.
+func (m *model) waiting(q query) *dns.Msg {
+	labels, ok := below(tree, q.name)
+	if !ok || len(labels) != 3 || q.odd() || isTransfer(q.qtype) || !m.notReady {
+		return nil
+	}
+	list := where(m.peers(labels[2]), func(e endpoint) bool { return e.service == labels[1] && e.host == labels[0] })
+	if len(list) == 0 || len(where(list, func(e endpoint) bool { return e.ready || !e.own })) > 0 {
+		return nil
+	}
+	return m.reply(q, labels, m.counting(list))
+}
+
+// reply is the one for a peer in the cluster zone.
+func (m *model) reply(q query, labels []string, list []endpoint) *dns.Msg {
+	r := answer(q)
 	if q.qtype == dns.TypeSRV && len(labels) == 3 {
 		r.Answer, r.Extra = srvOf(q, list)
 	} else {
@@ -208,13 +293,12 @@ func (m *model) guest(q query) (r *dns.Msg, denied bool) {
 		origin := dns.SplitDomainName(q.name)
 		r.Ns = []dns.RR{soa(strings.Join(origin[len(labels)+1:], ".")+".", kubernetesTTL)}
 	}
-	return r, denied
+	return r
 }
 
-// blind reports whether the plugin knows nothing of a slice that kubernetes serves: no selector of its takes it, or
-// it lists domain names.
-func blind(s *discoveryv1.EndpointSlice) bool {
-	return !watched(s) || s.AddressType == discoveryv1.AddressTypeFQDN
+// blind reports whether the plugin knows nothing of a slice that kubernetes serves.
+func (m *model) blind(s *discoveryv1.EndpointSlice) bool {
+	return !m.known(s) || s.AddressType == discoveryv1.AddressTypeFQDN
 }
 
 // mistakable reports whether a name of the second shape may be taken from kubernetes, which is a known limitation: a
