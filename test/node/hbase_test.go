@@ -6,10 +6,16 @@ import (
 	"testing"
 )
 
+// hbase is the story's Corefile, with the pod network of this node.
+func hbase(t *testing.T) string {
+	t.Helper()
+	return strings.ReplaceAll(story(t, "hbase", "Corefile"), "10.244.0.0/16", "10.88.0.0/16")
+}
+
 // The address of a pod leads back to what the pod calls itself, and that to the address, before the pod is ready and
 // after.
 func TestHBase(t *testing.T) {
-	serve(t, story(t, "hbase", "Corefile"))
+	serve(t, hbase(t))
 	apply(t, "hbase")
 	leadsBack := func() error {
 		address, err := cluster.Kubectl("get", "pod", "region-1", "-o", "jsonpath={.status.podIP}")
@@ -83,7 +89,7 @@ spec:
 
 // The pods of an Indexed Job look for the first of them (MASTER_ADDR) before any is ready.
 func TestIndexedJobFindsItsFirstPodBeforeItIsReady(t *testing.T) {
-	serve(t, story(t, "hbase", "Corefile"))
+	serve(t, hbase(t))
 	applyText(t, indexed)
 	pod := func(index string) (name, address string) {
 		wait(t, func() error {
