@@ -38,6 +38,7 @@ type Source struct {
 	name   string
 	tree   *tree.Tree
 	counts [2]Count // by object.Kind
+	users  int      // guarded by Shared.mu
 
 	runs    []func(context.Context) // each in a goroutine of its own
 	running atomic.Bool
