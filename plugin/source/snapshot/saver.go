@@ -18,25 +18,30 @@ import (
 
 var log = clog.NewWithPlugin("headless")
 
-// Shared are the snapshots that are kept, by file. A reload of the Corefile acquires its snapshots before the old
-// Corefile releases them. The zero Shared is ready for use.
+// Shared are the snapshots that are kept. A reload of the Corefile acquires its snapshots before the old Corefile
+// releases them. The zero Shared is ready for use.
 type Shared struct {
-	mu     sync.Mutex
-	savers map[string][]*saver // by file, the active one last
+	mu    sync.Mutex
+	files map[string]*file // by path
+}
+
+// file is where a saver keeps what its source knows. Two sources have one file in a reload that names another API
+// server.
+type file struct {
+	path    string
+	savers  []*saver              // guarded by Shared.mu
+	active  atomic.Pointer[saver] // the last of them, which alone writes the file
+	writing chan struct{}         // holds a value while the file is written
 }
 
 // A saver keeps what a source knows in a file. It reads the file once, if the API server does not answer in time, and
 // writes it when the tree changes.
 type saver struct {
-	path   string
+	*file
 	after  time.Duration // how long the API server may take before the file is served
 	source *source.Source
-	file   chan struct{} // holds a value while the file is written; all savers of a file have the same
-	users  int           // guarded by Shared.mu
+	users  int // guarded by Shared.mu
 
-	// active says that the saver writes the file. If two sources have the same file, as in a reload that names another
-	// API server, it is the saver of the newer one.
-	active atomic.Bool
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
@@ -58,60 +63,46 @@ const (
 func (l *Shared) Acquire(path string, after time.Duration, s *source.Source) (release func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	list := l.savers[path]
-	i := slices.IndexFunc(list, func(sv *saver) bool { return sv.source == s })
-	if i < 0 {
-		i = len(list)
-		file := make(chan struct{}, 1)
-		if i > 0 {
-			file = list[0].file
+	f := l.files[path]
+	if f == nil {
+		if l.files == nil {
+			l.files = make(map[string]*file)
 		}
-		list = append(list, newSaver(path, after, s, file))
-		list[i].start()
-		l.set(path, list)
+		f = &file{path: path, writing: make(chan struct{}, 1)}
+		l.files[path] = f
 	}
-	sv := list[i]
+	i := slices.IndexFunc(f.savers, func(sv *saver) bool { return sv.source == s })
+	if i < 0 {
+		i = len(f.savers)
+		f.savers = append(f.savers, &saver{file: f, after: after, source: s})
+		f.activate()
+		f.savers[i].start()
+	}
+	sv := f.savers[i]
 	sv.users++
 	return sync.OnceFunc(func() { l.release(sv) })
 }
 
-// set stores the savers of a file and makes the last one active.
-func (l *Shared) set(path string, list []*saver) {
-	if l.savers == nil {
-		l.savers = make(map[string][]*saver)
-	}
-	l.savers[path] = list
-	for i, s := range list {
-		s.setActive(i == len(list)-1)
-	}
-}
-
+// release stops a saver that nobody uses any more. If it is active, it writes the last state.
 func (l *Shared) release(s *saver) {
 	l.mu.Lock()
-	s.users--
-	last := s.users == 0
-	if last {
-		left := slices.DeleteFunc(slices.Clone(l.savers[s.path]), func(other *saver) bool { return other == s })
-		if len(left) == 0 {
-			delete(l.savers, s.path)
-		} else {
-			s.setActive(false)
-			l.set(s.path, left)
-		}
+	defer l.mu.Unlock()
+	if s.users--; s.users > 0 {
+		return
 	}
-	l.mu.Unlock()
-	if last {
-		s.stop()
+	s.savers = slices.DeleteFunc(s.savers, func(other *saver) bool { return other == s })
+	if len(s.savers) > 0 {
+		s.activate()
+	} else {
+		delete(l.files, s.path)
 	}
+	s.cancel()
+	s.wg.Wait()
 }
 
-func newSaver(path string, after time.Duration, s *source.Source, file chan struct{}) *saver {
-	return &saver{path: path, after: after, source: s, file: file}
-}
-
-// setActive says whether the saver writes the file. One that becomes active writes it anew.
-func (s *saver) setActive(active bool) {
-	if s.active.Swap(active) != active {
+// activate has the last saver write the file: anew, if it is another one than before.
+func (f *file) activate() {
+	if s := f.savers[len(f.savers)-1]; f.active.Swap(s) != s {
 		s.written.Store(0)
 	}
 }
@@ -120,12 +111,6 @@ func (s *saver) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	s.wg.Go(func() { s.run(ctx) })
-}
-
-// stop stops the saver. If it is active, it writes the last state.
-func (s *saver) stop() {
-	s.cancel()
-	s.wg.Wait()
 }
 
 func (s *saver) run(ctx context.Context) {
@@ -214,9 +199,9 @@ func (s *saver) recall() {
 
 // save writes the file if something changed.
 func (s *saver) save() {
-	s.file <- struct{}{}
-	defer func() { <-s.file }()
-	if !s.active.Load() {
+	s.writing <- struct{}{}
+	defer func() { <-s.writing }()
+	if s.active.Load() != s {
 		return
 	}
 	t := s.source.Tree()

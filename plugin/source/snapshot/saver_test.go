@@ -75,11 +75,12 @@ func TestSnapshotIsNotWrittenTooOften(t *testing.T) {
 		}
 		end()
 
-		slow := newSaver(path, 0, w, make(chan struct{}, 1))
-		slow.active.Store(true)
+		slow := &saver{file: &file{path: path, writing: make(chan struct{}, 1)}, source: w}
+		slow.active.Store(slow)
 		slow.tried, slow.took = time.Now(), time.Second
 		slow.start()
-		defer slow.stop()
+		defer slow.wg.Wait()
+		defer slow.cancel()
 		last = fileText(path)
 		if early, late := written(saveShare*time.Second), written(time.Minute); early != 0 || late != 1 {
 			t.Errorf("written %d times in %d s, and then %d times, want 0 and 1", early, saveShare, late)
@@ -213,7 +214,7 @@ func TestSaverIsSharedUntilNobodyUsesIt(t *testing.T) {
 		w, end := keep(t, l, s, path, time.Minute)
 		time.Sleep(saveEvery)
 		release := l.Acquire(path, time.Minute, w)
-		if n := len(l.savers[path]); n != 1 {
+		if n := len(l.files[path].savers); n != 1 {
 			t.Errorf("%d savers, want 1", n)
 		}
 		release()
@@ -224,7 +225,7 @@ func TestSaverIsSharedUntilNobodyUsesIt(t *testing.T) {
 			t.Errorf("it ended with the first release:\n%s", text)
 		}
 		end()
-		if len(l.savers) != 0 {
+		if len(l.files) != 0 {
 			t.Error("it goes on after the last release")
 		}
 	})

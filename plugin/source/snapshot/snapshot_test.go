@@ -46,7 +46,7 @@ func snapshotFollows(t *testing.T) {
 	recalled := func() *source.Source {
 		t.Helper()
 		r := (&cluster{host: s.host, away: gone}).watch()
-		newSaver(path, 0, r, nil).recall()
+		(&saver{file: &file{path: path}, source: r}).recall()
 		return r
 	}
 	saved := func(want time.Duration) {
@@ -258,7 +258,7 @@ func TestFileIsWrittenByOneAtATime(t *testing.T) {
 		_, endOne := keep(t, r, one, path, time.Minute)
 		defer endOne()
 		time.Sleep(saveEvery)
-		writes := r.savers[path][0].file
+		writes := r.files[path].writing
 		writes <- struct{}{} // one writes, and the disk is slow
 		_, endTwo := keep(t, r, two, path, time.Minute)
 		defer endTwo()
