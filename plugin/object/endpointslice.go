@@ -128,6 +128,25 @@ func (s *EndpointSlice) add(e *discoveryv1.Endpoint) (err error) {
 	return err
 }
 
+// Restore gives an EndpointSlice whose fields were read from JSON its key, and checks it.
+func (s *EndpointSlice) Restore(namespace, name string) error {
+	s.meta = meta{key: NewKey(KindEndpointSlice, namespace, name)}
+	if !isLower(namespace) || !isLower(s.Service) || !arePorts(s.Ports) {
+		return errRestore
+	}
+	for i := range s.Endpoints {
+		e := &s.Endpoints[i]
+		if e.Pod != "" && (!isPodName(e.Pod) || !isLower(e.Pod) || e.Dashed) || e.Host != "" && !isLower(e.Host) ||
+			e.Pod == "" && e.Host == "" || notAddr(e.Addr) {
+			return errRestore
+		}
+		if e.Host == e.Pod {
+			e.Host = e.Pod // one string in memory, not two
+		}
+	}
+	return nil
+}
+
 // isPodName reports whether name can be the name of a pod and one label: letters, digits and dashes, with no dash at
 // an end (RFC 1123 section 2.1). The API server validates the names of pods, but not targetRef.name. Without this
 // check, a user who can write EndpointSlices could put "*" into zone transfers, where a secondary takes it for a

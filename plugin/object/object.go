@@ -7,6 +7,7 @@ package object
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -84,6 +85,8 @@ func KindOf(o any) Kind {
 var (
 	errFQDN      = errors.New("addressType FQDN carries no addresses")
 	errNoService = errors.New("no label " + discoveryv1.LabelServiceName)
+	// errRestore says that a slim object is none that From makes: it comes from a file that somebody changed.
+	errRestore = errors.New("not a valid object")
 )
 
 // IsExpected reports whether err is about a valid object that has no names: an EndpointSlice without a Service, or one
@@ -143,6 +146,14 @@ func newPort(name string, protocol corev1.Protocol, number int32) (Port, bool) {
 	return p, true
 }
 
+// arePorts reports whether newPort makes these ports.
+func arePorts(ports []Port) bool {
+	return !slices.ContainsFunc(ports, func(p Port) bool {
+		made, ok := newPort(p.Name, corev1.Protocol(p.Protocol), int32(p.Port))
+		return !ok || made != p
+	})
+}
+
 // ParseVersion parses a resourceVersion, which API servers make a number (KEP-5504). It returns 0 for anything else.
 func ParseVersion(s string) uint64 {
 	if v, err := strconv.ParseUint(s, 10, 64); err == nil {
@@ -156,3 +167,6 @@ func ParseVersion(s string) uint64 {
 func IsLabel(s string) bool {
 	return len(s) >= 1 && len(s) <= 63 && !strings.Contains(s, ".")
 }
+
+// isLower reports whether s is a label in lower case.
+func isLower(s string) bool { return IsLabel(s) && s == dnsname.Lower(s) }

@@ -81,6 +81,21 @@ func FromService(o *corev1.Service) (*Service, error) {
 	return s, err
 }
 
+// Restore gives a Service whose fields were read from JSON its key, and checks it.
+func (s *Service) Restore(namespace, name string) error {
+	s.meta = meta{key: NewKey(KindService, namespace, name)}
+	if s.ExternalName != "" {
+		if target, err := externalName(s.ExternalName); err != nil || target != s.ExternalName {
+			return errRestore
+		}
+	}
+	if !isLower(namespace) || !isLower(name) || s.Type > ExternalName || !arePorts(s.Ports) ||
+		slices.ContainsFunc(s.ClusterIPs, notAddr) {
+		return errRestore
+	}
+	return nil
+}
+
 // externalName returns name fully qualified and in lower case. It returns an error if a CNAME record cannot point at
 // it. An address with a zone is one that no record can have.
 func externalName(name string) (string, error) {
@@ -107,3 +122,6 @@ func parseAddr(s string) (netip.Addr, error) {
 	}
 	return a.Unmap(), nil
 }
+
+// notAddr reports whether parseAddr returns no such address.
+func notAddr(a netip.Addr) bool { return !a.IsValid() || a.Zone() != "" || a != a.Unmap() }
