@@ -170,22 +170,19 @@ func (s *Set) addrs(r *dns.Msg, name string) (list []netip.Addr) {
 			continue
 		}
 		for _, rr := range d.Msg.Answer {
+			var ip net.IP
 			switch rr := rr.(type) {
 			case *dns.A:
-				list = appendAddr(list, rr.A)
+				ip = rr.A
 			case *dns.AAAA:
-				list = appendAddr(list, rr.AAAA)
+				ip = rr.AAAA
 			default:
 				return nil // RFC 2782: a target is no alias
 			}
+			if a, ok := netip.AddrFromSlice(ip); ok {
+				list = append(list, a.Unmap())
+			}
 		}
-	}
-	return list
-}
-
-func appendAddr(list []netip.Addr, ip net.IP) []netip.Addr {
-	if a, ok := netip.AddrFromSlice(ip); ok {
-		list = append(list, a.Unmap())
 	}
 	return list
 }
