@@ -50,6 +50,8 @@ type record struct {
 	Headless      bool                  `json:"headless,omitempty"`
 	Service       *object.Service       `json:"service,omitempty"`
 	EndpointSlice *object.EndpointSlice `json:"endpointSlice,omitempty"`
+
+	object object.Object // the one of them that parse has read
 }
 
 // end closes a snapshot.
@@ -211,20 +213,13 @@ func parse(line []byte) (r record, err error) {
 	}
 	switch {
 	case r.Service != nil && r.EndpointSlice == nil:
-		err = r.Service.Restore(r.Namespace, r.Name)
+		r.object, err = r.Service, r.Service.Restore(r.Namespace, r.Name)
 	case r.EndpointSlice != nil && r.Service == nil:
-		err = r.EndpointSlice.Restore(r.Namespace, r.Name)
+		r.object, err = r.EndpointSlice, r.EndpointSlice.Restore(r.Namespace, r.Name)
 	default:
 		err = errors.New("neither a Service nor an EndpointSlice")
 	}
 	return r, err
-}
-
-func (r *record) object() object.Object {
-	if r.Service != nil {
-		return r.Service
-	}
-	return r.EndpointSlice
 }
 
 // covers reports whether the snapshot has all objects of a namespace, or of all of them for "".
@@ -234,12 +229,10 @@ func (c *contents) covers(namespace string) bool {
 
 // of lists the objects that belong to a part.
 func (c *contents) of(p source.Part) (list []object.Object) {
-	for i := range c.records {
-		r := &c.records[i]
-		o := r.object()
-		k := o.Key()
+	for _, r := range c.records {
+		k := r.object.Key()
 		if k.Kind == p.Kind && r.Headless == p.Headless && (p.Namespace == "" || p.Namespace == k.Namespace) {
-			list = append(list, o)
+			list = append(list, r.object)
 		}
 	}
 	return list

@@ -46,7 +46,7 @@ func FuzzSnapshot(f *testing.F) {
 			}
 			into := tree.New()
 			w := into.Writer("")
-			w.Presume([]object.Object{first.object()}, 1)
+			w.Presume([]object.Object{first.object}, 1)
 			taken := new(bytes.Buffer)
 			must(t, encode(taken, &source.Source{}, into.Held()))
 			w.Replace(nil, 2)
