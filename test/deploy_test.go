@@ -298,7 +298,7 @@ server:
 remote-control:
   control-enable: no
 `
-	return startResolver(t, port, "unbound", "-d", "-p", "-c", write(t, text))
+	return server.StartResolver(t, port, "unbound", "-d", "-p", "-c", write(t, text))
 }
 
 func includedInNamed(t *testing.T, text, upstream string) *server.Server {
@@ -324,14 +324,14 @@ controls { };
 			t.Errorf("named.conf does not say what belongs into its options: %s", option)
 		}
 	}
-	return startResolver(t, port, "named", "-g", "-n", "1", "-c", write(t, text))
+	return server.StartResolver(t, port, "named", "-g", "-n", "1", "-c", write(t, text))
 }
 
 func includedInDnsmasq(t *testing.T, text, upstream string) *server.Server {
 	t.Helper()
 	server.Need(t, "dnsmasq", "dnsmasq-base")
 	port := server.Free(t)
-	return startResolver(t, port, "dnsmasq", "--no-daemon", "--conf-file="+write(t, strings.Replace(text, "10.96.0.53", "127.0.0.1#"+upstream, 1)), "--no-resolv",
+	return server.StartResolver(t, port, "dnsmasq", "--no-daemon", "--conf-file="+write(t, strings.Replace(text, "10.96.0.53", "127.0.0.1#"+upstream, 1)), "--no-resolv",
 		"--stop-dns-rebind", "--no-hosts", "--port="+port, "--listen-address=127.0.0.1", "--bind-interfaces", "--pid-file=", "--user=", "--group=")
 }
 

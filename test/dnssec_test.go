@@ -1,42 +1,12 @@
 package test
 
 import (
-	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/miekg/dns"
-
 	"github.com/coredns-headless/headless/test/server"
 )
-
-// makeKey writes a key for a zone where *dnssec* finds it, and a trust anchor for delv.
-func makeKey(t *testing.T, zone string) (key, anchor string) {
-	t.Helper()
-	k := &dns.DNSKEY{
-		Hdr:   dns.RR_Header{Name: zone, Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 3600},
-		Flags: dns.ZONE | dns.SEP, Protocol: 3, Algorithm: dns.ECDSAP256SHA256,
-	}
-	private, err := k.Generate(256)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	key, anchor = filepath.Join(dir, fmt.Sprintf("K%s+013+%05d", zone, k.KeyTag())), filepath.Join(dir, "anchor")
-	for file, text := range map[string]string{
-		key + ".key":     k.String() + "\n",
-		key + ".private": k.PrivateKeyString(private),
-		anchor:           fmt.Sprintf("trust-anchors { %s static-key %d %d %d %q; };\n", zone, k.Flags, k.Protocol, k.Algorithm, k.PublicKey),
-	} {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return key, anchor
-}
 
 // delv looks name up as a validating resolver that trusts nothing but the zone's anchor.
 func delv(t *testing.T, s *server.Server, zone, anchor, name, qtype string) string {
@@ -51,7 +21,8 @@ func delv(t *testing.T, s *server.Server, zone, anchor, name, qtype string) stri
 func TestDNSSEC(t *testing.T) {
 	server.Need(t, "delv", "bind9-dnsutils")
 	const zone = "mgmt.example.com."
-	key, anchor := makeKey(t, zone)
+	key, public := server.MakeKey(t, zone)
+	anchor := write(t, server.Anchor(public))
 	t.Parallel()
 	plugins := "    ready READY\n    dnssec " + zone + " {\n       key file " + key + "\n    }"
 	s := withNeighbours(t, strings.ReplaceAll(neighbourly, "PLUGINS", plugins)).Server

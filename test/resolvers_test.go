@@ -2,7 +2,6 @@ package test
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coredns-headless/headless/test/controlplane"
 	"github.com/coredns-headless/headless/test/server"
 )
 
@@ -31,32 +29,6 @@ const resolvable = `.:PORT {
     }
 }
 `
-
-// startResolver runs a program that answers on a port of its own, until the test's end, and waits until it does.
-func startResolver(t *testing.T, port, bin string, args ...string) *server.Server {
-	t.Helper()
-	p, err := controlplane.StartProcess(t.TempDir(), bin, args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		p.Stop()
-		if log, err := p.Log(); err == nil && t.Failed() {
-			t.Logf("log of %s:\n%s", bin, log)
-		}
-	})
-	err = controlplane.Poll(time.Minute, p, func() error {
-		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err == nil {
-			err = conn.Close()
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatalf("%s does not answer: %v", bin, err)
-	}
-	return &server.Server{Port: port}
-}
 
 // unbound asks no more than it must of each server (RFC 9156), and takes NXDOMAIN for all that lies below (RFC 8020).
 func unbound(t *testing.T, upstream string) *server.Server {
@@ -94,7 +66,7 @@ remote-control:
 	if err := os.WriteFile(conf, []byte(b.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return startResolver(t, port, "unbound", "-d", "-p", "-c", conf)
+	return server.StartResolver(t, port, "unbound", "-d", "-p", "-c", conf)
 }
 
 func dnsmasq(t *testing.T, upstream string) *server.Server {
@@ -108,7 +80,7 @@ func dnsmasq(t *testing.T, upstream string) *server.Server {
 	for _, zone := range stubs {
 		args = append(args, "--server=/"+zone+"/127.0.0.1#"+upstream)
 	}
-	return startResolver(t, port, "dnsmasq", args...)
+	return server.StartResolver(t, port, "dnsmasq", args...)
 }
 
 // People point their resolvers at a suffix. Whatever these make of one answer, it must not hide another name.

@@ -48,7 +48,15 @@ type client struct{ program, pkg string }
 var (
 	endToEnd = []client{{"dig", "bind9-dnsutils"}, {"delv", "bind9-dnsutils"}, {"unbound", "unbound"}, {"dnsmasq", "dnsmasq-base"}, {"mandoc", "mandoc"}, {"curl", "curl"}}
 	theRest  = []client{
-		{"knotd", "knot"}, {"nsd", "nsd"}, {"named", "bind9"}, {"dnsperf", "dnsperf"}, {"chromium", "chromium"}, {"prometheus", "prometheus"}, {"buildah", "buildah"},
+		{"knotd", "knot"},
+		{"nsd", "nsd"},
+		{"named", "bind9"},
+		{"dnsperf", "dnsperf"},
+		{"chromium", "chromium"},
+		{"prometheus", "prometheus"},
+		{"buildah", "buildah"},
+		{"ip", "iproute2"},
+		{"/lib/systemd/systemd-resolved", "systemd-resolved"},
 	}
 )
 
