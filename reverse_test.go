@@ -42,7 +42,7 @@ func openBefore(t *testing.T, zones, options string, objects ...string) *Headles
 }
 
 func TestPTR(t *testing.T) {
-	h := openBefore(t, "cluster.local 10.244.0.0/16 fd00::/64", "suffix m.test default.svc.cluster.local\nptr suffix\nsuffix nginx.test nginx.default.svc.cluster.local", pointed...)
+	h := openBefore(t, "cluster.local 10.244.0.0/16 fd00::/64", "suffix m.test default.svc.cluster.local\nsuffix nginx.test nginx.default.svc.cluster.local\nptr suffix", pointed...)
 	checkAll(t, h, []row{
 		{"a peer, under the first suffix", "10.0.244.10.in-addr.arpa.", dns.TypePTR, "@ $ PTR web-0.m.test."},
 		{"IPv6", "a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa.", dns.TypePTR, "@ $ PTR web-0.m.test."},

@@ -62,6 +62,7 @@ own.internal:53 {
 }
 `
 
+//nolint:dupword // zone files
 var zones = map[string]string{
 	"root.zone": `. 3600 IN SOA a.servers. root.servers. 1 7200 1800 86400 300
 . 3600 IN NS a.servers.
@@ -81,6 +82,7 @@ nginx.company.example. 3600 IN MX 10 www.company.example.
 }
 
 // hints tell a resolver where the root is.
+//nolint:dupword // a zone file
 const hints = ". 3600 IN NS a.servers.\na.servers. 3600 IN A 127.0.1.1\n"
 
 // startServers runs the name servers, and returns the root's key.
@@ -222,7 +224,7 @@ DNSStubListenerExtra=127.0.0.1:` + port + `
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil { // it does not run as root
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil { // #nosec G306 -- it does not run as root
 			t.Fatal(err)
 		}
 	}
