@@ -82,6 +82,7 @@ nginx.company.example. 3600 IN MX 10 www.company.example.
 }
 
 // hints tell a resolver where the root is.
+//
 //nolint:dupword // a zone file
 const hints = ". 3600 IN NS a.servers.\na.servers. 3600 IN A 127.0.1.1\n"
 
