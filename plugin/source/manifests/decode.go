@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 // sigs.k8s.io/json makes an object of JSON, as in the API server. The first holds some 30 times in memory what it
 // reads at once, so readList gives it lists item by item.
 type decoder struct {
+	ctx     context.Context // cuts off reading
 	objects []object.Object
 	left    map[object.Key]error // the objects that have no name in DNS, and why
 	// document counts from 1. line is that of the text at hand, and in the end that of the error.
@@ -30,8 +32,8 @@ type decoder struct {
 	toJSON         func([]byte) ([]byte, error) // yaml.YAMLToJSONStrict; tests look at what it is given
 }
 
-func newDecoder() *decoder {
-	return &decoder{left: make(map[object.Key]error), toJSON: yaml.YAMLToJSONStrict}
+func newDecoder(ctx context.Context) *decoder {
+	return &decoder{ctx: ctx, left: make(map[object.Key]error), toJSON: yaml.YAMLToJSONStrict}
 }
 
 const wantKinds = "want Service (v1), EndpointSlice (discovery.k8s.io/v1) or a list; other kinds are ignored"
@@ -106,7 +108,7 @@ func (d *decoder) decodeDocument(doc []byte) error {
 		if malformed, _ := kjson.SyntaxErrorOffset(err); !malformed || len(doc) > maxFlow || oddMarker.Match(doc) {
 			return err
 		}
-		text, yerr := d.toJSON(append([]byte("- "), doc...)) // nothing may follow the item of a sequence
+		text, yerr := d.parse(append([]byte("- "), doc...)) // nothing may follow the item of a sequence
 		if yerr != nil {
 			return err
 		}
@@ -166,12 +168,12 @@ type list struct {
 	Items []value `json:"items"`
 }
 
-// value is a value in JSON, left where it stands in the text.
-type value []byte
+// value is a value in JSON, left where it stands in the text: its length, and what room is from its begin on.
+type value struct{ length, room uint32 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (v *value) UnmarshalJSON(text []byte) error {
-	*v = text
+	*v = value{length: uint32(len(text)), room: uint32(cap(text))} // #nosec G115 -- no file has more than 1 GiB
 	return nil
 }
 
@@ -207,7 +209,10 @@ func emptyOf(t metav1.TypeMeta) (o metav1.Object, err error) {
 
 // readObject reads an object in JSON, or a list, which begins in d.line. t is its type if it does not say.
 func (d *decoder) readObject(text []byte, t metav1.TypeMeta) error {
-	if text[0] != '{' {
+	switch err := d.ctx.Err(); {
+	case err != nil:
+		return err
+	case text[0] != '{':
 		return fmt.Errorf("not an object; %s", wantKinds)
 	}
 	first, l, wrong := d.line, list{TypeMeta: t}, new(json.UnmarshalTypeError)
@@ -225,10 +230,10 @@ func (d *decoder) readObject(text []byte, t metav1.TypeMeta) error {
 		defer func() { d.depth-- }()
 		at := 0
 		for _, v := range l.Items {
-			from := cap(text) - cap(v)
+			from := cap(text) - int(v.room)
 			d.line += bytes.Count(text[at:from], []byte("\n"))
 			at = from
-			if err := d.readObject(v, item); err != nil {
+			if err := d.readObject(text[from:from+int(v.length)], item); err != nil {
 				return err
 			}
 		}
@@ -237,6 +242,9 @@ func (d *decoder) readObject(text []byte, t metav1.TypeMeta) error {
 	}
 	o, err := emptyOf(l.TypeMeta)
 	if o == nil {
+		return err
+	}
+	if err := limit(text); err != nil {
 		return err
 	}
 	if err := d.unmarshal(text, o); err != nil {

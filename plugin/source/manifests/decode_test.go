@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"slices"
@@ -14,7 +15,7 @@ import (
 
 // decodeText returns what text holds: Namespace/Name of Services, and of slices their addresses too.
 func decodeText(text string) (kept, skipped []string, err error) {
-	d := newDecoder()
+	d := newDecoder(context.Background())
 	err = d.decode([]byte(text))
 	for _, o := range d.objects {
 		parts := []string{o.Key().Kind.String(), o.Key().Namespace + "/" + o.Key().Name}
@@ -248,7 +249,7 @@ func TestFieldsAreKnownByTheirCase(t *testing.T) {
 		strings.Replace(serviceYAML, "clusterIP", "clusterip", 1),
 		`{"apiVersion": "v1", "Kind": "Pod", "kind": "Service", "metadata": {"namespace": "default", "name": "nginx"}, "spec": {"clusterip": "None"}}`,
 	} {
-		d := newDecoder()
+		d := newDecoder(context.Background())
 		must(t, d.decode([]byte(text)))
 		if len(d.objects) != 1 {
 			t.Fatalf("%d objects of %s", len(d.objects), text)

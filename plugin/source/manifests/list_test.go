@@ -2,6 +2,7 @@ package manifests
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"reflect"
 	"runtime"
@@ -95,7 +96,7 @@ metadata:
 // readBoth reads text item by item and as a whole, which must come to the same but for the words and lines of errors.
 func readBoth(t *testing.T, text string) (*decoder, error) {
 	t.Helper()
-	got, want := newDecoder(), newDecoder()
+	got, want := newDecoder(context.Background()), newDecoder(context.Background())
 	err, wantErr := got.decode([]byte(text)), error(nil)
 	if err != nil {
 		var document, line int
@@ -223,7 +224,7 @@ func TestDumpIsReadItemByItem(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d, text, largest := newDecoder(), []byte(tt.text), 0
+			d, text, largest := newDecoder(context.Background()), []byte(tt.text), 0
 			d.toJSON = func(text []byte) ([]byte, error) {
 				out, err := yaml.YAMLToJSONStrict(text)
 				if err == nil { // else it stopped somewhere
@@ -257,7 +258,7 @@ func TestDumpIsReadItemByItem(t *testing.T) {
 // A name that was cut out of a text of 40 MB must not keep all of that in memory.
 func TestObjectsHoldNothingOfTheText(t *testing.T) {
 	for _, format := range []string{"yaml", "json"} {
-		d := newDecoder()
+		d := newDecoder(context.Background())
 		text := func() weak.Pointer[byte] {
 			text := []byte(dump(t, format, 1))
 			must(t, d.decode(text))

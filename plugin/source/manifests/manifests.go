@@ -23,6 +23,9 @@ var log = clog.NewWithPlugin("headless")
 // that no file is read while it is being written.
 const pollInterval = 500 * time.Millisecond
 
+// noticed is how many octets of files take a second or so. Start-up, which waits, says that it reads as many.
+const noticed = 10e6
+
 // Open returns a source of files, and of the files in folders, which it reads at once. One that cannot be read or is
 // malformed is an error. A started source follows their changes; a file that becomes bad keeps its last good state.
 func Open(name string, paths, namespaces []string) (*source.Source, error) {
@@ -52,8 +55,15 @@ func open(name string, paths, namespaces []string) (*poller, error) {
 			return nil, err
 		}
 	}
+	octets := int64(0)
+	for _, sig := range p.seen {
+		octets += sig.info.Size()
+	}
+	if octets >= noticed {
+		log.Infof("%s: reading %d MB in %d files", name, octets/1e6, len(p.seen))
+	}
 	for _, path := range slices.Sorted(maps.Keys(p.seen)) {
-		objects, err := p.read(path)
+		objects, err := p.read(context.Background(), path)
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +95,7 @@ func (p *poller) poll(ctx context.Context) {
 	for {
 		select {
 		case <-t.C:
-			p.refresh()
+			p.refresh(ctx)
 		case <-ctx.Done():
 			return
 		}
@@ -93,7 +103,7 @@ func (p *poller) poll(ctx context.Context) {
 }
 
 // refresh reads the files that changed, and drops those that are gone, once they have not changed for one interval.
-func (p *poller) refresh() {
+func (p *poller) refresh(ctx context.Context) {
 	seen, failed := p.look()
 	for _, path := range p.paths {
 		p.report(p.lookErrors, path, failed[path])
@@ -116,7 +126,10 @@ func (p *poller) refresh() {
 		if sig.is(p.seen[path]) || !sig.is(last[path]) {
 			continue
 		}
-		objects, err := p.read(path)
+		objects, err := p.read(ctx, path)
+		if ctx.Err() != nil {
+			return
+		}
 		p.report(p.readErrors, path, err)
 		if errors.Is(err, errUnreadable) {
 			continue // the file may be unchanged when it can be read
@@ -145,13 +158,13 @@ func (p *poller) report(logged map[string]string, path string, err error) {
 	}
 }
 
-// read reads one file.
-func (p *poller) read(path string) ([]object.Object, error) {
+// read reads one file, unless ctx ends.
+func (p *poller) read(ctx context.Context, path string) ([]object.Object, error) {
 	content, err := source.ReadFile(path)
 	if err != nil {
 		return nil, pathError(path, err)
 	}
-	d := newDecoder()
+	d := newDecoder(ctx)
 	if err := d.decode(content); err != nil {
 		return nil, fmt.Errorf("manifests %q: %w", path, err)
 	}

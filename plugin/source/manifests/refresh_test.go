@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -27,8 +28,8 @@ func following(t *testing.T, paths ...string) *poller {
 
 // settle lets one interval pass in which nothing changes.
 func (m *poller) settle() {
-	m.refresh()
-	m.refresh()
+	m.refresh(context.Background())
+	m.refresh(context.Background())
 }
 
 func TestChangedFileCountsOnceItHasStoodStill(t *testing.T) {
@@ -36,11 +37,11 @@ func TestChangedFileCountsOnceItHasStoodStill(t *testing.T) {
 	m := following(t, path)
 	for _, addr := range []string{"10.0.0.2", "10.0.0.3", "10.0.0.4"} { // somebody is still writing
 		write(t, path, web("default", "web-0="+addr))
-		m.refresh()
+		m.refresh(context.Background())
 		sourcetest.Expect(t, m.source.Tree(), map[string]string{"default/web-0": "10.0.0.1"})
 	}
 	serial := m.source.Tree().Serial(new(tree.Path))
-	m.refresh()
+	m.refresh(context.Background())
 	sourcetest.Expect(t, m.source.Tree(), map[string]string{"default/web-0": "10.0.0.4"})
 	if got := m.source.Tree().Serial(new(tree.Path)); got <= serial {
 		t.Errorf("serial %d after %d", got, serial)
@@ -58,7 +59,7 @@ func TestFileThatIsAwayForAMomentAfterTheStartStays(t *testing.T) {
 	m, err := open("test", []string{filepath.Dir(path)}, nil)
 	must(t, err)
 	must(t, os.Rename(path, path+"~"))
-	m.refresh()
+	m.refresh(context.Background())
 	sourcetest.Expect(t, m.source.Tree(), map[string]string{"default/web-0": "10.0.0.1"})
 	must(t, os.Rename(path+"~", path))
 	m.settle()
@@ -73,9 +74,9 @@ func TestNewFileInAFolderIsRead(t *testing.T) {
 	write(t, filepath.Join(dir, "a.yaml"), web("a", "web-0=10.0.0.1"))
 	m := following(t, dir)
 	write(t, filepath.Join(dir, "b.yaml"), web("b", "web-0=10.0.0.2"))
-	m.refresh()
+	m.refresh(context.Background())
 	sourcetest.Expect(t, m.source.Tree(), map[string]string{"b/web-0": ""})
-	m.refresh()
+	m.refresh(context.Background())
 	sourcetest.Expect(t, m.source.Tree(), map[string]string{"a/web-0": "10.0.0.1", "b/web-0": "10.0.0.2"})
 }
 
@@ -139,12 +140,12 @@ func TestFileThatIsGoneForAMomentKeepsItsObjects(t *testing.T) {
 	path := write(t, filepath.Join(dir, "a.yaml"), web("a", "web-0=10.0.0.1"))
 	m := following(t, dir)
 	must(t, os.Rename(path, path+"~"))
-	m.refresh()
+	m.refresh(context.Background())
 	sourcetest.Expect(t, m.source.Tree(), map[string]string{"a/web-0": "10.0.0.1"})
 	write(t, path, web("a", "web-0=10.0.0.2"))
-	m.refresh()
+	m.refresh(context.Background())
 	sourcetest.Expect(t, m.source.Tree(), map[string]string{"a/web-0": "10.0.0.1"})
-	m.refresh()
+	m.refresh(context.Background())
 	sourcetest.Expect(t, m.source.Tree(), map[string]string{"a/web-0": "10.0.0.2"})
 }
 
@@ -313,7 +314,7 @@ func TestFolderOfManyFilesIsLookedAtCheaply(t *testing.T) {
 		must(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.yaml", i)), []byte(web("default", fmt.Sprintf("web-%d=10.0.0.1", i))), 0o600))
 	}
 	m := following(t, dir)
-	if allocations := testing.AllocsPerRun(1, m.refresh); allocations > 8*files {
+	if allocations := testing.AllocsPerRun(1, func() { m.refresh(context.Background()) }); allocations > 8*files {
 		t.Errorf("%.0f allocations, more than 8 for each file", allocations)
 	}
 	if len(m.files) != files {

@@ -18,11 +18,7 @@ var errUnsure = errors.New("unsure")
 // cut cuts a list whose key items stands alone in its line, and whose items begin below one another. The tail is what
 // is behind the items. There are no items if the document is of another form.
 func cut(doc []byte) (head []byte, items [][]byte, tail []byte) {
-	odd := bytes.Count(doc, []byte("\r")) - bytes.Count(doc, []byte("\r\n"))
-	for _, lineEnd := range []string{"\u0085", "\u2028", "\u2029"} { // of YAML 1.1
-		odd += bytes.Count(doc, []byte(lineEnd))
-	}
-	if odd > 0 {
+	if oddLineEnds(doc) > 0 {
 		return nil, nil, nil
 	}
 	indent, from, at := -1, 0, 0
@@ -55,12 +51,24 @@ func cut(doc []byte) (head []byte, items [][]byte, tail []byte) {
 	return head, append(items, doc[from:]), nil
 }
 
+// oddLineEnds counts the line ends that only YAML 1.1 knows.
+func oddLineEnds(text []byte) int {
+	odd := bytes.Count(text, []byte("\r")) - bytes.Count(text, []byte("\r\n"))
+	for _, lineEnd := range []string{"\u0085", "\u2028", "\u2029"} {
+		odd += bytes.Count(text, []byte(lineEnd))
+	}
+	return odd
+}
+
 // readList reads a list of the form that programs print, item by item. The parser reads from left to right, so what it
 // makes of an item is the same wherever the item stands, as long as everything before it was read to its end.
 func (d *decoder) readList(doc []byte) error {
 	head, items, tail := cut(doc)
+	if len(items) == 0 {
+		return errUnsure
+	}
 	// A head that can be read alone is no text that only looks like one, as in quotes.
-	if _, _, err := d.readHead(head); err != nil || len(items) == 0 {
+	if _, _, err := d.readHead(head); err != nil {
 		return errUnsure
 	}
 	text, t, tailErr := d.readHead(slices.Concat(head, tail))
@@ -68,12 +76,12 @@ func (d *decoder) readList(doc []byte) error {
 	first, rest := d.line, doc[len(head):]
 	d.line += bytes.Count(head, []byte("\n"))
 	for _, it := range items {
-		one, err := d.toJSON(it)
+		one, err := d.parse(it)
 		switch {
 		case err != nil && strings.HasPrefix(err.Error(), "yaml: unmarshal errors:"): // of what was read to its end
 			return d.locate(err)
 		case err != nil:
-			return d.readRest(rest)
+			return d.readRest(rest, err)
 		case isList && tailErr == nil: // the item is the only one of its sequence
 			if err := d.readObject(one[1:len(one)-1], item); err != nil {
 				return err
@@ -84,7 +92,7 @@ func (d *decoder) readList(doc []byte) error {
 	}
 	switch {
 	case tailErr != nil:
-		return d.readRest(rest)
+		return d.readRest(rest, tailErr)
 	case !isList:
 		d.line = first
 		return d.readObject(text, metav1.TypeMeta{})
@@ -95,7 +103,7 @@ func (d *decoder) readList(doc []byte) error {
 // readHead reads a list without its items, and makes JSON of it.
 func (d *decoder) readHead(head []byte) ([]byte, metav1.TypeMeta, error) {
 	var l list
-	text, err := d.toJSON(head)
+	text, err := d.parse(head)
 	if err == nil {
 		err = kjson.UnmarshalCaseSensitivePreserveInts(text, &l)
 	}
@@ -105,9 +113,13 @@ func (d *decoder) readHead(head []byte) ([]byte, metav1.TypeMeta, error) {
 	return text, l.TypeMeta, err
 }
 
-// readRest reads the rest of a document from the malformed item or line on, which is in d.line, and returns its error.
-func (d *decoder) readRest(text []byte) error {
-	_, err := d.toJSON(append([]byte("items:\n"), text...))
+// readRest reads the rest of a document from the malformed item or line on, which is in d.line, and returns its error:
+// alone is that of the item alone.
+func (d *decoder) readRest(text []byte, alone error) error {
+	if limit(text) != nil {
+		return d.locate(alone)
+	}
+	_, err := d.parse(append([]byte("items:\n"), text...))
 	if err == nil || strings.HasPrefix(err.Error(), "yaml: unknown anchor ") {
 		return errUnsure // it goes on in the next item, or another item has the anchor
 	}
@@ -120,15 +132,15 @@ var oddMarker = regexp.MustCompile("[\r\u0085\u2028\u2029](---|[.]{3})")
 
 // readWhole reads one document at once. The parser reads no further than a document's end.
 func (d *decoder) readWhole(doc []byte) error {
+	text, err := d.parse(doc)
+	if err != nil {
+		return d.locate(err)
+	}
 	if at := oddMarker.FindIndex(doc); at != nil {
 		d.line += bytes.Count(doc[:at[0]], []byte("\n"))
 		return errors.New("a document begins or ends behind a line end that is neither LF nor CR LF")
 	}
-	text, err := d.toJSON(doc)
-	switch {
-	case err != nil:
-		return d.locate(err)
-	case string(text) == "null":
+	if string(text) == "null" {
 		return nil
 	}
 	return d.readObject(text, metav1.TypeMeta{})
