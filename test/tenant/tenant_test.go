@@ -36,6 +36,7 @@ func start(t *testing.T) (address string) {
     headless cluster.local 10.0.0.0/8 {
         kubeconfig `+cluster.Kubeconfig+`
         startup_timeout 1m
+        ptr suffix
         suffix k.test svc.cluster.local
         suffix v.test victim.svc.cluster.local
         suffix s.test web.victim.svc.cluster.local
