@@ -35,8 +35,8 @@ func start(t *testing.T) (address string) {
     prometheus METRICS
     headless cluster.local 10.0.0.0/8 {
         kubeconfig `+cluster.Kubeconfig+`
-        startup_timeout 1m
         ptr suffix
+        startup_timeout 1m
         suffix k.test svc.cluster.local
         suffix v.test victim.svc.cluster.local
         suffix s.test web.victim.svc.cluster.local
