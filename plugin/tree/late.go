@@ -1,7 +1,9 @@
 package tree
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/coredns-headless/headless/plugin/object"
 )
@@ -32,13 +34,16 @@ func (w *Writer) Close() {
 func (t *Tree) Sliceless() (list []object.Key) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, ns := range sorted(&t.namespaces) {
-		for _, svc := range sorted(&ns.services) {
+	for ns := range t.namespaces.all {
+		for svc := range ns.services.all {
 			if svc.size == 0 && svc.isHeadless() {
 				list = append(list, object.NewKey(object.KindService, ns.name, svc.name))
 			}
 		}
 	}
+	slices.SortFunc(list, func(a, b object.Key) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+	})
 	return list
 }
 
