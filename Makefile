@@ -14,8 +14,9 @@ BUILDAH ?= $(shell command -v buildah || command -v podman || echo buildah)
 BUILDER ?= scratch
 ARCHIVE ?= build/bin/coredns-headless.tar
 CERTIFICATES ?= /etc/ssl/certs/ca-certificates.crt
-# The race detector needs a C compiler.
+# The race detector needs a C compiler. `go test` vets all dependencies before it tests; make lint vets what is ours.
 RACE ?= $(shell command -v $${CC:-gcc} >/dev/null && echo -race)
+TEST = $(GO) test -vet=off $(RACE)
 
 # The packages of `make test` that need servers, side by side on one control plane. What is not here runs in `make test-all` alone.
 E2E = . ./ask ./controlplane ./differential ./documents ./explain ./licences ./manifests ./parts ./reload ./server
@@ -64,12 +65,12 @@ test: unit e2e ## the tests to run before a commit: unit, and end to end on one 
 test-all: export HEADLESS_ALL = 1
 test-all: PARTS = all
 test-all: unit e2e ## every test: test, and a real node, faults, tenants, secondaries, a browser, the image and more, in 45 minutes
-	cd test && $(GO) test $(RACE) -count=1 -p 1 -timeout 30m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(E2E))")
+	cd test && $(TEST) -count=1 -p 1 -timeout 30m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(E2E))")
 	$(MAKE) fuzz FUZZTIME=10000x
 
 unit: ## the tests that need no process and no real clock, in 2 minutes
 	@test -n "$(RACE)" || echo "no C compiler: the race detector is off"
-	$(GO) test $(RACE) ./...
+	$(TEST) ./...
 
 # Where a time ends, unlike a number, Go may say "context deadline exceeded" and fail without an input that does.
 fuzz: ## every fuzz target for 10 minutes (FUZZTIME=1h; FUZZTIME=1000x: for so many inputs; FUZZ='-parallel 1')
@@ -86,8 +87,8 @@ fuzz: ## every fuzz target for 10 minutes (FUZZTIME=1h; FUZZTIME=1000x: for so m
 e2e: ## the tests of make test that run real servers, and those of the build
 	@echo "building what the tests run: etcd, Kubernetes, kwok, CoreDNS (15 minutes from an empty cache, kept in .cache)"
 	cd test && $(GO) run $(RACE) ./cmd/parts $(PARTS)
-	cd build && $(GO) test $(RACE) ./...
-	cd test && $(GO) run $(RACE) ./cmd/controlplane $(GO) test $(RACE) -count=1 -p 2 -timeout 20m $(E2E)
+	cd build && $(TEST) ./...
+	cd test && $(GO) run $(RACE) ./cmd/controlplane $(TEST) -count=1 -p 2 -timeout 20m $(E2E)
 
 lint: ## golangci-lint, gofumpt and go.mod files
 	cd test && $(GO) run $(RACE) ./cmd/parts golangci-lint
