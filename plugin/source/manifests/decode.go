@@ -244,7 +244,7 @@ func (d *decoder) readObject(text []byte, t metav1.TypeMeta) error {
 	if o == nil {
 		return err
 	}
-	if err := limit(text); err != nil {
+	if err := limit(text, bytes.Count(text, []byte("{"))); err != nil {
 		return err
 	}
 	if err := d.unmarshal(text, o); err != nil {

@@ -9,24 +9,31 @@ import (
 	yaml3 "go.yaml.in/yaml/v3"
 )
 
-// What is read at once. No object has more: etcd takes 1.5 MiB, and a slice of 1,000 endpoints, the most that the API
-// server takes, has some 25,000 lines in 400 KB.
+// What is read at once. No object has more: etcd takes 1.5 MiB. The largest that the API server takes is a slice of
+// 1,000 endpoints with 100 addresses each: 2.4 MB and 130,000 lines and keys.
 const (
-	maxOctets = 2 << 20
-	maxNodes  = 1 << 16 // the parser of YAML makes up to a kilobyte of each
+	maxOctets = 4 << 20
+	maxValues = 160_000 // the parser of YAML makes up to 600 octets of each
 )
 
 // limit refuses what is no single object.
-func limit(text []byte) error {
-	n := oddLineEnds(text) // before most nodes is the end of a line or one of these, before two or three of them at most
-	for _, s := range []string{"\n", ",", "[", "{", "- ", "? "} {
-		n += bytes.Count(text, []byte(s))
-	}
-	if len(text) <= maxOctets && n <= maxNodes {
+func limit(text []byte, values int) error {
+	if len(text) <= maxOctets && values <= maxValues {
 		return nil
 	}
-	return fmt.Errorf("too large for one object: %d octets, %d lines, items and commas; the most are %d and %d: "+
-		"write a list as kubectl prints it, or as JSON", len(text), n, maxOctets, maxNodes)
+	return fmt.Errorf("too large for one object: %d octets, about %d keys and values; the most are %d and %d: "+
+		"write a list as kubectl prints it, or as JSON", len(text), values, maxOctets, maxValues)
+}
+
+// limitYAML refuses what is too much for the parser of YAML, which begins two or three values at most where a line or
+// one of these is. A comma counts twice, since the key behind it may have no colon.
+func limitYAML(text []byte) error {
+	count := func(s string) int { return bytes.Count(text, []byte(s)) }
+	values := max(count("\n"), count("- ")) + oddLineEnds(text) + 2*count(",")
+	for _, s := range []string{": ", ":\n", ":\r", "[", "{", "? "} {
+		values += count(s)
+	}
+	return limit(text, values)
 }
 
 // parse makes JSON of YAML.
@@ -34,13 +41,13 @@ func (d *decoder) parse(text []byte) ([]byte, error) {
 	if err := d.ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := limit(text); err != nil {
+	if err := limitYAML(text); err != nil {
 		if stub := stubOf(text); stub != nil {
 			return stub, nil
 		}
 		return nil, err
 	}
-	if most := 32 * min(len(text), 2*maxNodes); weigh(text) > most {
+	if most := min(32*len(text), maxOctets); weigh(text) > most {
 		return nil, fmt.Errorf("aliases make more than %d octets of it; write out what they stand for", most)
 	}
 	return d.toJSON(text)

@@ -25,32 +25,32 @@ func keys(form string, n int) string {
 	return b.String()
 }
 
-// The parser of YAML takes up to a kilobyte for each octet, and a second for each MB. So it is not even given what is
+// The parser of YAML takes up to 300 octets for each one, and a second for each MB. So it is not even given what is
 // no single object.
 func TestTooMuchAtOnceIsRefusedUnread(t *testing.T) {
 	const (
-		allowed = "the most are 2097152 and 65536: write a list as kubectl prints it, or as JSON"
+		allowed = "the most are 4194304 and 160000: write a list as kubectl prints it, or as JSON"
 		typed   = "apiVersion: v1\nkind: Service\n"
 		listed  = "apiVersion: v1\nkind: List\nitems:\n"
 	)
-	many := strings.Repeat("a,", maxNodes)
+	many := strings.Repeat("a,", maxValues)
 	tests := []struct{ name, text, want string }{
 		{
 			name: "a mapping", text: serviceYAML + "---\n" + typed + "spec:\n" + keys("  k%d: 1\n", 200_000),
-			want: "document 2, line 6: too large for one object: 2488925 octets, 200003 lines, items and commas; " + allowed,
+			want: "document 2, line 6: too large for one object: 2488925 octets, about 400006 keys and values; " + allowed,
 		},
 		{name: "a mapping in one line", text: typed + "spec: {" + keys("k%d: 1, ", 200_000) + "}\n", want: "line 1: too large for one object: "},
-		{name: "a sequence", text: typed + "spec:\n" + strings.Repeat("- \n", maxNodes), want: "line 1: too large"},
-		{name: "sequences in one line", text: typed + "spec:\n" + strings.Repeat("- ", maxNodes) + "\n", want: "line 1: too large"},
-		{name: "lines that end as in YAML 1.1", text: typed + "spec:\n" + keys("  k%d: 1\u0085", maxNodes), want: "line 1: too large"},
+		{name: "a sequence", text: typed + "spec:\n" + strings.Repeat("- \n", maxValues), want: "line 1: too large"},
+		{name: "sequences in one line", text: typed + "spec:\n" + strings.Repeat("- ", maxValues) + "\n", want: "line 1: too large"},
+		{name: "lines that end as in YAML 1.1", text: typed + "spec:\n" + keys("  k%d: 1\u0085", maxValues), want: "line 1: too large"},
 		{name: "a text", text: typed + "spec: " + strings.Repeat("a", maxOctets) + "\n", want: "line 1: too large"},
 		{name: "a list in flow style", text: listed[:len(listed)-1] + " [" + many + "]\n", want: "line 1: too large"},
 		{name: "a document in flow style", text: "{kind: Service, spec: [" + many + "]}\n", want: "line 1: invalid character 'k' looking for beginning of object key string"},
 		{name: "an item", text: listed + indent(serviceYAML) + indent(typed+"spec: ["+many+"]\n"), want: "line 8: too large"},
-		{name: "an item that is malformed, in a long list", text: listed + "- a: b: c\n" + strings.Repeat(indent(serviceYAML), maxNodes/8), want: "line 4: mapping values are not allowed"},
-		{name: "a head", text: "apiVersion: v1\nkind: List\nmetadata:\n" + keys("  k%d: 1\n", maxNodes) + "items:\n" + indent(serviceYAML), want: "line 1: too large"},
-		{name: "a tail", text: listed + indent(serviceYAML) + "metadata:\n" + keys("  k%d: 1\n", maxNodes), want: "line 8: too large"},
-		{name: "JSON", text: `{"apiVersion": "v1", "kind": "Service", "spec": {"ports": [` + strings.Repeat("{},", maxNodes/2) + "{}]}}", want: "line 1: too large"},
+		{name: "an item that is malformed, in a long list", text: listed + "- a: b: c\n" + strings.Repeat(indent(serviceYAML), maxValues/8), want: "line 4: mapping values are not allowed"},
+		{name: "a head", text: "apiVersion: v1\nkind: List\nmetadata:\n" + keys("  k%d: 1\n", maxValues) + "items:\n" + indent(serviceYAML), want: "line 1: too large"},
+		{name: "a tail", text: listed + indent(serviceYAML) + "metadata:\n" + keys("  k%d: 1\n", maxValues), want: "line 8: too large"},
+		{name: "JSON", text: `{"apiVersion": "v1", "kind": "Service", "spec": {"ports": [` + strings.Repeat("{},", maxValues) + "{}]}}", want: "line 1: too large"},
 		{name: "another kind in quotes", text: "a: \"\nkind: Pod\n\"\nkind: List\nitems: [" + many + "]\n", want: "line 1: too large"},
 		{name: "another kind in quotes, behind", text: "kind: List\na: \"\nkind: Pod\n\"\nitems: [" + many + "]\n", want: "line 1: too large"},
 		{name: "a list of a kind of ours", text: "kind: ServiceList\napiVersion: v1\nitems: [" + many + "]\n", want: "line 1: too large"},
@@ -61,7 +61,7 @@ func TestTooMuchAtOnceIsRefusedUnread(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			d := newDecoder(t.Context())
 			d.toJSON = func(text []byte) ([]byte, error) {
-				if n := strings.Count(string(text), ",") + strings.Count(string(text), "\n") + strings.Count(string(text), "\u0085"); len(text) > maxOctets || n > maxNodes {
+				if n := strings.Count(string(text), ",") + strings.Count(string(text), "\n") + strings.Count(string(text), "\u0085"); len(text) > maxOctets || n > maxValues {
 					t.Errorf("the parser of YAML was given %d octets", len(text))
 				}
 				return yaml.YAMLToJSONStrict(text)
@@ -86,16 +86,28 @@ func laughs(depth int) string {
 // The largest objects that there are, and those of other kinds, whatever their size.
 func TestLargestObjectsAreRead(t *testing.T) {
 	slice := dumped()[1].(*discoveryv1.EndpointSlice)
-	slice.Namespace, slice.Name = "default", "large"
-	for len(slice.Endpoints) < 1000 { // which is the most
+	for i := range slice.Endpoints {
+		for n := range 100 {
+			slice.Endpoints[i].Addresses = append(slice.Endpoints[i].Addresses[:n], fmt.Sprintf("10.244.%d.%d", 100+i, 100+n))
+		}
+	}
+	for len(slice.Endpoints) < 1000 {
 		slice.Endpoints = append(slice.Endpoints, slice.Endpoints[:100]...)
 	}
-	template, err := json.Marshal(slice)
+	inJSON, err := json.MarshalIndent(slice, "", "    ")
 	must(t, err)
-	inJSON := strings.ReplaceAll(string(template), "NET", "10.0.0")
-	inYAML, err := yaml.JSONToYAML([]byte(inJSON))
-	must(t, err)
-	text := strings.Repeat("    1, 2: [3]\n", maxOctets/10)
+	var inYAML, ports strings.Builder
+	const head = "addressType: IPv4\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n" +
+		"metadata:\n  labels:\n    kubernetes.io/service-name: nginx\n  name: a\n  namespace: default\n"
+	inYAML.WriteString(head + "endpoints:\n")
+	for _, e := range slice.Endpoints {
+		inYAML.WriteString("- conditions:\n    ready: true\n  addresses:\n  - " + strings.Join(e.Addresses, "\n  - ") + "\n")
+	}
+	ports.WriteString(head + "ports:\n")
+	for i := range 20_000 {
+		fmt.Fprintf(&ports, "- name: p%d\n  port: %d\n  protocol: TCP\n", i, i+1)
+	}
+	text := strings.Repeat("    1, 2: [3]\n", maxValues/4)
 	file := "apiVersion: v1\ndata:\n  a: |\n" + text + "kind: ConfigMap\nmetadata: {name: a}\n"
 	list := "apiVersion: v1\nitems:\n" + indent(file) + indent(serviceYAML) + "kind: List\n"
 	shared := strings.Repeat("---\napiVersion: v1\nkind: Service\nmetadata: {namespace: &n default, name: a, labels: &l {a: b}}\nspec: {selector: *l, clusterIP: None, externalName: *n}\n", 3)
@@ -103,9 +115,9 @@ func TestLargestObjectsAreRead(t *testing.T) {
 		text    string
 		objects int
 	}{
-		"slice":                      {text: string(inYAML), objects: 1},
-		"slice in JSON":              {text: inJSON, objects: 1},
-		"slice as JSON in a list":    {text: "kind: List\napiVersion: v1\nitems:\n- " + inJSON + "\n", objects: 1},
+		"addresses in a list":        {text: "kind: List\napiVersion: v1\nitems:\n" + indent(inYAML.String()), objects: 1},
+		"ports":                      {text: ports.String(), objects: 1},
+		"addresses in JSON":          {text: string(inJSON), objects: 1},
 		"another kind":               {text: file + "---\n" + serviceYAML, objects: 1},
 		"another kind, Windows":      {text: strings.ReplaceAll(file+"---\n"+serviceYAML, "\n", "\r\n"), objects: 1},
 		"another kind, kind first":   {text: "kind: ConfigMap\ndata:\n  a: |\n" + text + "---\n" + serviceYAML, objects: 1},
@@ -113,7 +125,7 @@ func TestLargestObjectsAreRead(t *testing.T) {
 		"another kind in JSON":       {text: `{"kind": "Other", "data": [` + strings.Repeat("0,", maxOctets) + "0]}\n", objects: 0},
 		"aliases":                    {text: shared, objects: 3},
 		"what looks like aliases":    {text: "kind: ConfigMap\napiVersion: v1\ndata:\n  a: |\n" + strings.Repeat("    x = &y * *z\n", 5000), objects: 0},
-		"list whose items are small": {text: "kind: List\napiVersion: v1\nitems:\n" + strings.Repeat(indent(serviceYAML), maxNodes/8), objects: maxNodes / 8},
+		"list whose items are small": {text: "kind: List\napiVersion: v1\nitems:\n" + strings.Repeat(indent(serviceYAML), maxValues/16), objects: maxValues / 16},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDecoder(t.Context())

@@ -116,7 +116,7 @@ func (d *decoder) readHead(head []byte) ([]byte, metav1.TypeMeta, error) {
 // readRest reads the rest of a document from the malformed item or line on, which is in d.line, and returns its error:
 // alone is that of the item alone.
 func (d *decoder) readRest(text []byte, alone error) error {
-	if limit(text) != nil {
+	if limitYAML(text) != nil {
 		return d.locate(alone)
 	}
 	_, err := d.parse(append([]byte("items:\n"), text...))
