@@ -16,10 +16,12 @@ func (l *Shared) Acquire(key string, open func() (*Source, error)) (s *Source, r
 	defer l.mu.Unlock()
 	if used, ok := l.sources.Load(key); ok {
 		s = used.(*Source)
-	} else if s, err = open(); err != nil {
-		return nil, nil, err
+	} else {
+		if s, err = open(); err != nil {
+			return nil, nil, err
+		}
+		l.sources.Store(key, s)
 	}
-	l.sources.Store(key, s)
 	s.users++
 	return s, sync.OnceFunc(func() { l.release(key, s) }), nil
 }

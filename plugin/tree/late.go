@@ -64,8 +64,3 @@ func (w *Writer) Alone(k object.Key) bool {
 	}
 	return svc != nil && svc.isHeadless() && svc.size == own
 }
-
-func (s *service) isHeadless() bool {
-	spec := s.spec.Load()
-	return spec != nil && spec.Type == object.Headless
-}

@@ -76,7 +76,7 @@ func (t *Tree) Holders(a netip.Addr) []Holder {
 			continue
 		}
 		for _, e := range sl.content.Load().endpoints {
-			if e.addr != a || !e.headless() {
+			if e.addr != a || !e.in.svc.isHeadless() {
 				continue
 			}
 			add := func(label string, host bool) {

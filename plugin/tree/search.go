@@ -34,7 +34,7 @@ func (l look) each(of *service, x []byte, host bool, do func(*endpoint)) {
 			group = *e.group
 		}
 		for _, e := range group {
-			if (!host || e.host == string(x)) && (of == nil || e.in.svc == of) && e.headless() {
+			if (!host || e.host == string(x)) && (of == nil || e.in.svc == of) && e.in.svc.isHeadless() {
 				do(e)
 			}
 		}

@@ -179,11 +179,11 @@ func (t *Tree) Size() (services, peers int) {
 	return services, peers
 }
 
-// headless reports whether the Service of the endpoint is headless, which makes the endpoint a peer. The label
-// service.kubernetes.io/headless of the slice does not tell: no controller removes it when the Service changes, and
+// isHeadless reports whether the Service is headless, which makes its endpoints peers. The label
+// service.kubernetes.io/headless of a slice does not tell: no controller removes it when the Service changes, and
 // mirrored slices exist for Services of every type.
-func (e *endpoint) headless() bool {
-	spec := e.in.svc.spec.Load()
+func (s *service) isHeadless() bool {
+	spec := s.spec.Load()
 	return spec != nil && spec.Type == object.Headless
 }
 

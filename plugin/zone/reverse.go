@@ -161,9 +161,6 @@ func (s *Set) leadsTo(o *Origin, name string, addr netip.Addr) bool {
 
 // leadsBelow is leadsTo for a name below a Service in the cluster zone, which may be that of the plugin behind.
 func (s *Set) leadsBelow(o *Origin, name string, addr netip.Addr) bool {
-	if s.leadsTo(o, name, addr) {
-		return true
-	}
 	var n dnsname.Name
 	n.Parse(name)
 	at, labels := s.origin(&n)
@@ -173,7 +170,7 @@ func (s *Set) leadsBelow(o *Origin, name string, addr netip.Addr) bool {
 	}
 	q := tree.Query{Family: familyOf(addr), NotReady: o.stanza.NotReady}
 	if a := o.stanza.Tree.FindGuest(&p, q); a.Status != tree.None {
-		return false // ours, and it leads elsewhere
+		return isOnly(a, addr)
 	}
 	if s.behind != nil {
 		if addrs := s.behind.Addrs(name, typeOf(addr)); len(addrs) > 0 {
