@@ -39,18 +39,27 @@ func FreePort() (string, error) {
 		}
 		port := strconv.Itoa(block.next)
 		block.next++
-		address := "127.0.0.1:" + port
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			continue
-		}
-		u, err := net.ListenPacket("udp", address)
-		l.Close()
-		if err == nil {
-			u.Close()
+		if isFree("127.0.0.1:" + port) {
 			return port, nil
 		}
 	}
+}
+
+// isFree reports whether nobody listens on an address. No program is started meanwhile: until it runs, a new process
+// has a copy of the sockets that are open, and the port would stay taken for that long.
+func isFree(address string) bool {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return false
+	}
+	defer l.Close()
+	u, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return false
+	}
+	return u.Close() == nil
 }
 
 // nextBlock takes a block that no other process has, by a lock that ends with this process. The caller holds the
